@@ -1,0 +1,74 @@
+"""evalkit evaluates vision-language models; this page is the map.
+
+    errors     what can go wrong, with exit codes
+    records    everything that travels between the stages
+    task       what a task file may say
+    answers    text -> answer, one module per official normaliser
+    metrics    scores -> numbers, each a sum and a function of that sum
+    stats      intervals over any metric, by clusters
+    data       dataset reference -> samples
+    store      the only reader and writer of run folders
+    registry   name -> task, backend or suite
+    backends   models that answer
+    runner     plan, engine, journal
+    score      predictions -> task results
+    report     records -> tables
+    pipeline   the stages wired together; what `run` and `evaluate` call
+    cli        one module per verb
+    demo       the embedded default: a small model and small data
+    tasks      one file per benchmark
+
+The public names below are imported when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evalkit.errors import EvalkitError, ExitCode
+    from evalkit.pipeline import evaluate
+    from evalkit.records import Generation, Outcome, RunConfig, RunRecord, Sample
+    from evalkit.store import load_run
+    from evalkit.task import DatasetRef, Metric, Prompt, Task
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DatasetRef": "evalkit.task",
+    "EvalkitError": "evalkit.errors",
+    "ExitCode": "evalkit.errors",
+    "Generation": "evalkit.records",
+    "Metric": "evalkit.task",
+    "Outcome": "evalkit.records",
+    "Prompt": "evalkit.task",
+    "RunConfig": "evalkit.records",
+    "RunRecord": "evalkit.records",
+    "Sample": "evalkit.records",
+    "Task": "evalkit.task",
+    "evaluate": "evalkit.pipeline",
+    "load_run": "evalkit.store",
+}
+
+__all__ = [
+    "DatasetRef",
+    "EvalkitError",
+    "ExitCode",
+    "Generation",
+    "Metric",
+    "Outcome",
+    "Prompt",
+    "RunConfig",
+    "RunRecord",
+    "Sample",
+    "Task",
+    "evaluate",
+    "load_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first used."""
+    if name not in _HOME:
+        message = f"module 'evalkit' has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOME[name]), name)

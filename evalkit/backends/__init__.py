@@ -1,0 +1,1 @@
+"""Models that answer: the interface, and one module for each kind."""

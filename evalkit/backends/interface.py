@@ -1,0 +1,93 @@
+"""What a backend is: a class that turns requests into predictions, and says what it can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+from evalkit.records import ModelIdentity, Prediction, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendOptions:
+    """What a backend is told when it is made.
+
+    Attributes:
+        spec: The model's spec as the user gave it.
+        name: What stands after the backend's prefix: a hub id, a folder, a file.
+        revision: A hub commit, branch or tag; None is the default branch.
+        dtype: "auto", "float32", "bfloat16" or "float16".
+        device: "auto", "cpu", "cuda", "cuda:1", ...
+        image_preprocess: "processor" or "pad-square".
+        seed: Seeds decoding that samples.
+        offline: Nothing may be fetched.
+        options: The spec's `key=value` pairs, such as {"attn": "sdpa"}.
+    """
+
+    spec: str
+    name: str
+    revision: str | None = None
+    dtype: str = "auto"
+    device: str = "auto"
+    image_preprocess: str = "processor"
+    seed: int = 0
+    offline: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """A model behind one method.
+
+    A backend knows no task. Anything that goes wrong with one request is a `Failure` in that
+    request's prediction, or an exception, which the engine turns into failures.
+    """
+
+    reads_images: ClassVar[bool] = True
+    """Whether pictures reach the model."""
+
+    shares_prefixes: ClassVar[bool] = False
+    """Whether requests that share pictures and leading text are answered in one pass."""
+
+    option_names: ClassVar[frozenset[str]] = frozenset()
+    """Keys that the spec may give as `key=value`."""
+
+    @classmethod
+    def preflight(cls, options: BackendOptions) -> None:
+        """Checks, without loading anything large, that the model can be had.
+
+        Raises:
+            EvalkitError: It cannot; the text says what is missing and what to do.
+        """
+
+    @classmethod
+    @abstractmethod
+    def load(cls, options: BackendOptions) -> Self:
+        """Loads the model.
+
+        Raises:
+            EvalkitError: The model cannot be had.
+        """
+
+    @abstractmethod
+    def identity(self) -> ModelIdentity:
+        """Which model this is; constant over the backend's life."""
+
+    def preprocessing(self) -> Mapping[str, str]:
+        """What happens to pictures before the model sees them, for the fingerprint."""
+        return {}
+
+    @abstractmethod
+    def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
+        """Answers one batch.
+
+        Args:
+            requests: One or more requests with equal generation settings.
+
+        Returns:
+            One prediction for each request, in the same order.
+        """
+
+    def close(self) -> None:
+        """Frees what the model holds."""

@@ -1,0 +1,12 @@
+"""Scores -> numbers: each metric is a sum of rows and a function of that sum.
+
+`ratio` and friends here make the common ones; a benchmark's own metric stands in a module of its
+own. From the one shape of `evalkit.task.Metric` follow exact merging, intervals and paired
+differences, with no code here.
+"""
+
+from evalkit.metrics.basic import accuracy, group_accuracy, mean
+from evalkit.metrics.binary import precision_recall_f1
+from evalkit.metrics.mme import mme_total
+
+__all__ = ["accuracy", "group_accuracy", "mean", "mme_total", "precision_recall_f1"]

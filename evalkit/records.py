@@ -1,0 +1,446 @@
+"""Everything that travels between the stages: frozen records, and nothing else.
+
+Samples become requests, requests become predictions, predictions become scores, scores become run
+records. Each record is a frozen, slotted, keyword-only dataclass that holds tuples, not lists.
+Validation happens at the door (`evalkit.store`), not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+"""Version of the run record's schema; a reader refuses what it does not know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture that is read late: the name it has in its dataset, and how to get its bytes.
+
+    Attributes:
+        key: Names the picture within its dataset. Equal keys mean the same picture; different keys
+            may still hold the same bytes.
+        read: Returns the encoded bytes (PNG, JPEG, ...). May raise `DataError`.
+    """
+
+    key: str
+    read: Callable[[], bytes] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One question of a benchmark with what is needed to ask and to score it.
+
+    Attributes:
+        id: Unique within the task.
+        question: The question as the dataset has it.
+        images: In the order in which they are shown; empty for text-only samples.
+        choices: Options of a multiple-choice question, without letters.
+        targets: Gold answers, as the official scorer compares them. Empty where the split has none.
+        group: Ties what is scored together (an MME image, an MMVP pair); None where nothing is.
+        cluster: Ties what is not independent (the image). Holds whole groups.
+        tags: Slices by name, such as {"category": "adversarial"}.
+        inputs: What else a prompt template or a scorer may use (hint, OCR tokens, options).
+    """
+
+    id: str
+    question: str
+    images: tuple[Image, ...] = ()
+    choices: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    group: str | None = None
+    cluster: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """Decoding settings. The default is greedy.
+
+    Attributes:
+        max_new_tokens: At most so many tokens are generated, at least 1.
+        temperature: 0 is greedy; above 0 samples.
+        top_p: Nucleus mass in (0, 1]; used only when temperature is above 0.
+        num_beams: 1 is no beam search.
+        stop: Strings that end the answer; the answer is cut before the first of them.
+    """
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    num_beams: int = 1
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation: its role ("system", "user", "assistant") and parts in order."""
+
+    role: str
+    content: tuple[str | Image, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a backend is asked: one conversation that ends with the user's turn."""
+
+    sample_id: str
+    messages: tuple[Message, ...]
+    generation: Generation
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The pictures of all messages, in order."""
+        return tuple(p for m in self.messages for p in m.content if isinstance(p, Image))
+
+    @property
+    def text(self) -> str:
+        """The text of all messages, joined by newlines."""
+        return "\n".join(p for m in self.messages for p in m.content if isinstance(p, str))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why there is no answer: `kind` is one of a few stable words, `message` is for people."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a backend made of a request: a text, or the failure that stands in its place.
+
+    Attributes:
+        sample_id: Which sample was asked.
+        text: The generated text, not stripped; None when it failed.
+        failure: Why there is no text; None when there is one.
+        finish: "stop" (end of text, or a stop string) or "length"; None when it failed.
+        prompt_tokens: Tokens of the prompt, image tokens included; None where unknown.
+        output_tokens: Tokens that were generated; None where unknown.
+        images: SHA-256 (hexadecimal) of the bytes of each picture that was shown.
+        seconds: The sample's share of the wall time of its batch; None where unknown.
+    """
+
+    sample_id: str
+    text: str | None = None
+    failure: Failure | None = None
+    finish: Literal["stop", "length"] | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    images: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a scorer makes of one text.
+
+    Attributes:
+        answer: The parsed answer; None when the text could not be parsed.
+        values: Numbers by name; the task's metrics are sums of them.
+    """
+
+    answer: str | None
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleScore:
+    """One scored sample: all that metrics, intervals and comparisons need of it."""
+
+    sample_id: str
+    answer: str | None
+    targets: tuple[str, ...]
+    values: Mapping[str, float]
+    group: str | None
+    cluster: str
+    tags: Mapping[str, str]
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricValue:
+    """A number with what is known of its uncertainty.
+
+    Attributes:
+        value: In the metric's own unit (a fraction for accuracies, 0-2000 for MME perception).
+        low: Lower end of the 95 % interval; None where there is none (fewer than two clusters).
+        high: Upper end.
+        method: How the interval was made, such as "cluster-robust t" or "Wilson".
+        n: Units that were counted (samples, or pairs).
+        clusters: Independent clusters among them.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    method: str
+    n: int
+    clusters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How many samples were asked, answered, failed (no text) and unparsed (text, no answer)."""
+
+    asked: int
+    answered: int
+    failed: int
+    unparsed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetIdentity:
+    """Which data a number is about.
+
+    Attributes:
+        repository: Hub id, or "local" for a folder, or "demo".
+        config: The dataset's config, if it has any.
+        split: The split.
+        requested_revision: What the task pins; None is recorded as unpinned.
+        revision: The commit that was loaded; None for local files.
+        rows: Rows that the split has.
+        expected_rows: Rows that the task says it has.
+        samples: Samples that were evaluated.
+        digest: SHA-256 over ids and targets of those samples, in order.
+        images: SHA-256 over the digests of the pictures that were shown; None when none was.
+    """
+
+    repository: str
+    config: str | None
+    split: str
+    requested_revision: str | None
+    revision: str | None
+    rows: int
+    expected_rows: int
+    samples: int
+    digest: str
+    images: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptIdentity:
+    """Which words a sample is asked in: the variant's name and its template."""
+
+    variant: str
+    template: str
+    images_first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerIdentity:
+    """Whose rules score it, and in which version of the task."""
+
+    task: str
+    version: int
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """All that can move a task's number, part by part; equal parts make numbers comparable.
+
+    `preprocessing` says what happens to pictures before the model sees them; `judge` is reserved
+    for judged tasks.
+    """
+
+    dataset: DatasetIdentity
+    prompt: PromptIdentity
+    generation: Generation
+    preprocessing: Mapping[str, str]
+    scorer: ScorerIdentity
+    judge: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """A task's numbers with their coverage and fingerprint.
+
+    `breakdowns` is {tag: {slice: {metric: value}}}; `notes` are sentences that a reader must see,
+    such as a row count that differs.
+    """
+
+    task: str
+    version: int
+    protocol: str
+    headline: tuple[str, ...]
+    metrics: Mapping[str, MetricValue]
+    coverage: Coverage
+    breakdowns: Mapping[str, Mapping[str, Mapping[str, float]]]
+    fingerprint: Fingerprint
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Which model answered.
+
+    Attributes:
+        spec: As the user named it.
+        backend: The backend's name.
+        name: The model's short name (a hub id, or a folder's name).
+        revision: The hub commit; None for local weights.
+        digest: SHA-256 of local weights; None for hub weights, which the revision names.
+        architecture: Class name of the model; None where unknown.
+        dtype: Number format of the weights in memory; None where unknown.
+        parameters: Number of parameters; None where unknown.
+    """
+
+    spec: str
+    backend: str
+    name: str
+    revision: str | None = None
+    digest: str | None = None
+    architecture: str | None = None
+    dtype: str | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChoice:
+    """One line of a task list: the task and what was chosen for it (None: the run's setting)."""
+
+    name: str
+    limit: int | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Everything a run was told, frozen: it can be saved, hashed and compared.
+
+    Attributes:
+        model: The model's spec, `backend:name[@revision][,option=value...]`.
+        tasks: What to evaluate.
+        prompt: Prompt variant for tasks that choose none; None is each task's default.
+        limit: Samples per task, for tasks that choose none; None is all.
+        seed: Seeds the sample of `limit` and decoding.
+        dtype: Number format of the weights.
+        image_preprocess: "processor" or "pad-square".
+        batch_size: Requests per batch.
+        device: "auto", "cpu", "cuda", "cuda:1", ...
+        data: Folder with one folder per task; None is the hub (or the demo set for `demo`).
+        offline: Nothing is fetched.
+        task_paths: Files or folders with further tasks.
+    """
+
+    model: str
+    tasks: tuple[TaskChoice, ...]
+    prompt: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    dtype: str = "auto"
+    image_preprocess: str = "processor"
+    batch_size: int = 8
+    device: str = "auto"
+    data: str | None = None
+    offline: bool = False
+    task_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """The machine: processor, number of cores, memory in GiB, accelerators by name."""
+
+    processor: str
+    cores: int
+    memory_gib: float
+    accelerators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A finished run: what was asked of which model, how, and the numbers that came out.
+
+    Attributes:
+        schema: Version of this record's layout.
+        name: The run's name, which is its folder's.
+        created: When the run started, UTC, ISO 8601.
+        finished: When its last task was scored.
+        source: "measured" by evalkit, or "self-reported" (copied from a publication).
+        model: Which model answered.
+        config: What the run was told.
+        versions: Versions of evalkit, Python and the libraries that can move a number.
+        commit: The commit of evalkit, where it runs from a checkout; None else.
+        hardware: The machine.
+        seconds: Wall time of generation, over all sessions of the run.
+        results: One per task, in the order of the task list.
+    """
+
+    schema: int
+    name: str
+    created: str
+    finished: str
+    source: Literal["measured", "self-reported"]
+    model: ModelIdentity
+    config: RunConfig
+    versions: Mapping[str, str]
+    commit: str | None
+    hardware: Hardware | None
+    seconds: float
+    results: tuple[TaskResult, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The numbers as a pandas frame, one row a metric.
+
+        Returns:
+            Columns model, task, protocol, metric, headline (bool), value, low, high, method, n,
+            clusters, asked, answered, failed, unparsed.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "model": self.model.name,
+                    "task": result.task,
+                    "protocol": result.protocol,
+                    "metric": name,
+                    "headline": name in result.headline,
+                    **plain(value),
+                    **plain(result.coverage),
+                }
+                for result in self.results
+                for name, value in result.metrics.items()
+            ]
+        )
+
+
+def plain(value: Any) -> Any:
+    """A record as JSON-ready dicts and lists, fields in order of declaration.
+
+    Args:
+        value: A record, or a tuple, mapping or scalar inside one.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(v) for v in value]
+    return value
+
+
+def differences(first: Any, second: Any, path: str = "") -> tuple[str, ...]:
+    """Where two records differ, as dotted paths such as "dataset.revision".
+
+    Args:
+        first: A record or a plain value.
+        second: Another of the same kind.
+        path: Where the two stand in a larger record.
+    """
+    one, two = plain(first), plain(second)
+    if isinstance(one, dict) and isinstance(two, dict):
+        found = [
+            differences(one.get(key), two.get(key), f"{path}.{key}" if path else key)
+            for key in dict.fromkeys([*one, *two])
+        ]
+        return tuple(difference for inner in found for difference in inner)
+    return () if one == two else (path,)

@@ -1,0 +1,1 @@
+"""The turn of samples into predictions: plan, engine, journal."""

@@ -1,0 +1,225 @@
+"""What a task file may say: the task, its dataset, its prompts, its metrics.
+
+A task is one file with a docstring, a function `to_sample(row)` and one constant `TASK`. It knows
+no model; models know no task. Numbers are described by `Metric`: a sum, and a function of that sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from evalkit.errors import UsageError
+from evalkit.records import Generation, Image, Message, Outcome, Request, Sample, SampleScore
+
+if TYPE_CHECKING:
+    import jinja2
+    import numpy as np
+    import numpy.typing as npt
+
+Row = Mapping[str, Any]
+"""One row of a dataset: its columns, image columns as `Image` (None where the row has none)."""
+
+Scorer = Callable[[Sample, "str | None"], Outcome]
+"""Scores one text. None stands for a failed prediction, and must come out wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """A second table of the same repository, joined to the first by a key.
+
+    Attributes:
+        config: Config of the second table.
+        split: Its split; None is the first table's.
+        key: Column of the second table.
+        on: Column of the first table that holds the same values.
+        columns: What is taken over from the second table.
+    """
+
+    config: str
+    split: str | None = None
+    key: str
+    on: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRef:
+    """Where a task's rows come from.
+
+    Attributes:
+        repositories: Hub ids; the first that exists is used.
+        config: The config, if the dataset has any.
+        split: The split.
+        columns: Columns that must be there; others are not read.
+        image_columns: Those of them that hold pictures.
+        rows: Rows that the split is known to have.
+        revision: Commit that is pinned; None is unpinned, and recorded as such.
+        join: A second table, if the rows need one.
+    """
+
+    repositories: tuple[str, ...]
+    config: str | None = None
+    split: str
+    columns: tuple[str, ...]
+    image_columns: tuple[str, ...] = ()
+    rows: int
+    revision: str | None = None
+    join: Join | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """How a sample is asked: a jinja2 template (sandboxed, undefined names are errors).
+
+    The template sees `question`, `choices`, `letters` ("A", "B", ... one a choice) and every key of
+    `Sample.inputs`.
+
+    Attributes:
+        template: The template's text; its result is used as it is, white space included.
+        images_first: Pictures stand before the text; else after it.
+    """
+
+    template: str
+    images_first: bool = True
+
+    def render(self, sample: Sample) -> str:
+        """The sample's text.
+
+        Raises:
+            UsageError: The template is broken or uses a name that the sample does not have.
+        """
+        import jinja2
+
+        letters = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(sample.choices)])
+        names = {**sample.inputs, "question": sample.question, "choices": sample.choices}
+        try:
+            return _compiled(self.template).render(**names, letters=letters)
+        except jinja2.TemplateError as error:
+            message = f"The prompt template of sample {sample.id!r} cannot be rendered: {error}."
+            raise UsageError(message) from error
+
+    def request(self, sample: Sample, generation: Generation) -> Request:
+        """The sample as a request: one user turn, pictures and text in the prompt's order."""
+        text = self.render(sample)
+        content: tuple[str | Image, ...] = (
+            (*sample.images, text) if self.images_first else (text, *sample.images)
+        )
+        message = Message(role="user", content=content)
+        return Request(sample_id=sample.id, messages=(message,), generation=generation)
+
+
+@lru_cache(maxsize=256)
+def _compiled(template: str) -> jinja2.Template:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    return environment.from_string(template)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number over samples: a sum of rows, and a function of that sum.
+
+    Attributes:
+        name: Its key in results, such as "accuracy".
+        unit: What one row is about: a sample, or all samples of one `group`.
+        row: The k statistics of one unit. Receives the unit's scores (one, or a group's).
+        value: Maps sums of shape (..., k) to numbers of shape (...); works on many sums at once. NaN
+            where the number is undefined.
+        columns: k, the number of statistics.
+        low: Smallest possible value.
+        high: Largest possible value; what gold answers reach, if `higher_is_better`.
+        proportion: Whether it is hits by n of single units, (hits, n): Wilson may apply.
+        higher_is_better: Whether more is better; None for descriptions such as a yes-ratio.
+        only: Samples that count at all; None is every one. Judged on sample scores, so it must not
+            depend on what was answered.
+    """
+
+    name: str
+    unit: Literal["sample", "group"] = "sample"
+    row: Callable[[Sequence[SampleScore]], Sequence[float]]
+    value: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+    columns: int
+    low: float = 0.0
+    high: float = 1.0
+    proportion: bool = False
+    higher_is_better: bool | None = True
+    only: Callable[[SampleScore], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A benchmark: data, words, decoding, rules and numbers.
+
+    Attributes:
+        name: The file's name, and that of its folder under `--data`.
+        version: Moves whenever a number of the task can move.
+        dataset: Where the rows come from.
+        to_sample: Makes a sample of a row.
+        prompts: Variants by the name of their origin ("llava", "qwen", "paligemma"); the first is
+            the default.
+        generation: Decoding settings.
+        score: The official scorer.
+        metrics: The numbers, in the order in which tables show them.
+        headline: Names of the metrics that stand for the task in a table (MME has two).
+        protocol: Whose rules `score` follows.
+        breakdowns: Tags by which the metrics are also reported, slice by slice.
+        variants: Named changes of fields, addressed as "task:variant".
+        submission: Makes (file name, JSON value) of all predictions, for splits without gold
+            answers; None where there is none.
+    """
+
+    name: str
+    version: int
+    dataset: DatasetRef
+    to_sample: Callable[[Row], Sample]
+    prompts: Mapping[str, Prompt]
+    generation: Generation
+    score: Scorer
+    metrics: tuple[Metric, ...]
+    headline: tuple[str, ...]
+    protocol: str = "official"
+    breakdowns: tuple[str, ...] = ()
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    submission: Callable[[Sequence[tuple[Sample, str]]], tuple[str, Any]] | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder under `--data` that holds the task's rows; variants share it."""
+        return self.name.partition(":")[0]
+
+    @property
+    def file_stem(self) -> str:
+        """The task's name as a file name."""
+        return self.name.replace(":", "-")
+
+    def variant(self, name: str) -> Task:
+        """The task with the named changes applied.
+
+        Raises:
+            UsageError: The task has no such variant.
+        """
+        if name not in self.variants:
+            known = ", ".join(self.variants) or "none"
+            message = f"The task {self.name!r} has no variant {name!r}; it has: {known}."
+            raise UsageError(message)
+        return replace(self, name=f"{self.name}:{name}", variants={}, **self.variants[name])
+
+    def prompt(self, name: str | None) -> tuple[str, Prompt]:
+        """The named prompt variant, or the default, with its name.
+
+        Raises:
+            UsageError: The task has no such prompt variant.
+        """
+        chosen = next(iter(self.prompts)) if name is None else name
+        if chosen not in self.prompts:
+            known = ", ".join(self.prompts)
+            message = f"The task {self.name!r} has no prompt variant {chosen!r}; it has: {known}."
+            raise UsageError(message)
+        return chosen, self.prompts[chosen]

@@ -88,8 +88,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a backend is asked: one conversation that ends with the user's turn."""
+    """What a backend is asked: one conversation that ends with the user's turn.
 
+    `task` and `sample_id` name the request, for journals and for backends that look answers up; no
+    backend may otherwise depend on them.
+    """
+
+    task: str
     sample_id: str
     messages: tuple[Message, ...]
     generation: Generation

@@ -101,14 +101,10 @@ class Prompt:
             message = f"The prompt template of sample {sample.id!r} cannot be rendered: {error}."
             raise UsageError(message) from error
 
-    def request(self, sample: Sample, generation: Generation) -> Request:
-        """The sample as a request: one user turn, pictures and text in the prompt's order."""
+    def content(self, sample: Sample) -> tuple[str | Image, ...]:
+        """The parts of the user's turn: pictures and text in the prompt's order."""
         text = self.render(sample)
-        content: tuple[str | Image, ...] = (
-            (*sample.images, text) if self.images_first else (text, *sample.images)
-        )
-        message = Message(role="user", content=content)
-        return Request(sample_id=sample.id, messages=(message,), generation=generation)
+        return (*sample.images, text) if self.images_first else (text, *sample.images)
 
 
 @lru_cache(maxsize=256)
@@ -223,3 +219,12 @@ class Task:
             message = f"The task {self.name!r} has no prompt variant {chosen!r}; it has: {known}."
             raise UsageError(message)
         return chosen, self.prompts[chosen]
+
+    def request(self, sample: Sample, prompt: Prompt) -> Request:
+        """The sample as a request: one user turn in the words of the prompt."""
+        return Request(
+            task=self.name,
+            sample_id=sample.id,
+            messages=(Message(role="user", content=prompt.content(sample)),),
+            generation=self.generation,
+        )

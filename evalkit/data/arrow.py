@@ -1,0 +1,181 @@
+"""Tables of Parquet: converted once to Arrow, mapped into memory, read by row.
+
+The conversion is done by the package `datasets` into its own cache, with the needed columns only.
+It needs about as much disk as the Parquet files; in return a picture is one look-up by row number,
+and memory holds no pictures at all, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.data.files import TableFiles, require_columns
+from evalkit.data.pictures import picture_file
+from evalkit.errors import DataError, MissingExtraError
+from evalkit.records import Image
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH = 256
+
+
+def require_datasets() -> None:
+    """Check that the package `datasets` is there.
+
+    Raises:
+        MissingExtraError: It is not.
+    """
+    try:
+        import datasets  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            package="datasets", extra="data", purpose="Reading a dataset"
+        ) from error
+
+
+def check_parquet(files: TableFiles, columns: Sequence[str]) -> None:
+    """Check every file's schema.
+
+    Raises:
+        DataError: A file cannot be read or is not Parquet, or a column is missing.
+    """
+    require_datasets()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in files.paths:
+        try:
+            names = pq.read_schema(path).names
+        except (OSError, pa.ArrowException) as error:
+            message = f"The file {path} cannot be read as Parquet: {error}. Fetch it again."
+            raise DataError(message) from error
+        require_columns(path, columns, names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrowTable:
+    """A table in Arrow files, which are mapped when rows or pictures are asked for."""
+
+    files: TableFiles
+    arrow: tuple[str, ...]
+
+    @classmethod
+    def open(cls, files: TableFiles, columns: Sequence[str]) -> ArrowTable:
+        """Convert the columns, unless that was done before.
+
+        Raises:
+            DataError: A file cannot be read, or a column is missing.
+        """
+        check_parquet(files, columns)
+        return cls(files=files, arrow=_converted(files, tuple(columns)))
+
+    def rows(self, columns: Sequence[str], pictures: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Every row in order: its `columns`, of which `pictures` are `Image` or None.
+
+        Raises:
+            DataError: A picture is not one, or its file is not there.
+        """
+        table = _mapped(self.arrow)
+        plain = [name for name in columns if name not in pictures]
+        shown = {name: self._pictures(table, name) for name in pictures}
+        for batch in table.select(plain).to_batches(max_chunksize=_BATCH):
+            for row in batch.to_pylist():
+                yield row | {name: next(images) for name, images in shown.items()}
+
+    def _pictures(self, table: pa.Table, column: str) -> Iterator[Image | None]:
+        """One a row; which rows have none is read off the validity bits, not the bytes."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        row = 0
+        for chunk in table[column].chunks:
+            encoded = chunk
+            if pa.types.is_struct(chunk.type) and chunk.type.get_field_index("bytes") >= 0:
+                encoded = pc.struct_field(chunk, "bytes")
+            if not _holds_bytes(encoded.type):
+                message = f"The column {column!r} of {self.files.paths[0]} holds no pictures."
+                raise DataError(message)
+            for cell, embedded in zip(chunk, encoded.is_valid().to_pylist(), strict=True):
+                yield self._embedded(column, row) if embedded else self._named(cell, column, row)
+                row += 1
+
+    def _embedded(self, column: str, row: int) -> Image:
+        return Image(
+            key=f"{self.files.name}/{column}/{row}", read=_Cell(self.arrow, column, row).read
+        )
+
+    def _named(self, cell: pa.Scalar[Any], column: str, row: int) -> Image | None:
+        value = cell.as_py()
+        name = value.get("path") if isinstance(value, dict) else None
+        where = f"Row {row}, column {column!r},"
+        return picture_file(name, self.files.paths[0].parent, self.files.root, where)
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return kind in (pa.binary(), pa.large_binary(), pa.null())
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """Where a picture's bytes are: small, and of plain values, so that it can be pickled."""
+
+    arrow: tuple[str, ...]
+    column: str
+    row: int
+
+    def read(self) -> bytes:
+        value = _mapped(self.arrow)[self.column][self.row].as_py()
+        encoded: bytes = value["bytes"] if isinstance(value, dict) else value
+        return encoded
+
+
+@lru_cache(maxsize=16)
+def _mapped(arrow: tuple[str, ...]) -> pa.Table:
+    import pyarrow as pa
+
+    try:
+        parts = [pa.ipc.open_stream(pa.memory_map(path)).read_all() for path in arrow]
+    except (OSError, pa.ArrowException) as error:
+        message = f"The dataset's cache cannot be read: {error}. Remove that file and run again."
+        raise DataError(message) from error
+    return pa.concat_tables(parts)
+
+
+def _converted(files: TableFiles, columns: tuple[str, ...]) -> tuple[str, ...]:
+    import datasets
+    import pyarrow as pa
+    from datasets.data_files import DataFilesDict, DataFilesList
+    from datasets.exceptions import DatasetsError
+
+    paths = [str(path.absolute()) for path in files.paths]
+    origins = [_stamp(path) for path in files.paths]
+    try:
+        dataset = datasets.Dataset.from_parquet(
+            DataFilesDict({"rows": DataFilesList(paths, origins)}),
+            split="rows",
+            columns=list(columns),
+            batch_size=_BATCH,
+        )
+    except (DatasetsError, pa.ArrowException, OSError, ValueError) as error:
+        message = f"The file {paths[0]} (or a later shard) cannot be converted: {_root(error)}."
+        raise DataError(message) from error
+    return tuple(part["filename"] for part in dataset.cache_files)
+
+
+def _stamp(path: Path) -> tuple[str, ...]:
+    """What makes the cache notice another file of the same name."""
+    status = path.stat()
+    return (str(status.st_mtime_ns), str(status.st_size))
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

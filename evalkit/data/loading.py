@@ -1,0 +1,194 @@
+"""A task's split as samples: found, opened, joined, and made by the task's `to_sample`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.data import folder, hub
+from evalkit.data.arrow import require_datasets
+from evalkit.data.files import Found
+from evalkit.data.subset import identify
+from evalkit.data.tables import check_table, open_table
+from evalkit.errors import DataError, EvalkitError
+from evalkit.records import DatasetIdentity, Sample
+
+if TYPE_CHECKING:
+    from evalkit.task import DatasetRef, Join, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSource:
+    """Where datasets are taken from.
+
+    Attributes:
+        folder: Holds one folder per task; None is the hub.
+        offline: The hub is not asked: only its cache on this machine is.
+        label: What is recorded as the repository of local data.
+    """
+
+    folder: Path | None = None
+    offline: bool = False
+    label: str = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedDataset:
+    """A split.
+
+    Attributes:
+        samples: One per row, in the dataset's order.
+        identity: What was loaded; its digest is over all samples, its `images` None.
+        notes: Sentences that a reader of the numbers must see.
+    """
+
+    samples: Sequence[Sample]
+    identity: DatasetIdentity
+    notes: tuple[str, ...]
+
+
+def load(task: Task, source: DataSource) -> LoadedDataset:
+    """The samples of a task; pictures are not read yet.
+
+    Raises:
+        UsageError: The local folder or its files are not there.
+        DataError: The dataset cannot be had, or is not what the task expects.
+        MissingExtraError: The package `datasets` is not installed.
+    """
+    require_datasets()
+    found = _find(task, source)
+    samples = tuple(_sample(task, number, row) for number, row in enumerate(_rows(task, found)))
+    _check_samples(task, samples)
+    identity = DatasetIdentity(
+        repository=found.repository,
+        config=task.dataset.config,
+        split=task.dataset.split,
+        requested_revision=task.dataset.revision,
+        revision=found.revision,
+        rows=len(samples),
+        expected_rows=task.dataset.rows,
+        samples=len(samples),
+        digest="",
+        images=None,
+    )
+    notes = (*found.notes, *_count_notes(task, found, len(samples)))
+    return LoadedDataset(samples=samples, identity=identify(identity, samples), notes=notes)
+
+
+def preflight(task: Task, source: DataSource) -> None:
+    """A cheap check that `load` will find what it needs; downloads a list of files at most.
+
+    Raises:
+        UsageError: The local folder or its files are not there.
+        DataError: The dataset cannot be had, or lacks a column.
+        MissingExtraError: The package `datasets` is not installed.
+    """
+    require_datasets()
+    if source.folder is None and not source.offline:
+        hub.check(task)
+        return
+    found = _find(task, source)
+    check_table(found.table, _own_columns(task.dataset, found))
+    if task.dataset.join is not None and found.joined is not None:
+        check_table(found.joined, _joined_columns(task.dataset.join))
+
+
+def _find(task: Task, source: DataSource) -> Found:
+    if source.folder is not None:
+        return folder.find(task, source.folder, source.label)
+    return hub.find(task, offline=source.offline)
+
+
+def _own_columns(ref: DatasetRef, found: Found) -> list[str]:
+    """What is read of the first table: all that does not come from the second."""
+    if ref.join is None:
+        return list(ref.columns)
+    if found.joined is None:
+        return list(dict.fromkeys([*ref.columns, *ref.join.columns]))
+    own = [name for name in ref.columns if name not in ref.join.columns]
+    return list(dict.fromkeys([*own, ref.join.on]))
+
+
+def _joined_columns(join: Join) -> list[str]:
+    return list(dict.fromkeys([join.key, *join.columns]))
+
+
+def _rows(task: Task, found: Found) -> Iterator[dict[str, Any]]:
+    ref = task.dataset
+    columns = _own_columns(ref, found)
+    pictures = [name for name in columns if name in ref.image_columns]
+    rows = open_table(found.table, columns).rows(columns, pictures)
+    if ref.join is None or found.joined is None:
+        return rows
+    return _join(task.name, ref.join, rows, _second_table(task, ref.join, found))
+
+
+def _second_table(task: Task, join: Join, found: Found) -> dict[Any, dict[str, Any]]:
+    assert found.joined is not None  # noqa: S101  the caller's own test, for the type checker
+    columns = _joined_columns(join)
+    pictures = [name for name in join.columns if name in task.dataset.image_columns]
+    second: dict[Any, dict[str, Any]] = {}
+    for row in open_table(found.joined, columns).rows(columns, pictures):
+        if row[join.key] in second:
+            message = (
+                f"{task.name}: the table {join.config!r} has {join.key} {row[join.key]!r} twice."
+            )
+            raise DataError(message)
+        second[row[join.key]] = {name: row[name] for name in join.columns}
+    return second
+
+
+def _join(
+    task: str, join: Join, rows: Iterator[dict[str, Any]], second: dict[Any, dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    for number, row in enumerate(rows):
+        if row[join.on] not in second:
+            message = (
+                f"{task}: row {number} has {join.on} {row[join.on]!r}, which is no {join.key} of "
+                f"the table {join.config!r}."
+            )
+            raise DataError(message)
+        yield row | second[row[join.on]]
+
+
+def _sample(task: Task, number: int, row: dict[str, Any]) -> Sample:
+    try:
+        return task.to_sample({**row, "__index__": number})
+    except EvalkitError:
+        raise
+    except Exception as error:  # a task file is somebody else's code: here its errors end
+        message = (
+            f"{task.name}: row {number} cannot be made into a sample: "
+            f"{type(error).__name__}: {error}."
+        )
+        raise DataError(message) from error
+
+
+def _check_samples(task: Task, samples: Sequence[Sample]) -> None:
+    if not samples:
+        message = f"{task.name}: the split {task.dataset.split!r} has no rows."
+        raise DataError(message)
+    seen: dict[str, int] = {}
+    for number, sample in enumerate(samples):
+        if sample.id in seen:
+            message = (
+                f"{task.name}: the sample id {sample.id!r} is that of row {seen[sample.id]} and of "
+                f"row {number}; ids must be unique."
+            )
+            raise DataError(message)
+        seen[sample.id] = number
+
+
+def _count_notes(task: Task, found: Found, rows: int) -> tuple[str, ...]:
+    expected = task.dataset.rows
+    if rows == expected:
+        return ()
+    if found.revision is None and rows < expected:
+        return (f"{task.name}: {rows} of the {expected} rows of the full split.",)
+    note = (
+        f"{task.name}: the split {task.dataset.split!r} of {found.repository} has {rows} rows, but "
+        f"the task expects {expected}: numbers may not be comparable with published ones."
+    )
+    return (note,)

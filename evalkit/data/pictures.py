@@ -1,0 +1,55 @@
+"""Pictures that are files beside a table."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.errors import DataError
+from evalkit.records import Image
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+
+    def read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            message = f"The picture {self.path} cannot be read: {error.strerror}."
+            raise DataError(message) from error
+
+
+def picture_file(name: object, folder: Path, root: Path | None, where: str) -> Image | None:
+    """The picture that a table names by its path; None for None or an empty name.
+
+    Equal paths are one picture, so that all questions about it share its key.
+
+    Args:
+        name: What the table says.
+        folder: What relative paths are relative to.
+        root: Folder that the path must stay inside of, as it is written: links below it are the
+            owner's own and are followed. None allows no paths at all.
+        where: Row and column, as the beginning of a sentence.
+
+    Raises:
+        DataError: The name is no path, leaves the folder, or no file is there.
+    """
+    if name is None or name == "":
+        return None
+    if not isinstance(name, str):
+        message = f"{where} must be the path of a picture, not a {type(name).__name__}."
+        raise DataError(message)
+    if root is None:
+        message = f"{where} names the picture {name!r} by a path, but the table must hold it."
+        raise DataError(message)
+    base, path = (Path(os.path.abspath(p)) for p in (root, folder / name))  # noqa: PTH100  links stay
+    if not path.is_relative_to(base):
+        message = f"{where} names the picture {name!r}, which is outside of the folder {base}."
+        raise DataError(message)
+    if not path.is_file():
+        message = f"{where} names the picture {path}, which does not exist."
+        raise DataError(message)
+    return Image(key=path.relative_to(base).as_posix(), read=_File(path).read)

@@ -1,0 +1,70 @@
+"""Which samples are evaluated, and what names them: a seeded subset, and a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evalkit.errors import UsageError
+from evalkit.records import DatasetIdentity, Sample
+
+
+def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sample, ...]:
+    """A seeded subset of whole groups, in the dataset's order.
+
+    Groups are ranked by a hash of the seed and their own name, and taken from the top until the
+    next one would exceed the limit. So a subset depends neither on the order of the dataset nor on
+    Python's hash seed, and the subset of a smaller limit lies within that of a larger one.
+
+    Args:
+        samples: All samples of a split.
+        limit: At most so many samples; a first group that is larger is taken whole. None is all.
+        seed: Another seed is another subset.
+
+    Raises:
+        UsageError: The limit is below 1.
+    """
+    if limit is None:
+        return tuple(samples)
+    if limit < 1:
+        message = f"The limit must be at least 1, not {limit}."
+        raise UsageError(message)
+    groups: dict[tuple[str, str], int] = {}
+    for sample in samples:
+        groups[_unit(sample)] = groups.get(_unit(sample), 0) + 1
+    chosen = _top(groups, limit, seed)
+    return tuple(sample for sample in samples if _unit(sample) in chosen)
+
+
+def _unit(sample: Sample) -> tuple[str, str]:
+    return ("sample", sample.id) if sample.group is None else ("group", sample.group)
+
+
+def _top(groups: dict[tuple[str, str], int], limit: int, seed: int) -> set[tuple[str, str]]:
+    chosen: set[tuple[str, str]] = set()
+    total = 0
+    for unit in sorted(groups, key=lambda unit: hashlib.sha256(_line([seed, *unit])).digest()):
+        total += groups[unit]
+        if chosen and total > limit:
+            break
+        chosen.add(unit)
+    return chosen
+
+
+def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIdentity:
+    """The identity of these samples: their number, and a digest of ids and targets in order.
+
+    Args:
+        identity: That of the split which the samples are from.
+        samples: Those that are evaluated.
+    """
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(_line([sample.id, *sample.targets]))
+    return replace(identity, samples=len(samples), digest=digest.hexdigest())
+
+
+def _line(values: Sequence[str | int]) -> bytes:
+    return json.dumps(values, separators=(",", ":")).encode() + b"\n"

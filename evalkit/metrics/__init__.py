@@ -6,7 +6,7 @@ differences, with no code here.
 """
 
 from evalkit.metrics.basic import accuracy, group_accuracy, mean
-from evalkit.metrics.binary import precision_recall_f1
+from evalkit.metrics.binary import macro_f1, precision_recall_f1
 from evalkit.metrics.mme import mme_total
 
-__all__ = ["accuracy", "group_accuracy", "mean", "mme_total", "precision_recall_f1"]
+__all__ = ["accuracy", "group_accuracy", "macro_f1", "mean", "mme_total", "precision_recall_f1"]

@@ -181,6 +181,7 @@ class MetricValue:
         method: How the interval was made, such as "cluster-robust t" or "Wilson".
         n: Units that were counted (samples, or pairs).
         clusters: Independent clusters among them.
+        maximum: The largest possible value (1 for fractions, 2000 for MME perception).
     """
 
     value: float
@@ -189,6 +190,7 @@ class MetricValue:
     method: str
     n: int
     clusters: int
+    maximum: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,7 +399,7 @@ class RunRecord:
 
         Returns:
             Columns model, task, protocol, metric, headline (bool), value, low, high, method, n,
-            clusters, asked, answered, failed, unparsed.
+            clusters, maximum, asked, answered, failed, unparsed.
         """
         import pandas as pd
 

@@ -1,1 +1,87 @@
-"""The command line, one module per verb."""
+"""The command line, one module per verb; a verb's module is imported when it is called."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from evalkit import __version__
+from evalkit.errors import EvalkitError, ExitCode
+
+VERBS = {
+    "run": ("evalkit.cli.run", "Evaluate a model on tasks, a suite or a task list."),
+    "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
+    "tasks": ("evalkit.cli.tasks", "List, show, start or check tasks."),
+    "doctor": ("evalkit.cli.doctor", "Say what is installed and what is missing."),
+}
+"""Each verb's module, which has a click command `command`, and its line in `--help`."""
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of the work."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command; None where there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), code.meaning) for code in ExitCode])
+
+
+@click.group(
+    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="evalkit")
+def group() -> None:
+    """Evaluate vision-language models: official scores, with intervals and fingerprints."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; every error becomes one sentence and its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = group.main(args=arguments, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else ExitCode.OK)
+    except EvalkitError as error:
+        _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        _fail(_click_message(error), ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        _fail(
+            "Interrupted. What was finished is on disk; the same command goes on from there.",
+            ExitCode.INCOMPLETE,
+        )
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)
+
+
+def _interrupt(*_: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _click_message(error: click.ClickException) -> str:
+    message = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{message} (see {error.ctx.command_path} --help)"
+    return message
+
+
+def _fail(message: str, code: ExitCode) -> NoReturn:
+    print(f"evalkit: {message}", file=sys.stderr)
+    sys.exit(int(code))

@@ -1,0 +1,125 @@
+"""`evalkit run`: evaluate a model on tasks, a suite or a task list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.errors import ExitCode, UsageError
+from evalkit.records import RunConfig, RunRecord, TaskChoice, plain
+
+
+@click.command(
+    epilog="A task list is a TOML file: model, prompt, limit and tasks = [...] of names or "
+    "{name, limit, prompt}. The same command resumes a run that was killed."
+)
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK... | SUITE | FILE.toml")
+@click.option("--model", "-m", metavar="SPEC", help="backend:name[@revision][,option=value...]")
+@click.option("--limit", type=int, metavar="N", help="A seeded sample of N per task, whole groups.")
+@click.option("--data", metavar="DIR", help="One folder per task, instead of the hub.")
+@click.option("--prompt", metavar="NAME", help="Prompt variant; `evalkit tasks show TASK` lists them.")
+@click.option("--batch-size", type=int, metavar="N", help="Requests per batch (default 8).")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... (default auto)")
+@click.option("--dtype", metavar="NAME", help="auto, float32, bfloat16, float16 (default auto)")
+@click.option("--image-preprocess", type=click.Choice(["processor", "pad-square"]))
+@click.option("--seed", type=int, help="Seeds the sample of --limit and decoding (default 0).")
+@click.option("--out", default="results", metavar="DIR", show_default=True, help="Results folder.")
+@click.option("--name", metavar="NAME", help="The run's name (default: tasks and a digest).")
+@click.option("--resume/--fresh", default=True, help="Go on with an earlier run, or start anew.")
+@click.option("--offline", is_flag=True, default=None, help="Fetch nothing; fail where data is missing.")
+@click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
+def command(
+    tasks: tuple[str, ...], out: str, name: str | None, *, resume: bool, as_json: bool, **given: Any
+) -> int:
+    """Evaluate a model on tasks, a suite (demo, core) or a task list."""
+    from evalkit import pipeline
+    from evalkit.cli.screen import Screen, print_run
+
+    config = configuration(tasks, {key: value for key, value in given.items() if value is not None})
+    check_name(name)
+    with Screen(quiet=as_json) as screen:
+        record = pipeline.run(config, out=out, name=name, fresh=not resume, observer=screen)
+    if as_json:
+        print(json.dumps(plain(record), ensure_ascii=False))
+    else:
+        print_run(record, Path(out))
+    return exit_code(record)
+
+
+def exit_code(record: RunRecord) -> ExitCode:
+    """Incomplete if any sample failed; else done."""
+    failed = any(result.coverage.failed for result in record.results)
+    return ExitCode.INCOMPLETE if failed else ExitCode.OK
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a run name that would leave the results folder.
+
+    Raises:
+        UsageError: The name is empty, or holds a path separator or a leading dot.
+    """
+    if name is not None and (not name or name.startswith(".") or "/" in name or "\\" in name):
+        message = f"The name {name!r} cannot name a run; use letters, digits, '-', '_' and '.'."
+        raise UsageError(message)
+
+
+def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
+    """The run's configuration: the command line's choices over those of the task list.
+
+    Args:
+        tasks: Task names, or one suite, or one TOML file.
+        given: Options that were given, by field of `RunConfig`.
+
+    Raises:
+        UsageError: There is no model, or the task list is wrong.
+    """
+    from evalkit import registry
+
+    named, settings = _named(tasks, registry)
+    merged = {**settings, **given}
+    if "model" not in merged:
+        message = (
+            "No model was named; give --model backend:name, such as "
+            "--model hf:llava-hf/llava-1.5-7b-hf, or run the suite demo."
+        )
+        raise UsageError(message)
+    choices = tuple(TaskChoice(**{**choice, **_override(given)}) for choice in named)
+    _check_types(merged)
+    return RunConfig(tasks=choices, **merged)
+
+
+def _named(tasks: Sequence[str], registry: Any) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]:
+    """The task choices and settings that the words after `run` stand for."""
+    suites = [t for t in tasks if t.endswith(".toml") or t in registry.suite_names()]
+    if not suites:
+        return [{"name": task} for task in tasks], {}
+    if len(tasks) > 1:
+        message = f"{suites[0]!r} is a whole task list; give it alone."
+        raise UsageError(message)
+    suite = registry.load_suite(suites[0])
+    return suite.tasks, suite.settings
+
+
+def _override(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A limit or prompt on the command line is meant for every task."""
+    return {key: given[key] for key in ("limit", "prompt") if key in given}
+
+
+def _check_types(merged: Mapping[str, Any]) -> None:
+    kinds = {field.name: str(field.type) for field in fields(RunConfig)}
+    for key, value in merged.items():
+        expected = int if kinds[key].startswith("int") else str
+        if kinds[key].startswith(("int", "str")) and (
+            not isinstance(value, expected) or isinstance(value, bool)
+        ):
+            message = f"The task list sets {key} = {value!r}; it must be {_KIND[expected]}."
+            raise UsageError(message)
+
+
+_KIND = {int: "a whole number", str: "a text"}

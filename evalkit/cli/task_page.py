@@ -1,0 +1,107 @@
+"""What `evalkit tasks show` prints, and the file that `evalkit tasks new` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from evalkit.records import plain
+from evalkit.task import DatasetRef, Task
+
+
+def task_page(task: Task, path: Path) -> str:
+    """All that a task says of itself, as text."""
+    return "\n".join([*_about(task, path), *_prompts(task), *_numbers(task)]) + "\n"
+
+
+def _about(task: Task, path: Path) -> Iterable[str]:
+    yield f"{task.name}, version {task.version}, protocol {task.protocol}"
+    yield f"  file        {path}"
+    yield from _dataset(task.dataset)
+    yield f"  generation  {json.dumps(plain(task.generation))}"
+
+
+def _dataset(dataset: DatasetRef) -> Iterable[str]:
+    yield f"  data        {', or '.join(dataset.repositories)}"
+    place = f"config {dataset.config}, " if dataset.config else ""
+    pinned = dataset.revision or "unpinned"
+    yield f"              {place}split {dataset.split}, {dataset.rows:,} rows, {pinned}"
+    yield f"  columns     {', '.join(dataset.columns)}"
+    if dataset.join:
+        join = dataset.join
+        yield f"  joined      {', '.join(join.columns)} of config {join.config} on {join.on} = {join.key}"
+
+
+def _prompts(task: Task) -> Iterable[str]:
+    for i, (name, prompt) in enumerate(task.prompts.items()):
+        yield f"  prompt      {name}{' (default)' if i == 0 else ''}"
+        yield from (f"              | {line}" for line in prompt.template.split("\n"))
+
+
+def _numbers(task: Task) -> Iterable[str]:
+    for metric in task.metrics:
+        headline = ", headline" if metric.name in task.headline else ""
+        yield f"  metric      {metric.name} ({metric.low:g} to {metric.high:g}{headline})"
+    if task.breakdowns:
+        yield f"  breakdowns  {', '.join(task.breakdowns)}"
+    for name, changes in task.variants.items():
+        yield f"  variant     {task.name}:{name} (changes {', '.join(changes)})"
+
+
+def starter(name: str) -> str:
+    """A task file that passes `evalkit tasks check`: short questions by exact match."""
+    return _STARTER.replace("NAME", name)
+
+
+_STARTER = '''"""NAME: say in one line what this benchmark measures.
+
+Paper: ... Official evaluator: ... (commit ...). Known quirks: ...
+"""
+
+from __future__ import annotations
+
+from evalkit.metrics import accuracy
+from evalkit.records import Generation, Outcome, Sample
+from evalkit.task import DatasetRef, Prompt, Row, Task
+
+
+def to_sample(row: Row) -> Sample:
+    """One row of the dataset as a sample."""
+    return Sample(
+        id=str(row["id"]),
+        question=row["question"],
+        images=(row["image"],),
+        targets=(row["answer"],),
+        cluster=str(row["id"]),
+    )
+
+
+def score(sample: Sample, text: str | None) -> Outcome:
+    """Exact match after lower-casing; no answer is wrong."""
+    if text is None:
+        return Outcome(answer=None, values={"correct": 0.0})
+    answer = text.strip().lower()
+    return Outcome(answer=answer, values={"correct": float(answer == sample.targets[0].lower())})
+
+
+TASK = Task(
+    name="NAME",
+    version=1,
+    dataset=DatasetRef(
+        repositories=("your-organisation/NAME",),
+        split="test",
+        columns=("id", "question", "answer", "image"),
+        image_columns=("image",),
+        rows=1000,
+    ),
+    to_sample=to_sample,
+    prompts={
+        "plain": Prompt(template="{{ question }}\\nAnswer with a single word or phrase."),
+    },
+    generation=Generation(max_new_tokens=16),
+    score=score,
+    metrics=(accuracy(),),
+    headline=("accuracy",),
+)
+'''

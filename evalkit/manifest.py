@@ -1,0 +1,92 @@
+"""What a run is about, and whether two sessions are about the same: the door of every resume."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import NotComparableError
+from evalkit.records import (
+    Fingerprint,
+    ModelIdentity,
+    Prediction,
+    RunConfig,
+    RunRecord,
+    differences,
+    plain,
+)
+
+_MACHINE = ("batch_size", "device", "data", "offline", "task_paths")
+"""Settings that may change between two sessions of a run; what they lead to is in the fingerprint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a run is about: its settings, its model, and the fingerprint of each task.
+
+    The fingerprints' image digests are left out: they are known only when the pictures were read.
+    """
+
+    settings: Mapping[str, Any]
+    model: ModelIdentity
+    fingerprints: Mapping[str, Fingerprint]
+    created: str = ""
+
+
+def settings(config: RunConfig) -> dict[str, Any]:
+    """The settings that name a run: the configuration less what belongs to the machine."""
+    return {name: value for name, value in plain(config).items() if name not in _MACHINE}
+
+
+def manifest_of(record: RunRecord) -> Manifest:
+    """The manifest of a finished run."""
+    return Manifest(
+        settings=settings(record.config),
+        model=record.model,
+        fingerprints={r.task: _without_images(r.fingerprint) for r in record.results},
+        created=record.created,
+    )
+
+
+def _without_images(fingerprint: Fingerprint) -> Fingerprint:
+    return replace(fingerprint, dataset=replace(fingerprint.dataset, images=None))
+
+
+def image_digest(predictions: Iterable[Prediction]) -> str | None:
+    """SHA-256 over the digests of all pictures that were shown, in order; None where none was."""
+    shown = [digest for prediction in predictions for digest in prediction.images]
+    return hashlib.sha256("\n".join(shown).encode()).hexdigest() if shown else None
+
+
+def check_same(before: Manifest, now: Manifest, folder: Path) -> None:
+    """Refuse to go on with a run that was about something else.
+
+    Raises:
+        NotComparableError: The text names the first parts that differ, with both values.
+    """
+    found = differences(replace(before, created=""), replace(now, created=""))
+    if not found:
+        return
+    one, two = plain(before), plain(now)
+    shown = "; ".join(f"{path} was {_at(one, path)!r}, is {_at(two, path)!r}" for path in found[:3])
+    more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""  # noqa: PLR2004
+    message = (
+        f"The run in {folder} was started with other settings: {shown}{more}. "
+        "Give --fresh to start anew (the old run is kept aside), or --name for a run of its own."
+    )
+    raise NotComparableError(message)
+
+
+def _at(value: Any, path: str) -> Any:
+    """The value at a dotted path; keys may themselves hold dots, so the longest match is tried."""
+    if not path:
+        return value
+    if not isinstance(value, dict):
+        return None
+    for key in sorted(value, key=len, reverse=True):
+        if path == key or path.startswith(f"{key}."):
+            return _at(value[key], path[len(key) + 1 :])
+    return None

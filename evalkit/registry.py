@@ -1,0 +1,347 @@
+"""Name -> task, backend or suite; imports only what was asked for.
+
+Tasks are files: those of `evalkit.tasks`, those under `--task-path`, and those that other packages
+name under the entry point `evalkit.tasks`. Backends are classes: the built-in ones, those under the
+entry point `evalkit.backends`, or `module:Class`. Suites are TOML task lists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from evalkit.backends.interface import Backend
+    from evalkit.task import Task
+
+BACKENDS = {
+    "hf": "evalkit.backends.hf:HfBackend",
+    "replay": "evalkit.backends.replay:ReplayBackend",
+    "dummy": "evalkit.backends.dummy:DummyBackend",
+}
+"""The built-in backends by the prefix of a model spec."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFile:
+    """Where a task is written: its name, its module or file, and its docstring's first line."""
+
+    name: str
+    path: Path
+    module: str | None
+
+    @property
+    def summary(self) -> str:
+        """The first line of the file's docstring, read without importing the file."""
+        import ast
+
+        try:
+            doc = ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8")))
+        except (OSError, SyntaxError, UnicodeDecodeError) as error:
+            return f"(cannot be read: {type(error).__name__})"
+        return (doc or "").partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model spec taken apart: `backend:name[@revision][,option=value...]`."""
+
+    text: str
+    backend: str
+    name: str
+    revision: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """The model's name as a folder name under `results/`."""
+        path = Path(self.name)
+        stem = path.name if path.is_absolute() or path.exists() else self.name
+        text = self.text if self.text in _demo_models() else stem or self.backend
+        kept = "".join(c if c.isalnum() or c in "._-" else "__" for c in text)
+        return kept.strip(".") or self.backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A task list: tasks with their choices, and settings that the command line may override."""
+
+    summary: str
+    tasks: tuple[Mapping[str, Any], ...]
+    settings: Mapping[str, Any]
+
+
+# Tasks
+
+
+def task_files(task_paths: Sequence[str | Path] = ()) -> dict[str, TaskFile]:
+    """All tasks by name: built-in ones, those of entry points, those under the given paths.
+
+    Raises:
+        UsageError: A path is not there, or two files have the same name.
+    """
+    found: dict[str, TaskFile] = {}
+    for file in (*_built_in(), *_from_entry_points(), *path_files(task_paths)):
+        if file.name in found and found[file.name].path != file.path:
+            message = (
+                f"Two task files are called {file.name!r}: {found[file.name].path} and "
+                f"{file.path}; rename one of them."
+            )
+            raise UsageError(message)
+        found[file.name] = file
+    return dict(sorted(found.items()))
+
+
+def load_task(name: str, task_paths: Sequence[str | Path] = ()) -> Task:
+    """The task, or the variant "task:variant", of that name.
+
+    Raises:
+        UsageError: There is no such task or variant, or its file is broken.
+    """
+    base, _, variant = name.partition(":")
+    files = task_files(task_paths)
+    if base not in files:
+        raise UsageError(_unknown("task", base, files, "`evalkit tasks` lists them"))
+    task = read_task(files[base])
+    return task.variant(variant) if variant else task
+
+
+def read_task(file: TaskFile) -> Task:
+    """The constant `TASK` of a task file.
+
+    Raises:
+        UsageError: The file cannot be imported, or holds no `TASK` of that name.
+    """
+    from evalkit.task import Task
+
+    module = _import(file)
+    task = getattr(module, "TASK", None)
+    if not isinstance(task, Task):
+        message = f"The task file {file.path} has no constant TASK = Task(...)."
+        raise UsageError(message)
+    if task.name != file.name:
+        message = f"The task file {file.path} must name its task {file.name!r}, not {task.name!r}."
+        raise UsageError(message)
+    return task
+
+
+def _built_in() -> Iterable[TaskFile]:
+    spec = importlib.util.find_spec("evalkit.tasks")
+    return _in_package(spec) if spec else ()
+
+
+def _in_package(spec: ModuleSpec) -> Iterable[TaskFile]:
+    for location in spec.submodule_search_locations or ():
+        for path in _python_files(Path(location)):
+            yield TaskFile(name=path.stem, path=path, module=f"{spec.name}.{path.stem}")
+
+
+def _from_entry_points() -> Iterable[TaskFile]:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="evalkit.tasks"):
+        spec = importlib.util.find_spec(point.module)
+        if spec and spec.submodule_search_locations:
+            yield from _in_package(spec)
+        elif spec and spec.origin:
+            yield TaskFile(name=point.name, path=Path(spec.origin), module=spec.name)
+
+
+def path_files(paths: Sequence[str | Path]) -> Iterable[TaskFile]:
+    """The task files that paths name: files, or all of a folder.
+
+    Raises:
+        UsageError: A path does not exist.
+    """
+    for path in map(Path, paths):
+        if not path.exists():
+            message = f"The task path {path} does not exist; give a .py file or a folder of them."
+            raise UsageError(message)
+        for file in _python_files(path) if path.is_dir() else [path]:
+            yield TaskFile(name=file.stem, path=file.resolve(), module=None)
+
+
+def _python_files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*.py") if not p.name.startswith("_"))
+
+
+def _import(file: TaskFile) -> ModuleType:
+    """Import a task file; the boundary at which any error of a user's file becomes a sentence."""
+    try:
+        if file.module:
+            return importlib.import_module(file.module)
+        unique = hashlib.sha256(str(file.path).encode()).hexdigest()[:12]
+        spec = importlib.util.spec_from_file_location(f"evalkit_task_{unique}", file.path)
+        if spec is None or spec.loader is None:
+            message = f"The task file {file.path} is not a Python file."
+            raise UsageError(message)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except UsageError:
+        raise
+    except Exception as error:
+        message = f"The task file {file.path} cannot be imported: {type(error).__name__}: {error}."
+        raise UsageError(message) from error
+    return module
+
+
+# Models
+
+
+def parse_model(text: str) -> ModelSpec:
+    """Take a model spec apart; "demo" and "demo-early" stand for the embedded checkpoints.
+
+    Raises:
+        UsageError: The spec is not of the form `backend:name[@revision][,option=value...]`.
+    """
+    expanded = _demo_models().get(text, text)
+    backend, colon, rest = expanded.partition(":")
+    if colon and "." in backend:  # a class by its place: package.module:Class:name
+        class_name, _, rest = rest.partition(":")
+        backend = f"{backend}:{class_name}"
+    if not colon or not backend:
+        message = (
+            f"The model {text!r} names no backend; write backend:name, such as hf:{text or 'NAME'} "
+            f"(backends: {', '.join(BACKENDS)})."
+        )
+        raise UsageError(message)
+    if Path(rest).exists():  # a folder's name may hold "@" and ","
+        return ModelSpec(text=text, backend=backend, name=rest)
+    name, *pairs = rest.split(",")
+    name, _, revision = name.partition("@")
+    return ModelSpec(
+        text=text,
+        backend=backend,
+        name=name,
+        revision=revision or None,
+        options=dict(_option(pair, text) for pair in pairs),
+    )
+
+
+def _option(pair: str, text: str) -> tuple[str, str]:
+    key, equals, value = pair.partition("=")
+    if not equals or not key:
+        message = f"The option {pair!r} of the model {text!r} must read key=value."
+        raise UsageError(message)
+    return key, value
+
+
+def _demo_models() -> dict[str, str]:
+    from evalkit.demo import early_model_path, model_path
+
+    return {"demo": f"hf:{model_path()}", "demo-early": f"hf:{early_model_path()}"}
+
+
+def backend_class(spec: ModelSpec) -> type[Backend]:
+    """The class behind the spec's prefix.
+
+    Raises:
+        UsageError: There is no such backend, or it is not a `Backend`.
+    """
+    from evalkit.backends.interface import Backend
+
+    place = BACKENDS.get(spec.backend) or _plugged_in(spec.backend)
+    module_name, _, class_name = place.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        message = f"The backend {place!r} cannot be imported: {error}."
+        raise UsageError(message) from error
+    if not (isinstance(found, type) and issubclass(found, Backend)):
+        message = f"The backend {place!r} is not a subclass of evalkit.backends.interface.Backend."
+        raise UsageError(message)
+    return found
+
+
+def _plugged_in(name: str) -> str:
+    if ":" in name:
+        return name
+    from importlib.metadata import entry_points
+
+    points = {point.name: point.value for point in entry_points(group="evalkit.backends")}
+    if name not in points:
+        known = {**BACKENDS, **points}
+        hint = "a spec reads backend:name, such as hf:llava-hf/llava-1.5-7b-hf"
+        raise UsageError(_unknown("backend", name, known, hint))
+    return points[name]
+
+
+# Suites
+
+_SETTINGS = frozenset({"model", "prompt", "limit", "seed", "dtype", "image_preprocess", "data"})
+
+
+def suite_names() -> tuple[str, ...]:
+    """Names of the task lists that come with evalkit."""
+    return tuple(sorted(path.stem for path in _suite_folder().glob("*.toml")))
+
+
+def load_suite(name: str) -> Suite:
+    """A task list: a built-in one by its name, or a TOML file by its path.
+
+    The file has a list `tasks` of names or tables {name, limit, prompt}, and may set
+    model, prompt, limit, seed, dtype, image_preprocess and data for all of them.
+
+    Raises:
+        UsageError: The file is not there, is not TOML, or says something unknown.
+    """
+    path = Path(name) if name.endswith(".toml") else _suite_folder() / f"{name}.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"The task list {path} cannot be read: {error.strerror}."
+        raise UsageError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"The task list {path} is not valid TOML: {error}."
+        raise UsageError(message) from error
+    return _checked_suite(raw, path)
+
+
+def _checked_suite(raw: dict[str, Any], path: Path) -> Suite:
+    summary = raw.pop("summary", "")
+    tasks = raw.pop("tasks", None)
+    if unknown := sorted(set(raw) - _SETTINGS):
+        known = ", ".join(sorted(_SETTINGS | {"tasks"}))
+        message = f"The task list {path} sets {unknown[0]!r}, which is not known; it may set {known}."
+        raise UsageError(message)
+    if not isinstance(tasks, list) or not tasks:
+        message = f"The task list {path} needs tasks = [...] with at least one task."
+        raise UsageError(message)
+    choices = tuple({"name": t} if isinstance(t, str) else t for t in tasks)
+    for choice in choices:
+        _check_choice(choice, path)
+    return Suite(summary=summary, tasks=choices, settings=raw)
+
+
+def _check_choice(choice: Any, path: Path) -> None:
+    if not isinstance(choice, dict) or not isinstance(choice.get("name"), str):
+        message = f"The task list {path} has a task without a name: {choice!r}."
+        raise UsageError(message)
+    if unknown := sorted(set(choice) - {"name", "limit", "prompt"}):
+        message = (
+            f"The task list {path} sets {unknown[0]!r} for the task {choice['name']!r}; a task may "
+            "set name, limit and prompt."
+        )
+        raise UsageError(message)
+
+
+def _suite_folder() -> Path:
+    return Path(__file__).with_name("suites")
+
+
+def _unknown(kind: str, name: str, known: Iterable[str], hint: str) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    return f"There is no {kind} {name!r}; known are {', '.join(names)} ({hint}).{guess}"

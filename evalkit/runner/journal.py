@@ -1,0 +1,86 @@
+"""The append-only journal: every prediction is on disk as soon as it is made.
+
+One file a task, one line a prediction. A batch is appended with one write and synced. A process that
+is killed leaves at most one torn last line, which is dropped when the journal is opened again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+from evalkit.errors import StoreError
+from evalkit.records import Prediction
+from evalkit.store import parse_prediction, prediction_line
+
+
+class Journal:
+    """A task's predictions so far, in memory and on disk."""
+
+    def __init__(self, path: Path, known: Iterable[Prediction] = ()) -> None:
+        """Open a journal, dropping a torn last line.
+
+        Args:
+            path: The file; it is made where it does not exist.
+            known: Predictions that were made before and stand elsewhere; the journal's own win.
+
+        Raises:
+            StoreError: The file cannot be written, or a line inside it is damaged.
+        """
+        self.path = path
+        self.predictions = {prediction.sample_id: prediction for prediction in known}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab+")
+        except OSError as error:
+            message = f"The journal {path} cannot be written: {error.strerror}."
+            raise StoreError(message) from error
+        self._read()
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            self._file.truncate(whole)
+        for number, line in enumerate(content[:whole].splitlines(keepends=True), start=1):
+            prediction = parse_prediction(line, self.path, number)
+            self.predictions[prediction.sample_id] = prediction
+
+    def is_done(self, sample_id: str) -> bool:
+        """Whether the sample has an answer. One that failed is asked again."""
+        prediction = self.predictions.get(sample_id)
+        return prediction is not None and prediction.failure is None
+
+    def any_done(self) -> bool:
+        """Whether any sample has an answer."""
+        return any(prediction.failure is None for prediction in self.predictions.values())
+
+    def append(self, predictions: Sequence[Prediction]) -> None:
+        """Put predictions on disk, and only then count them as made.
+
+        Raises:
+            StoreError: The disk is full, or the file cannot be written.
+        """
+        try:
+            self._file.write("".join(map(prediction_line, predictions)).encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            message = f"The journal {self.path} cannot be written: {error.strerror}."
+            raise StoreError(message) from error
+        self.predictions.update({p.sample_id: p for p in predictions})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        """The journal itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()

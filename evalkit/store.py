@@ -1,0 +1,262 @@
+"""The only reader and writer of run folders: atomic, and checked at the door.
+
+A run folder holds
+
+    run.json                  the run record: small, meant to be committed
+    predictions/<task>.jsonl  one prediction a line, in dataset order
+    scores/<task>.parquet     one scored sample a row
+    submissions/<file>        for splits whose answers a server keeps
+    started.json, journal/    of an unfinished run only
+
+Whatever is read is checked against the records of `evalkit.records`: a file that says less, more or
+something else is refused with the place that is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from evalkit.errors import StoreError
+from evalkit.records import SCHEMA, Prediction, RunRecord, SampleScore, differences, plain
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The places in a run's folder, and the ways to read and write them."""
+
+    path: Path
+
+    @property
+    def record_path(self) -> Path:
+        """Where the run record stands once the run is finished."""
+        return self.path / "run.json"
+
+    @property
+    def started_path(self) -> Path:
+        """Where an unfinished run keeps what it is about."""
+        return self.path / "started.json"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file that a running process keeps locked."""
+        return self.path / "run.lock"
+
+    def journal_path(self, stem: str) -> Path:
+        """Where a task's predictions are appended while the run goes on."""
+        return self.path / "journal" / f"{stem}.jsonl"
+
+    def predictions_path(self, stem: str) -> Path:
+        """Where a task's predictions stand, in dataset order, once it is finished."""
+        return self.path / "predictions" / f"{stem}.jsonl"
+
+    def scores_path(self, stem: str) -> Path:
+        """Where a task's scored samples stand."""
+        return self.path / "scores" / f"{stem}.parquet"
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write the run record, atomically."""
+        write_json(self.record_path, plain(record))
+
+    def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> None:
+        """Write a task's predictions, atomically, in the given order."""
+        write_text(self.predictions_path(stem), "".join(map(prediction_line, predictions)))
+
+    def read_predictions(self, stem: str) -> tuple[Prediction, ...]:
+        """A finished task's predictions; empty where there are none.
+
+        Raises:
+            StoreError: A line is damaged.
+        """
+        path = self.predictions_path(stem)
+        if not path.exists():
+            return ()
+        lines = path.read_bytes().splitlines(keepends=True)
+        return tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
+
+    def write_scores(self, stem: str, scores: Sequence[SampleScore]) -> None:
+        """Write a task's scored samples as Parquet, atomically.
+
+        Columns: sample_id, answer, targets (list), failed, group, cluster, one `value.<name>` for
+        each value and one `tag.<name>` for each tag.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pylist([_flat(score) for score in scores])
+        path = self.scores_path(stem)
+        with _replacing(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def forget_journal(self) -> None:
+        """Remove what only an unfinished run needs."""
+        for path in (self.path / "journal").glob("*.jsonl"):
+            path.unlink()
+        with suppress(OSError):
+            (self.path / "journal").rmdir()
+        self.started_path.unlink(missing_ok=True)
+
+    def set_aside(self) -> Path | None:
+        """Rename the folder to the first free `<name>.old-<number>`; None where there is none."""
+        if not self.path.exists():
+            return None
+        number = 1
+        while (target := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
+            number += 1
+        self.path.rename(target)
+        return target
+
+
+def load_run(path: str | Path) -> RunRecord:
+    """The record of a finished run, from its folder or its `run.json`.
+
+    Raises:
+        StoreError: There is none, or it is damaged or of another schema.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "run.json"
+    if not file.exists():
+        hint = " It was not finished." if file.with_name("started.json").exists() else ""
+        message = f"There is no run record at {file}.{hint}"
+        raise StoreError(message)
+    raw = read_json(file)
+    if isinstance(raw, dict) and raw.get("schema") != SCHEMA:
+        message = (
+            f"{file} has schema {raw.get('schema')!r}; this version of evalkit reads {SCHEMA}."
+        )
+        raise StoreError(message)
+    return parse(RunRecord, raw, str(file))
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file.
+
+    Raises:
+        StoreError: The file cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read as JSON: {error}."
+        raise StoreError(message) from error
+
+
+def parse(kind: type[Record], raw: Any, place: str) -> Record:
+    """A plain value as a record.
+
+    Args:
+        kind: The record's class.
+        raw: What `evalkit.records.plain` made of such a record.
+        place: Where it was read, for the error's text.
+
+    Raises:
+        StoreError: A field is missing, unknown or of another type.
+    """
+    from pydantic import ValidationError
+
+    try:
+        record: Record = _adapter(kind).validate_python(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        message = f"{place} is not a valid {kind.__name__}: {where}: {first['msg']}."
+        raise StoreError(message) from error
+    if odd := differences(plain(record), raw):
+        message = f"{place} is not a valid {kind.__name__}: {odd[0]} is unknown or has a wrong type."
+        raise StoreError(message)
+    return record
+
+
+@lru_cache(maxsize=8)
+def _adapter(kind: type[Record]) -> TypeAdapter[Record]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def prediction_line(prediction: Prediction) -> str:
+    """A prediction as one line of JSON."""
+    return json.dumps(plain(prediction), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def parse_prediction(line: bytes, path: Path, number: int) -> Prediction:
+    """One line of JSON as a prediction.
+
+    Raises:
+        StoreError: The line is damaged; the text names file and line.
+    """
+    try:
+        raw = json.loads(line)
+    except ValueError as error:
+        message = f"{path}, line {number}, is not JSON: {error}."
+        raise StoreError(message) from error
+    return parse(Prediction, raw, f"{path}, line {number},")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON value, indented, atomically."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees either the old or the new one, whole."""
+    with _replacing(path) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8", newline="\n")
+
+
+class _replacing:  # noqa: N801 - a context manager, read as a verb
+    """Gives a temporary name beside `path`, and puts the file in its place when all went well."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> str:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, self.temporary = tempfile.mkstemp(
+                dir=self.path.parent, prefix=f".{self.path.name}."
+            )
+        except OSError as error:
+            message = f"{self.path} cannot be written: {error.strerror}."
+            raise StoreError(message) from error
+        os.close(handle)
+        return self.temporary
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        temporary = Path(self.temporary)
+        if error is None:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(self.path)
+        else:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            message = f"{self.path} cannot be written: {error.strerror}."
+            raise StoreError(message) from error
+
+
+def _flat(score: SampleScore) -> Mapping[str, Any]:
+    return {
+        "sample_id": score.sample_id,
+        "answer": score.answer,
+        "targets": list(score.targets),
+        "failed": score.failed,
+        "group": score.group,
+        "cluster": score.cluster,
+        **{f"value.{name}": float(value) for name, value in score.values.items()},
+        **{f"tag.{name}": value for name, value in score.tags.items()},
+    }

@@ -1,0 +1,189 @@
+"""`evalkit run` as a user types it, on a toy task with the dummy backend."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def run(evalkit, toy, tmp_path):
+    def go(*words, **environment):
+        out = tmp_path / "results"
+        return evalkit(
+            "run", *words, "--data", toy.data, "--task-path", toy.path, "--out", out, **environment
+        )
+
+    return go
+
+
+def folder_of(tmp_path, model="dummy-echo"):
+    (found,) = (tmp_path / "results").glob("*/*/run.json")
+    return found.parent
+
+
+def test_a_run_prints_a_table_and_leaves_record_predictions_and_scores(run, tmp_path):
+    done = run("toy", "--model", "dummy:constant,text=yes")
+    assert done.code == 0, done.err
+    assert "toy" in done.out
+    assert "0.5000" in done.out
+    folder = folder_of(tmp_path)
+    record = json.loads((folder / "run.json").read_text())
+    accuracy = record["results"][0]["metrics"]["accuracy"]
+    assert (accuracy["value"], accuracy["n"], accuracy["clusters"]) == (0.5, 40, 20)
+    assert len((folder / "predictions" / "toy.jsonl").read_text().splitlines()) == 40
+    assert (folder / "scores" / "toy.parquet").exists()
+    assert sorted(p.name for p in folder.iterdir()) == ["predictions", "run.json", "scores"]
+
+
+def test_json_puts_one_record_on_standard_output(run):
+    done = run("toy", "--model", "dummy:constant,text=no", "--json")
+    assert done.record["results"][0]["metrics"]["accuracy"]["value"] == 0.5
+    assert done.err == ""
+
+
+def test_predictions_stand_in_dataset_order(run, tmp_path):
+    run("toy", "--model", "dummy:constant,text=yes", "--batch-size", 3)
+    lines = (folder_of(tmp_path) / "predictions" / "toy.jsonl").read_text().splitlines()
+    assert [json.loads(line)["sample_id"] for line in lines] == [f"q{i:03}" for i in range(40)]
+
+
+def test_a_finished_run_is_read_and_not_made_again(run, tmp_path):
+    log = tmp_path / "asked"
+    words = ("toy", "--model", f"dummy:constant,text=yes,log={log}")
+    first = run(*words)
+    second = run(*words)
+    assert second.code == 0
+    assert "Nothing is left to ask" in second.err
+    assert first.out == second.out
+    assert len(log.read_text().splitlines()) == 40
+
+
+def test_fresh_asks_again_and_keeps_the_old_run(run, tmp_path):
+    log = tmp_path / "asked"
+    words = ("toy", "--model", f"dummy:constant,text=yes,log={log}")
+    run(*words)
+    done = run(*words, "--fresh")
+    assert "set aside" in done.err
+    assert len(log.read_text().splitlines()) == 80
+    assert len(list((tmp_path / "results").glob("*/*.old-1/run.json"))) == 1
+
+
+def test_failed_samples_are_counted_make_the_run_incomplete_and_are_asked_again(run, tmp_path):
+    log = tmp_path / "asked"
+    done = run("toy", "--model", f"dummy:constant,text=yes,fail=q004,log={log}")
+    assert done.code == 12
+    assert "1 of 40 samples failed" in done.out
+    record = json.loads((folder_of(tmp_path) / "run.json").read_text())
+    coverage = record["results"][0]["coverage"]
+    assert coverage == {"asked": 40, "answered": 39, "failed": 1, "unparsed": 0}
+    assert record["results"][0]["metrics"]["accuracy"]["value"] == 19 / 40
+    log.unlink()
+    again = run("toy", "--model", f"dummy:constant,text=yes,fail=q004,log={log}")
+    assert again.code == 12
+    assert {line.split("\t")[1] for line in log.read_text().splitlines()} == {"q004"}
+
+
+def test_limit_takes_whole_groups_and_is_a_function_of_the_seed(run):
+    one = run("toy", "--model", "dummy:constant,text=yes", "--limit", 9, "--json").record
+    metrics = one["results"][0]["metrics"]
+    assert metrics["accuracy"]["n"] == 8
+    assert metrics["pair_accuracy"]["n"] == 4
+    digests = {
+        seed: run(
+            "toy", "--model", "dummy:constant,text=yes", "--limit", 9, "--seed", seed, "--json"
+        ).record["results"][0]["fingerprint"]["dataset"]["digest"]
+        for seed in (0, 1)
+    }
+    assert digests[0] == one["results"][0]["fingerprint"]["dataset"]["digest"]
+    assert digests[0] != digests[1]
+
+
+def test_variants_and_prompts_are_chosen_by_name_and_recorded(run):
+    done = run("toy", "toy:short", "--model", "dummy:constant,text=yes", "--prompt", "bare", "--json")
+    first, second = done.record["results"]
+    assert first["fingerprint"]["prompt"]["variant"] == "bare"
+    assert second["task"] == "toy:short"
+    assert second["fingerprint"]["generation"]["max_new_tokens"] == 1
+
+
+def test_a_task_list_chooses_model_limits_and_prompts(run, tmp_path):
+    (tmp_path / "list.toml").write_text(
+        'model = "dummy:constant,text=yes"\nlimit = 20\n'
+        '[[tasks]]\nname = "toy"\nlimit = 4\n[[tasks]]\nname = "toy:short"\nprompt = "bare"\n'
+    )
+    results = run(tmp_path / "list.toml", "--json").record["results"]
+    assert [r["coverage"]["asked"] for r in results] == [4, 20]
+    assert [r["fingerprint"]["prompt"]["variant"] for r in results] == ["plain", "bare"]
+
+
+def test_the_command_line_wins_over_the_task_list(run, tmp_path):
+    (tmp_path / "list.toml").write_text(
+        'model = "dummy:constant,text=yes"\ntasks = [{name = "toy", limit = 20}]\n'
+    )
+    record = run(tmp_path / "list.toml", "--limit", 6, "--json").record
+    assert record["results"][0]["coverage"]["asked"] == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--limit", "10"], "limit was None, is 10"),
+        (["--seed", "1"], "seed was 0, is 1"),
+        (["--prompt", "bare"], "prompt"),
+        (["--image-preprocess", "pad-square"], "image_preprocess"),
+        (["--model", "dummy:constant,text=no"], "model"),
+    ],
+)
+def test_a_run_of_another_kind_is_refused_and_says_what_differs(run, change, said):
+    words = ("toy", "--model", "dummy:constant,text=yes", "--name", "nightly")
+    assert run(*words).code == 0
+    done = run(*words, *change)
+    if "--model" in change:  # another model has another folder
+        assert done.code == 0 or "model" in done.err
+        return
+    assert done.code == 13
+    assert said in done.err
+
+
+def test_changed_data_is_refused_on_resume(run, toy):
+    words = ("toy", "--model", "dummy:constant,text=yes", "--name", "nightly")
+    assert run(*words).code == 0
+    rows = toy.data / "toy" / "test.jsonl"
+    rows.write_text(rows.read_text().replace('"answer": "no"', '"answer": "yes"', 1))
+    done = run(*words)
+    assert done.code == 13
+    assert "dataset.digest" in done.err
+
+
+def test_the_batch_size_may_change_on_resume(run):
+    words = ("toy", "--model", "dummy:constant,text=yes")
+    assert run(*words, "--batch-size", 4).code == 0
+    assert "Nothing is left to ask" in run(*words, "--batch-size", 8).err
+
+
+def test_show_prints_what_run_printed(run, evalkit, tmp_path):
+    run("toy", "--model", "dummy:constant,text=yes")
+    folder = folder_of(tmp_path)
+    text = evalkit("show", folder)
+    assert "0.5000" in text.out
+    page = evalkit("show", folder, "--format", "markdown")
+    assert "| toy" in page.out
+    assert "pair_accuracy" in page.out
+    record = evalkit("show", folder, "--format", "json").record
+    assert record == json.loads((folder / "run.json").read_text())
+
+
+def test_two_processes_may_not_share_a_run(run, start, toy, tmp_path):
+    words = ("run", "toy", "--model", "dummy:constant,text=yes,sleep=0.2", *toy.options)
+    words = (*words, "--out", tmp_path / "results", "--name", "same")
+    first = start(*words)
+    try:
+        for line in first.stderr:
+            if "samples" in line:
+                break
+        second = run("toy", "--model", "dummy:constant,text=yes,sleep=0.2", "--name", "same")
+        assert second.code == 2
+        assert "Another process" in second.err
+    finally:
+        first.kill()
+        first.communicate()

@@ -1,0 +1,178 @@
+"""What most tests start from: evalkit as a user starts it, and a toy task with rows and pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TOY = '''"""toy: is the picture's number even? A task for tests.
+
+No paper; exact match.
+"""
+
+from evalkit.metrics import accuracy, group_accuracy
+from evalkit.records import Generation, Outcome, Sample
+from evalkit.task import DatasetRef, Prompt, Task
+
+
+def to_sample(row):
+    return Sample(
+        id=row["id"],
+        question=row["question"],
+        images=(row["image"],),
+        targets=(row["answer"],),
+        group=row["pair"],
+        cluster=row["pair"],
+        tags={"kind": row["kind"]},
+    )
+
+
+def score(sample, text):
+    if text is None:
+        return Outcome(answer=None, values={"correct": 0.0})
+    answer = text.strip().lower()
+    parsed = answer if answer in ("yes", "no") else None
+    return Outcome(answer=parsed, values={"correct": float(answer == sample.targets[0])})
+
+
+TASK = Task(
+    name="toy",
+    version=1,
+    dataset=DatasetRef(
+        repositories=("nobody/toy",),
+        split="test",
+        columns=("id", "question", "answer", "pair", "kind", "image"),
+        image_columns=("image",),
+        rows=ROWS,
+    ),
+    to_sample=to_sample,
+    prompts={
+        "plain": Prompt(template="{{ question }} Answer yes or no."),
+        "bare": Prompt(template="{{ question }}"),
+    },
+    generation=Generation(max_new_tokens=4),
+    score=score,
+    metrics=(accuracy(), group_accuracy("pair_accuracy")),
+    headline=("accuracy",),
+    breakdowns=("kind",),
+    variants={"short": {"generation": Generation(max_new_tokens=1)}},
+)
+'''
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A toy task's file, and the data folder with its rows."""
+
+    path: Path
+    data: Path
+    rows: int
+
+    @property
+    def options(self) -> list[str]:
+        return ["--task-path", str(self.path), "--data", str(self.data)]
+
+
+def png(shade: int) -> bytes:
+    """A 4 x 4 picture of one grey, made without any library."""
+    raw = b"".join(b"\0" + bytes([shade] * 4) for _ in range(4))
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + checksum
+
+    header = struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(raw))
+        + chunk(b"IEND", b"")
+    )
+
+
+def make_toy(folder: Path, rows: int = 40) -> Toy:
+    """Write the toy task and its rows under a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    task = folder / "toy.py"
+    task.write_text(TOY.replace("ROWS", str(rows)))
+    data = folder / "data" / "toy"
+    data.mkdir(parents=True)
+    lines = []
+    for i in range(rows):
+        (data / f"{i}.png").write_bytes(png(i % 256))
+        row = {
+            "id": f"q{i:03}",
+            "question": f"Is {i} even?{' Think.' * (i % 5)}",
+            "answer": "no" if i % 2 else "yes",
+            "pair": f"p{i // 2}",
+            "kind": "low" if i < rows // 2 else "high",
+            "image": f"{i}.png",
+        }
+        lines.append(json.dumps(row) + "\n")
+    (data / "test.jsonl").write_text("".join(lines))
+    return Toy(path=task, data=folder / "data", rows=rows)
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    return make_toy(tmp_path / "toy")
+
+
+@pytest.fixture(scope="session")
+def toy_of() -> Callable[..., Toy]:
+    """Makes a toy of another size: toy_of(folder, rows)."""
+    return make_toy
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a finished command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def record(self) -> dict:
+        return json.loads(self.out)
+
+
+def _start(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+    """Start the command line as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "evalkit", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+    )
+
+
+def _evalkit(*words: object, cwd: Path | None = None, **environment: str) -> Done:
+    process = _start(*words, cwd=cwd, **environment)
+    out, err = process.communicate(timeout=300)
+    assert "Traceback" not in err, err
+    return Done(process.returncode, out, err)
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Starts the command line as a process of its own."""
+    return _start
+
+
+@pytest.fixture(scope="session")
+def evalkit() -> Callable[..., Done]:
+    """Runs the command line, waits for its end, and asserts that it showed no traceback."""
+    return _evalkit

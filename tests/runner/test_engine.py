@@ -1,0 +1,119 @@
+"""The engine: one poisonous sample costs one sample; a run in which nothing works stops."""
+
+import pytest
+
+from evalkit.backends.interface import Backend
+from evalkit.errors import BackendError
+from evalkit.records import Generation, Message, ModelIdentity, Prediction, Request
+from evalkit.runner import engine
+from evalkit.runner.journal import Journal
+from evalkit.runner.plan import plan
+
+
+class Scripted(Backend):
+    """Answers "yes", except that samples in `poison` raise; remembers what it was asked."""
+
+    def __init__(self, poison=()):
+        self.poison = set(poison)
+        self.asked = []
+
+    @classmethod
+    def load(cls, options):
+        return cls()
+
+    def identity(self):
+        return ModelIdentity(spec="scripted", backend="scripted", name="scripted")
+
+    def generate(self, requests):
+        self.asked.append([r.sample_id for r in requests])
+        for request in requests:
+            if request.sample_id in self.poison:
+                raise ValueError("poison " + request.sample_id)
+        return [Prediction(sample_id=r.sample_id, text="yes") for r in requests]
+
+
+def requests(count, task="toy"):
+    return [
+        Request(
+            task=task,
+            sample_id=f"{i:03}",
+            messages=(Message(role="user", content=("question",)),),
+            generation=Generation(max_new_tokens=4),
+        )
+        for i in range(count)
+    ]
+
+
+def go(backend, tmp_path, count=40, batch=8):
+    seen = []
+    with Journal(tmp_path / "toy.jsonl") as journal:
+        bundles = plan({"toy": requests(count)}, batch)
+        engine.run(bundles, backend, {"toy": journal}, lambda task, made: seen.extend(made))
+        return journal.predictions, seen
+
+
+def test_all_are_answered_and_told(tmp_path):
+    predictions, seen = go(Scripted(), tmp_path)
+    assert [p.text for p in predictions.values()] == ["yes"] * 40
+    assert seen == list(predictions.values())
+
+
+def test_a_poisonous_sample_costs_one_sample(tmp_path):
+    predictions, _ = go(Scripted(poison=["013"]), tmp_path)
+    failed = [p for p in predictions.values() if p.failure]
+    assert [p.sample_id for p in failed] == ["013"]
+    assert failed[0].failure.message == "ValueError: poison 013"
+
+
+def test_nothing_finished_is_asked_again(tmp_path):
+    go(Scripted(poison=["013"]), tmp_path)
+    second = Scripted()
+    predictions, _ = go(second, tmp_path)
+    assert second.asked == [["013"]]
+    assert all(p.failure is None for p in predictions.values())
+
+
+def test_a_run_whose_start_fails_as_a_whole_stops(tmp_path):
+    backend = Scripted(poison=[f"{i:03}" for i in range(8)])
+    with pytest.raises(BackendError, match="first samples of the task 'toy' all failed"):
+        go(backend, tmp_path)
+    assert len(backend.asked) == 1 + 8
+
+
+def test_a_poisonous_first_sample_does_not_stop_a_run_of_single_samples(tmp_path):
+    predictions, _ = go(Scripted(poison=["000", "001"]), tmp_path, batch=1)
+    assert sum(p.failure is None for p in predictions.values()) == 38
+
+
+def test_an_outage_in_mid_run_stops_and_keeps_what_was_done(tmp_path):
+    backend = Scripted(poison=[f"{i:03}" for i in range(12, 100)])
+    with pytest.raises(BackendError, match="24 samples in a row"):
+        go(backend, tmp_path, count=100, batch=4)
+    with Journal(tmp_path / "toy.jsonl") as journal:
+        assert sum(p.failure is None for p in journal.predictions.values()) == 12
+
+
+def test_failed_samples_of_a_resumed_run_do_not_stop_it(tmp_path):
+    poison = [f"{i:03}" for i in range(20, 30)]
+    go(Scripted(poison=poison), tmp_path)
+    predictions, _ = go(Scripted(poison=poison), tmp_path)
+    assert sum(p.failure is not None for p in predictions.values()) == 10
+
+
+def test_a_backend_that_answers_something_else_fails_visibly(tmp_path):
+    class Confused(Scripted):
+        def generate(self, requests):
+            return super().generate(requests)[:-1] if len(requests) > 1 else super().generate(requests)
+
+    predictions, _ = go(Confused(), tmp_path)
+    assert all(p.text == "yes" for p in predictions.values())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_goes_through(tmp_path, error):
+    class Interrupted(Scripted):
+        def generate(self, requests):
+            raise error
+
+    with pytest.raises(error):
+        go(Interrupted(), tmp_path)

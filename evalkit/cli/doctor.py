@@ -147,9 +147,9 @@ def _wake_torch() -> str:
     """Import torch, so that accelerators can be named; the reason why there may be none."""
     try:
         import torch
-    except ImportError:
+    except ModuleNotFoundError:
         return "torch is not installed"
-    except OSError as error:  # a CUDA build without its libraries
+    except (ImportError, OSError) as error:  # a CUDA build without its libraries
         return f"torch cannot be loaded: {error}"
     if torch.version.cuda is None:
         return "torch is built for the CPU"

@@ -118,7 +118,13 @@ def test_away_from_a_terminal_lines_are_plain(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_it_says_why_there_is_no_accelerator_when_torch_is_not_to_be_had(tmp_path):
-    (tmp_path / "torch.py").write_text("raise ImportError('hidden')\n", encoding="utf-8")
-    text = run_doctor(tmp_path, PYTHONPATH=str(tmp_path))
-    assert "none (torch is not installed)" in text
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        ("ModuleNotFoundError('no torch')", "none (torch is not installed)"),
+        ("ImportError('libcudart.so.12')", "none (torch cannot be loaded: libcudart.so.12)"),
+    ],
+)
+def test_it_says_why_there_is_no_accelerator(tmp_path, error, note):
+    (tmp_path / "torch.py").write_text(f"raise {error}\n", encoding="utf-8")
+    assert note in run_doctor(tmp_path, PYTHONPATH=str(tmp_path))

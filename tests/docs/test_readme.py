@@ -1,0 +1,121 @@
+"""The examples in README.md run, and say what README.md says that they say.
+
+The rules, for who writes there:
+
+- A ```console block holds lines `$ command`, each with the output that follows it. Commands run one
+  after another in one folder, with `.venv/bin/` meaning the environment of the tests. Output, where
+  it is given, is compared as doctest does: `...` stands for anything, white space for one space.
+  Setting up and testing (`python3 -m venv`, `pip`, `pytest`) are .ci/run's; they are left out.
+- A command that is to leave with another exit code than 0 ends in `  # exit 12`.
+- A ```python block runs in a process of its own, in the same folder. When the block's first line is
+  `# file: NAME` it is written to that file instead; a ```toml block always is.
+- Blocks of other languages (```sh, ```text) are not run: for examples that need a network or a GPU.
+"""
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCK = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+NOT_HERE = re.compile(r"-m venv|\bpip install\b|\bpytest\b|^cd |^git clone")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One thing to do, the output and the exit code that README.md promises."""
+
+    words: list[str]
+    output: str = ""
+    code: int = 0
+    file: str = ""
+    text: str = ""
+
+
+def examples(text):
+    """All examples of a page, in order."""
+    for language, body in BLOCK.findall(text):
+        if language == "console":
+            yield from commands(body)
+        elif named := re.match(r"# file: (\S+)\n", body):
+            yield Example(words=[], file=named.group(1), text=body)
+        else:
+            assert language == "python", f"a toml block must start with `# file: NAME`: {body}"
+            yield Example(words=[sys.executable, "-c", body])
+
+
+def commands(body):
+    """The commands of a console block; `a && b` is two, and what is .ci/run's is left out."""
+    joined = body.replace("\\\n", " ")
+    for block in re.split(r"^\$ ", joined, flags=re.MULTILINE)[1:]:
+        line, _, output = block.partition("\n")
+        line, _, code = line.partition("  # exit ")
+        parts = [part for part in line.split(" && ") if not NOT_HERE.search(part)]
+        for part in parts:
+            words = shlex.split(part, comments=True)
+            last = part == parts[-1]
+            yield Example(
+                words=[here(words[0]), *words[1:]],
+                output=output.strip() if last else "",
+                code=int(code) if code and last else 0,
+            )
+
+
+def here(program):
+    """A program of the environment of the tests."""
+    name = program.removeprefix(".venv/bin/")
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.exists() else name
+
+
+def test_rules_are_kept_on_a_small_page(tmp_path):
+    page = (
+        "```console\n$ python3 -m venv .venv && .venv/bin/python -c 'print(1)'\n1\n"
+        "$ false  # exit 1\n```\n```sh\nrm -rf /\n```\n"
+        "```python\n# file: a.py\nx = 1\n```\n```python\nprint(2)\n```\n"
+    )
+    found = list(examples(page))
+    assert [e.words[1:] for e in found] == [["-c", "print(1)"], [], [], ["-c", "print(2)\n"]]
+    assert [(e.output, e.code, e.file) for e in found] == [
+        ("1", 0, ""),
+        ("", 1, ""),
+        ("", 0, "a.py"),
+        ("", 0, ""),
+    ]
+    for example in found:
+        follow(example, tmp_path)
+    assert (tmp_path / "a.py").read_text() == "# file: a.py\nx = 1\n"
+
+
+def follow(example, folder):
+    """Do one thing, and hold README.md to its word."""
+    if example.file:
+        path = folder / example.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(example.text, encoding="utf-8")
+        return
+    done = subprocess.run(
+        example.words, cwd=folder, capture_output=True, text=True, timeout=600, check=False
+    )
+    shown = " ".join(example.words)
+    assert done.returncode == example.code, f"{shown}\n{done.stdout}\n{done.stderr}"
+    same = doctest.OutputChecker().check_output(example.output, done.stdout.strip(), FLAGS)
+    assert same or not example.output, f"{shown}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.slow
+def test_every_example_runs_and_says_what_the_readme_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    found = list(examples(README.read_text(encoding="utf-8")))
+    assert found
+    for example in found:
+        follow(example, tmp_path)

@@ -1,0 +1,85 @@
+"""House limits. They are far above what is usual here; what meets one is to be taken apart."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted([*ROOT.glob("evalkit/**/*.py"), *ROOT.glob("tasks/*.py")])
+FILE_LINES = 400
+TASK_LINES = 120
+FUNCTION_LINES = 40
+POSITIONAL = 5
+NAMELESS = {"utils", "helpers", "common", "misc"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+BOUNDARIES = {
+    "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
+    "evalkit/registry.py": {"_import"},  # a task file's code on import
+    "evalkit/runner/engine.py": {"answer"},  # a backend's code
+}
+"""Where `except Exception` stands: the functions in which another's error becomes a sentence."""
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def lines_of(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def functions_of(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+
+
+def catches_all(handler):
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(isinstance(k, ast.Name) and k.id in {"Exception", "BaseException"} for k in kinds)
+
+
+def boundaries(path):
+    """Names of the innermost functions that catch everything; "<module>" outside of all."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler) and catches_all(node):
+            around = [f for f in functions_of(path) if f.lineno <= node.lineno <= f.end_lineno]
+            yield max(around, key=lambda f: f.lineno).name if around else "<module>"
+
+
+def is_bound(function):
+    first = function.args.args[:1]
+    return bool(first) and first[0].arg in {"self", "cls"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_file_is_short(path):
+    limit = TASK_LINES if path.parent == ROOT / "tasks" else FILE_LINES
+    assert lines_of(path) <= limit
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_module_is_named_by_what_it_does(path):
+    assert not NAMELESS & {path.stem, path.parent.name, *path.stem.split("_")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_function_is_short_and_takes_few_positional_parameters(path):
+    for function in functions_of(path):
+        where = f"{function.name}, line {function.lineno}"
+        assert function.end_lineno - function.lineno < FUNCTION_LINES, where
+        positional = len(function.args.posonlyargs) + len(function.args.args) - is_bound(function)
+        assert positional <= POSITIONAL, where
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_everything_is_caught_only_at_a_named_boundary(path):
+    assert set(boundaries(path)) <= BOUNDARIES.get(name_of(path), set())
+
+
+def test_every_named_boundary_is_there():
+    assert {n: set(boundaries(ROOT / n)) for n in BOUNDARIES} == BOUNDARIES

@@ -1,0 +1,149 @@
+"""Predictions -> sample scores -> a task's result.
+
+The task's scorer judges each text, its metrics add up the scores, and `evalkit.stats` says how sure
+the numbers are. A prediction that failed or is missing is scored as wrong and counted as failed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from evalkit import stats
+from evalkit.errors import UsageError
+from evalkit.records import (
+    Coverage,
+    Fingerprint,
+    MetricValue,
+    Outcome,
+    Prediction,
+    Sample,
+    SampleScore,
+    TaskResult,
+)
+from evalkit.task import Metric, Task
+
+
+def score_predictions(
+    task: Task, samples: Sequence[Sample], predictions: Mapping[str, Prediction]
+) -> tuple[SampleScore, ...]:
+    """Score every sample, in order.
+
+    Args:
+        task: Whose rules apply.
+        samples: What was asked.
+        predictions: By sample id. A sample that is not among them has failed; predictions of other
+            samples are not looked at.
+
+    Raises:
+        UsageError: The task's scorer breaks on a sample, or gives it a value that is no finite
+            number.
+    """
+    return tuple(_sample_score(task, sample, predictions.get(sample.id)) for sample in samples)
+
+
+def _sample_score(task: Task, sample: Sample, prediction: Prediction | None) -> SampleScore:
+    text = None if prediction is None else prediction.text
+    outcome = _outcome(task, sample, text)
+    return SampleScore(
+        sample_id=sample.id,
+        answer=None if text is None else outcome.answer,
+        targets=sample.targets,
+        values=outcome.values,
+        group=sample.group,
+        cluster=sample.cluster,
+        tags=sample.tags,
+        failed=text is None,
+    )
+
+
+def _outcome(task: Task, sample: Sample, text: str | None) -> Outcome:
+    try:
+        outcome = task.score(sample, text)
+        broken = {name: v for name, v in outcome.values.items() if not math.isfinite(v)}
+    except Exception as error:
+        message = (
+            f"The scorer of the task {task.name!r} broke on the sample {sample.id!r}: "
+            f"{type(error).__name__}: {error}."
+        )
+        raise UsageError(message) from error
+    for name, value in broken.items():
+        message = (
+            f"The scorer of the task {task.name!r} gave the sample {sample.id!r} the value "
+            f"{name!r} = {value}; values must be finite."
+        )
+        raise UsageError(message)
+    return outcome
+
+
+def summarise(
+    task: Task,
+    scores: Sequence[SampleScore],
+    fingerprint: Fingerprint,
+    notes: tuple[str, ...] = (),
+) -> TaskResult:
+    """The task's numbers over the scores. A metric that is undefined on them is absent, not zero.
+
+    Raises:
+        UsageError: A metric needs what the scorer does not give, or a group lies in two clusters.
+    """
+    return TaskResult(
+        task=task.name,
+        version=task.version,
+        protocol=task.protocol,
+        headline=task.headline,
+        metrics=_metrics(task, scores),
+        coverage=coverage(scores),
+        breakdowns={tag: _slices(task, scores, tag) for tag in task.breakdowns},
+        fingerprint=fingerprint,
+        notes=notes,
+    )
+
+
+def coverage(scores: Sequence[SampleScore]) -> Coverage:
+    """How many samples were asked: each was answered, has failed, or could not be parsed."""
+    failed = sum(score.failed for score in scores)
+    answered = sum(score.answer is not None for score in scores)
+    return Coverage(
+        asked=len(scores),
+        answered=answered,
+        failed=failed,
+        unparsed=len(scores) - failed - answered,
+    )
+
+
+def _metrics(task: Task, scores: Sequence[SampleScore]) -> dict[str, MetricValue]:
+    found = ((metric.name, _interval(task, metric, scores)) for metric in task.metrics)
+    return {name: value for name, value in found if value is not None}
+
+
+def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
+    try:
+        return stats.interval(metric, scores)
+    except (LookupError, TypeError, ValueError) as error:
+        message = (
+            f"The metric {metric.name!r} of the task {task.name!r} does not fit the task's scores: "
+            f"{type(error).__name__}: {error}."
+        )
+        raise UsageError(message) from error
+
+
+def _slices(task: Task, scores: Sequence[SampleScore], tag: str) -> dict[str, dict[str, float]]:
+    """{slice: {metric: value}} of one tag. Samples without the tag are in no slice."""
+    members: dict[str, list[SampleScore]] = {}
+    for score in scores:
+        if tag in score.tags:
+            members.setdefault(score.tags[tag], []).append(score)
+    return {name: _totals(task, members[name]) for name in sorted(members, key=_natural)}
+
+
+def _totals(task: Task, scores: Sequence[SampleScore]) -> dict[str, float]:
+    values = {metric.name: stats.total(metric, scores) for metric in task.metrics}
+    return {name: value for name, value in values.items() if not math.isnan(value)}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts "grade 9" before "grade 10"."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts]

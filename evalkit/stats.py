@@ -1,0 +1,355 @@
+"""Intervals over any metric, by clusters.
+
+Questions about one image are not independent, so what is resampled, and what is counted, is the
+cluster. A metric is a sum of rows and a function of that sum (`evalkit.task.Metric`); three
+intervals follow, of which `interval` chooses one:
+
+- cluster-robust t: the delta method on the clusters' sums (Miller 2024, arXiv:2411.00640, equation
+  4, with the factor G / (G - 1) and t quantiles; the linearisation of ratios is that of surveys);
+- Wilson: for proportions with few clusters, or few right or few wrong ones, on an effective number
+  of units (Wilson 1927; Korn and Graubard, Survey Methodology 24, 1998);
+- cluster bootstrap: percentiles over resampled clusters, where the metric has no derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit.errors import UsageError
+from evalkit.records import MetricValue, SampleScore
+from evalkit.task import Metric
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Bounds = tuple[float, float]
+"""The lower and the upper end of an interval."""
+
+LEVEL = 0.95
+"""Every interval covers the true value in this share of repetitions, by design."""
+
+FEW_CLUSTERS = 30
+"""Below this many clusters a proportion has a Wilson interval."""
+
+FEW_HITS = 10.0
+"""With fewer effective right (or wrong) units than this a proportion has a Wilson interval."""
+
+_STEP = 6e-6  # the cube root of the machine epsilon: best for central differences
+_KINK = 1e-3  # a jump between one-sided slopes that moves an interval by less is no kink
+_NO_VARIATION = 1e-9  # standard errors below this share of the metric's range are rounding
+_UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
+_CELLS = 4_000_000  # entries of one chunk of the bootstrap's counts: 32 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What a metric needs of the scores, and which units belong together.
+
+    Attributes:
+        rows: Shape (units, k): the metric's row of each unit, in the order of the samples.
+        codes: Shape (units,): the cluster of each unit, numbered from 0 by first appearance.
+        clusters: Number of clusters, G.
+    """
+
+    rows: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.intp]
+    clusters: int
+
+    @property
+    def sums(self) -> npt.NDArray[np.float64]:
+        """Shape (k,): the sum of the rows, added one by one.
+
+        numpy adds pairwise where it can, which rounds better and otherwise than a running sum. The
+        official evaluators run a sum, and numbers are to equal theirs in every digit.
+        """
+        import numpy as np
+
+        if not len(self.rows):
+            return np.zeros(self.rows.shape[1])
+        last: npt.NDArray[np.float64] = np.add.accumulate(self.rows, axis=0)[-1]
+        return last
+
+    @property
+    def cluster_sums(self) -> npt.NDArray[np.float64]:
+        """Shape (G, k): the sum of the rows of each cluster."""
+        import numpy as np
+
+        sums = np.zeros((self.clusters, self.rows.shape[1]))
+        np.add.at(sums, self.codes, self.rows)
+        return sums
+
+
+def statistics(metric: Metric, scores: Sequence[SampleScore]) -> Statistics:
+    """The metric's rows over the scores that it counts, by unit, in order of first appearance.
+
+    Raises:
+        UsageError: The samples of one group lie in more than one cluster.
+    """
+    import numpy as np
+
+    units = _units(metric, scores)
+    rows = np.array([metric.row(unit) for unit in units], dtype=np.float64)
+    codes: dict[str, int] = {}
+    numbers = [codes.setdefault(unit[0].cluster, len(codes)) for unit in units]
+    return Statistics(
+        rows=rows.reshape(len(units), metric.columns),
+        codes=np.array(numbers, dtype=np.intp),
+        clusters=len(codes),
+    )
+
+
+def _units(metric: Metric, scores: Sequence[SampleScore]) -> list[list[SampleScore]]:
+    counted = [score for score in scores if metric.only is None or metric.only(score)]
+    if metric.unit == "sample":
+        return [[score] for score in counted]
+    units: dict[tuple[str | None, str], list[SampleScore]] = {}
+    for score in counted:
+        alone = score.sample_id if score.group is None else ""
+        units.setdefault((score.group, alone), []).append(score)
+    for unit in units.values():
+        if len({score.cluster for score in unit}) > 1:
+            message = (
+                f"The samples of the group {unit[0].group!r} lie in more than one cluster; a "
+                "cluster holds whole groups, so the task's to_sample must give them the same one."
+            )
+            raise UsageError(message)
+    return list(units.values())
+
+
+def total(metric: Metric, scores: Sequence[SampleScore]) -> float:
+    """The metric over the scores; NaN where it is undefined, as it is over none."""
+    return _value(metric, statistics(metric, scores))
+
+
+def _value(metric: Metric, counted: Statistics) -> float:
+    return float(metric.value(counted.sums))
+
+
+def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
+    """The metric over the scores with its 95 % interval; None where the metric is undefined.
+
+    `low` and `high` are None, and `method` says why, where the scores tell nothing of the
+    uncertainty: there is one cluster, or all clusters agree and the metric is no proportion.
+    """
+    import math
+
+    counted = statistics(metric, scores)
+    value = _value(metric, counted)
+    if math.isnan(value):
+        return None
+    method, bounds = _chosen(metric, counted)
+    return MetricValue(
+        value=value,
+        low=None if bounds is None else bounds[0],
+        high=None if bounds is None else bounds[1],
+        method=method,
+        n=len(counted.rows),
+        clusters=counted.clusters,
+        maximum=metric.high,
+    )
+
+
+def _chosen(metric: Metric, counted: Statistics) -> tuple[str, Bounds | None]:
+    """The name of the interval that suits the metric and the scores, and the interval."""
+    if metric.proportion and _is_sparse(metric, counted):
+        return "Wilson", wilson_interval(metric, counted)
+    if counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
+        return "none (one cluster)", None
+    shares = influence(metric, counted)
+    if shares is None:
+        bounds = bootstrap_interval(metric, counted)
+        return ("cluster bootstrap" if bounds else "none (undefined on resamples)"), bounds
+    bounds = delta_interval(metric, counted)
+    return ("cluster-robust t" if bounds else "none (no variation)"), bounds
+
+
+# The delta method
+
+
+def influence(metric: Metric, counted: Statistics) -> npt.NDArray[np.float64] | None:
+    """How far each cluster moves the metric, to first order: shape (G,), around 0.
+
+    u_g = J · S_g - mean, with the cluster's sums S_g and the gradient J of the value at the sums.
+    The shares of two runs on the same clusters can be subtracted for the paired difference.
+
+    Returns:
+        None where the value has no gradient there: it has a kink, or is undefined beside the sums.
+    """
+    slopes = _gradient(metric, counted)
+    if slopes is None:
+        return None
+    moved = counted.cluster_sums @ slopes
+    centred: npt.NDArray[np.float64] = moved - moved.mean()
+    return centred
+
+
+def _gradient(metric: Metric, counted: Statistics) -> npt.NDArray[np.float64] | None:
+    """Central differences, with steps relative to what each column could have summed to.
+
+    Sums are often 0 (no false positive), where a step relative to the sum would vanish; so the
+    scale is that of the absolute rows. A column of zeros moves no cluster and is left alone: beside
+    it stand the metrics' own special cases, such as absent subtasks. scipy.differentiate searches
+    its steps, needs scipy 1.15, and cannot leave a column alone.
+    """
+    import numpy as np
+
+    centre, scale = counted.sums, np.abs(counted.rows).sum(axis=0)
+    steps = np.diag(scale * _STEP)
+    above, below = metric.value(centre + steps), metric.value(centre - steps)
+    here = metric.value(centre)
+    if not np.isfinite(np.stack([above, below])).all():
+        return None
+    kinks = np.abs(above - 2 * here + below) / _STEP
+    if (kinks > _KINK * (metric.high - metric.low)).any():
+        return None
+    used = scale > 0
+    slopes: npt.NDArray[np.float64] = np.zeros_like(scale)
+    slopes[used] = (above - below)[used] / (2 * _STEP * scale[used])
+    return slopes
+
+
+def delta_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -> Bounds | None:
+    """The cluster-robust interval, value ± t · SE, within the metric's range.
+
+    SE² = G / (G - 1) · Σ_g u_g², with the clusters' shares u_g from `influence` and the t quantile
+    on G - 1 degrees of freedom. For a mean this is SE² = G / (G - 1) · Σ_g (Σ_i (s_i - s̄))² / n².
+
+    Returns:
+        None where there are fewer than two clusters, no gradient, or no variation between clusters.
+    """
+    error = _standard_error(metric, counted)
+    if not error:
+        return None
+    value, reach = _value(metric, counted), _t_quantile(counted.clusters, level) * error
+    return _bounds(metric, value, value - reach, value + reach)
+
+
+def _standard_error(metric: Metric, counted: Statistics) -> float | None:
+    """The cluster-robust standard error; 0 where all clusters agree, None where there is none."""
+    shares = influence(metric, counted)
+    if shares is None or counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
+        return None
+    variance = counted.clusters / (counted.clusters - 1) * float(shares @ shares)
+    error = variance**0.5
+    return error if error > _NO_VARIATION * (metric.high - metric.low) else 0.0
+
+
+def _t_quantile(clusters: int, level: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(clusters - 1, (1 + level) / 2))
+
+
+def _bounds(metric: Metric, value: float, low: float, high: float) -> Bounds:
+    """The interval cut to the metric's range; it always holds the value."""
+    return min(max(low, metric.low), value), max(min(high, metric.high), value)
+
+
+# The bootstrap
+
+
+def bootstrap_interval(
+    metric: Metric, counted: Statistics, draws: int = 2000, seed: int = 0, level: float = LEVEL
+) -> Bounds | None:
+    """Percentiles of the metric over resampled clusters.
+
+    A draw takes G clusters with replacement; how often each was taken (multinomial counts) times
+    the clusters' sums gives the sums of all draws in one matrix product.
+
+    Args:
+        metric: The metric.
+        counted: Its statistics.
+        draws: Number of resamples.
+        seed: Of the generator; the interval is a function of it.
+        level: Share of the draws between the two ends.
+
+    Returns:
+        None where there are fewer than two clusters, all draws agree, or more than 5 % of the draws
+        are undefined; fewer are left out.
+    """
+    import numpy as np
+
+    if counted.clusters < 2:  # noqa: PLR2004 - one cluster is always drawn whole
+        return None
+    drawn = metric.value(_drawn_sums(counted, draws, seed))
+    defined = drawn[~np.isnan(drawn)]
+    if len(defined) < (1 - _UNDEFINED_SHARE) * draws:
+        return None
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    if high - low <= _NO_VARIATION * (metric.high - metric.low):
+        return None
+    return _bounds(metric, _value(metric, counted), float(low), float(high))
+
+
+def _drawn_sums(counted: Statistics, draws: int, seed: int) -> npt.NDArray[np.float64]:
+    """Shape (draws, k): the sums of resampled clusters, in chunks that fit in memory."""
+    import numpy as np
+
+    generator, sums = np.random.default_rng(seed), counted.cluster_sums
+    size = max(1, min(draws, _CELLS // counted.clusters))
+    even = np.full(counted.clusters, 1 / counted.clusters)
+    chunks = [
+        generator.multinomial(counted.clusters, even, size=min(size, draws - start)) @ sums
+        for start in range(0, draws, size)
+    ]
+    return np.concatenate(chunks)
+
+
+# Wilson
+
+
+def wilson(share: float, n: float, quantile: float) -> Bounds:
+    """Wilson's score interval, with a number of units that need not be whole.
+
+    (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n): Wilson, JASA 22 (1927), 209-212.
+
+    Args:
+        share: p, in [0, 1].
+        n: Units, above 0.
+        quantile: z.
+    """
+    square = quantile**2 / n
+    centre = share + square / 2
+    reach = quantile * (share * (1 - share) / n + square / (4 * n)) ** 0.5
+    return (centre - reach) / (1 + square), (centre + reach) / (1 + square)
+
+
+def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -> Bounds:
+    """Wilson's interval of a proportion on its effective number of units.
+
+    The effective number is p (1 - p) / SE², that is n by the design effect, and at most n; with t
+    in place of z, as the design effect is estimated from G clusters. Where all clusters agree,
+    nothing is known of the design effect, and G stands for n. Where each unit is a cluster of its
+    own the interval is the plain one.
+
+    Args:
+        metric: A proportion with a defined value.
+        counted: Its statistics.
+        level: What the interval covers.
+    """
+    from scipy.special import ndtri
+
+    share, clusters = _value(metric, counted), counted.clusters
+    size = _effective_size(metric, counted)
+    if size is None or len(counted.rows) == clusters:
+        low, high = wilson(share, clusters, float(ndtri((1 + level) / 2)))
+    else:
+        low, high = wilson(share, min(size, len(counted.rows)), _t_quantile(clusters, level))
+    return _bounds(metric, share, low, high)
+
+
+def _effective_size(metric: Metric, counted: Statistics) -> float | None:
+    """The number p (1 - p) / SE²; None where there is no variation between clusters."""
+    error, share = _standard_error(metric, counted), _value(metric, counted)
+    return share * (1 - share) / error**2 if error else None
+
+
+def _is_sparse(metric: Metric, counted: Statistics) -> bool:
+    """Whether the clusters, or what is right or wrong in them, are too few for a t interval."""
+    share, size = _value(metric, counted), _effective_size(metric, counted)
+    if size is None or counted.clusters < FEW_CLUSTERS:
+        return True
+    return min(share, 1 - share) * size < FEW_HITS

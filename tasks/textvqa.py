@@ -34,7 +34,7 @@ def to_sample(row: Row) -> Sample:
         images=(row["image"],),
         targets=tuple(row["answers"]),
         cluster=str(row["image_id"]),
-        inputs={"ocr_tokens": tuple(row["ocr_tokens"])},
+        inputs={"ocr_tokens": tuple(row["ocr_tokens"] or ())},
     )
 
 

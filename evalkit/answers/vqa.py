@@ -40,8 +40,8 @@ class Dialect:
 
 
 def _words_2(text: str) -> list[str]:
-    # Python 2.7 lowers letter by letter: a dotted capital I gives one letter, a sigma at the end of a
-    # word is like any other.
+    # Python 2.7 lowers letter by letter: a dotted capital I gives one letter, and a sigma that ends
+    # a word is like any other.
     return "".join(letter.lower()[0] for letter in text).replace("\u180e", " ").split()
 
 

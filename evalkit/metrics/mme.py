@@ -39,22 +39,23 @@ def mme_total(name: str, subtasks: Sequence[str]) -> Metric:
         place = order.index(unit[0].tags["subtask"])
         return tuple(n * (k == place) for k in range(len(order)) for n in counts)
 
-    def value(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        import numpy as np
-
-        total = np.zeros(sums.shape[:-1])
-        for k in range(0, _COLUMNS * len(order), _COLUMNS):
-            scored = divide(sums[..., k : k + 2]) * 100 + divide(sums[..., k + 2 : k + 4]) * 100
-            total = total + np.nan_to_num(scored)
-        empty: npt.NDArray[np.bool_] = sums.sum(axis=-1) == 0
-        return np.where(empty, np.nan, total)
-
     return Metric(
         name=name,
         unit="group",
         row=row,
-        value=value,
+        value=_total,
         columns=_COLUMNS * len(order),
         high=_FULL_MARKS * len(order),
         only=lambda score: score.tags["subtask"] in order,
     )
+
+
+def _total(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    total = np.zeros(sums.shape[:-1])
+    for k in range(0, sums.shape[-1], _COLUMNS):  # one by one, in the official order
+        scored = divide(sums[..., k : k + 2]) * 100 + divide(sums[..., k + 2 : k + 4]) * 100
+        total = total + np.nan_to_num(scored)
+    empty: npt.NDArray[np.bool_] = sums.sum(axis=-1) == 0
+    return np.where(empty, np.nan, total)

@@ -1,0 +1,64 @@
+import math
+
+import numpy as np
+import pytest
+
+from evalkit.metrics import mme_total
+from evalkit.tasks.mme import TASK, to_sample
+
+
+@pytest.fixture
+def row(picture):
+    return {
+        "question_id": "count/0001.jpg",
+        "image": picture,
+        "question": "Is there one dog?  Please answer yes or no.",
+        "answer": "Yes",
+        "category": "count",
+    }
+
+
+def test_sample(row):
+    sample = to_sample(row)
+    assert sample.id == "count/0001.jpg#Yes"
+    assert sample.group == sample.cluster == "count/0001.jpg"
+    assert sample.question == "Is there one dog?"
+    assert sample.targets == ("yes",)
+    assert sample.tags == {"subtask": "count"}
+
+
+def test_prompts(row, prompts_of):
+    assert prompts_of(TASK, row) == {
+        "llava": "Is there one dog?\nAnswer the question using a single word or phrase.",
+        "qwen": "Is there one dog? Answer:",
+        "paligemma": "answer en Is there one dog?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "correct"),
+    [("Yes, it is", "yes", 1.0), ("no", "no", 0.0), ("It is", None, 0.0), (None, None, 0.0)],
+)
+def test_score(row, score_of, text, answer, correct):
+    score = score_of(TASK, row, text)
+    assert (score.answer, score.values) == (answer, {"correct": correct})
+
+
+def test_totals(row, score_of, numbers_of):
+    no = row | {"answer": "No"}
+    code = {"category": "code_reasoning", "question_id": "code_reasoning/1.png"}
+    both = [score_of(TASK, row, "yes"), score_of(TASK, no, "no")]
+    half = [score_of(TASK, row, "yes"), score_of(TASK, no, "yes")]
+    none = [score_of(TASK, row | code, None), score_of(TASK, no | code, None)]
+    assert numbers_of(TASK, both, half) == {
+        "perception": pytest.approx(125),
+        "cognition": pytest.approx(math.nan, nan_ok=True),
+    }
+    assert numbers_of(TASK, both, half, none)["cognition"] == 0.0
+
+
+def test_a_total_of_many_sums_at_once():
+    metric = mme_total("total", ("count", "color"))
+    assert (metric.columns, metric.high) == (8, 400.0)
+    sums = np.array([[[2, 2, 1, 1, 1, 2, 0, 1], [2, 2, 1, 1, 0, 0, 0, 0]]], dtype=float)
+    assert metric.value(sums).tolist() == [[250.0, 200.0]]

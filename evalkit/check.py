@@ -98,13 +98,13 @@ def _scores(task: Task, samples: Sequence[Sample]) -> Iterable[str]:
             yield f"The metric {metric.name!r} is undefined on the first {len(samples)} samples."
         elif _defined(low) and _defined(high) and _worse(metric, high, low):
             yield (
-                f"The metric {metric.name!r} is {high:.4g} for gold answers and {low:.4g} when every "
-                "sample fails; a failed sample must be wrong."
+                f"The metric {metric.name!r} is {high:.4g} for gold answers and {low:.4g} when "
+                "every sample fails; a failed sample must be wrong."
             )
 
 
-def _defined(value: float | None) -> bool:
-    return value is not None and not math.isnan(value)
+def _defined(value: float) -> bool:
+    return not math.isnan(value)
 
 
 def _worse(metric: Metric, gold: float, failed: float) -> bool:

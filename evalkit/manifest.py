@@ -20,7 +20,7 @@ from evalkit.records import (
 )
 
 _MACHINE = ("batch_size", "device", "data", "offline", "task_paths")
-"""Settings that may change between two sessions of a run; what they lead to is in the fingerprint."""
+"""Settings that may change between two sessions; what they lead to is in the fingerprint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

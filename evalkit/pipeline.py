@@ -1,13 +1,14 @@
 """The stages wired together: what `evalkit run` and `evalkit.evaluate` call.
 
 Samples become requests, requests become predictions, predictions become scores, scores become a run
-record. Each step is another module's; here stands only their order, and what must be true before the
-next one starts: everything cheap is checked before the model is loaded.
+record. Each step is another module's; here stands only their order, and what must be true before
+the next one starts: everything cheap is checked before the model is loaded.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -120,7 +121,9 @@ def run(
     with _locked(folder):
         prepared = [_prepare(task, choice, config, watch) for task, choice in tasks]
         if finished := _finished(folder, config, prepared):
-            watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
+            watch.note(
+                f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again)."
+            )
             return finished
         watch.note(f"Loading the model {config.model} ...")
         backend = backend_class.load(options)
@@ -218,11 +221,17 @@ def _locked(folder: RunFolder) -> Iterator[None]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            mine = os.path.samestat(os.fstat(lock.fileno()), folder.lock_path.stat())
+        except OSError:
+            mine = False
+        if not mine:
             message = f"Another process is at work in {folder.path}; wait for it, or give --name."
-            raise UsageError(message) from error
+            raise UsageError(message)
         if (free := shutil.disk_usage(folder.path).free) < FREE_BYTES:
-            message = f"Only {free // 2**20} MiB are free at {folder.path}; a run needs {FREE_BYTES // 2**20}."
+            message = (
+                f"Only {free // 2**20} MiB are free at {folder.path}; "
+                f"a run needs {FREE_BYTES // 2**20}."
+            )
             raise EvalkitError(message)
         yield
         folder.lock_path.unlink(missing_ok=True)
@@ -289,9 +298,7 @@ def _generate_and_score(
     created = _begin(folder, config, prepared, backend)
     requests = {p.task.name: [p.task.request(s, p.prompt) for s in p.samples] for p in prepared}
     with ExitStack() as stack:
-        journals = {
-            p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared
-        }
+        journals = {p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared}
         progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
         progress.start({name: journal.predictions for name, journal in journals.items()})
         bundles = plan(requests, config.batch_size)
@@ -299,7 +306,7 @@ def _generate_and_score(
         watch.done()
         predictions = {name: journal.predictions for name, journal in journals.items()}
     results = tuple(_finish(folder, p, predictions[p.task.name]) for p in prepared)
-    answered = [p for p in prepared for p in predictions[p.task.name].values()]
+    answered = [made for own in predictions.values() for made in own.values()]
     record = RunRecord(
         schema=SCHEMA,
         name=folder.path.name,
@@ -311,7 +318,7 @@ def _generate_and_score(
         versions=provenance.versions(),
         commit=provenance.commit(),
         hardware=provenance.hardware(),
-        seconds=round(sum(p.seconds or 0.0 for p in answered), 3),
+        seconds=round(sum(made.seconds or 0.0 for made in answered), 3),
         results=results,
     )
     folder.write_record(record)
@@ -362,7 +369,9 @@ def _finish(
         pairs = [(s, predictions[s.id].text or "") for s in prepared.samples]
         name, value = task.submission(pairs)
         write_json(folder.path / "submissions" / name, value)
-        notes.append(f"The answers of this split are scored by a server: submit submissions/{name}.")
+        notes.append(
+            f"The answers of this split are scored by a server: submit submissions/{name}."
+        )
     scores = score_predictions(task, prepared.samples, predictions)
     folder.write_scores(stem, scores)
     return summarise(task, scores, fingerprint, tuple(notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -122,7 +123,7 @@ class _Running:
         whole = self._whole_groups()
         metrics = [m for m in self._task.metrics if m.name in self._task.headline]
         values = {metric.name: total(metric, whole) for metric in metrics} if whole else {}
-        self._headline = {name: v for name, v in values.items() if v is not None and v == v}  # noqa: PLR0124
+        self._headline = {name: v for name, v in values.items() if not math.isnan(v)}
         self._headline_seconds += time.perf_counter() - begun
         return self._headline
 

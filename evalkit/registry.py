@@ -181,18 +181,20 @@ def _import(file: TaskFile) -> ModuleType:
     try:
         if file.module:
             return importlib.import_module(file.module)
-        unique = hashlib.sha256(str(file.path).encode()).hexdigest()[:12]
-        spec = importlib.util.spec_from_file_location(f"evalkit_task_{unique}", file.path)
-        if spec is None or spec.loader is None:
-            message = f"The task file {file.path} is not a Python file."
-            raise UsageError(message)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    except UsageError:
-        raise
+        return _import_path(file.path)
     except Exception as error:
         message = f"The task file {file.path} cannot be imported: {type(error).__name__}: {error}."
         raise UsageError(message) from error
+
+
+def _import_path(path: Path) -> ModuleType:
+    unique = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(f"evalkit_task_{unique}", path)
+    if spec is None or spec.loader is None:
+        message = "it is not a Python file"
+        raise ImportError(message)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 
@@ -313,7 +315,9 @@ def _checked_suite(raw: dict[str, Any], path: Path) -> Suite:
     tasks = raw.pop("tasks", None)
     if unknown := sorted(set(raw) - _SETTINGS):
         known = ", ".join(sorted(_SETTINGS | {"tasks"}))
-        message = f"The task list {path} sets {unknown[0]!r}, which is not known; it may set {known}."
+        message = (
+            f"The task list {path} sets {unknown[0]!r}, which is not known; it may set {known}."
+        )
         raise UsageError(message)
     if not isinstance(tasks, list) or not tasks:
         message = f"The task list {path} needs tasks = [...] with at least one task."

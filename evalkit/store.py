@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -175,13 +175,15 @@ def parse(kind: type[Record], raw: Any, place: str) -> Record:
         message = f"{place} is not a valid {kind.__name__}: {where}: {first['msg']}."
         raise StoreError(message) from error
     if odd := differences(plain(record), raw):
-        message = f"{place} is not a valid {kind.__name__}: {odd[0]} is unknown or has a wrong type."
+        message = (
+            f"{place} is not a valid {kind.__name__}: {odd[0]} is unknown or has a wrong type."
+        )
         raise StoreError(message)
     return record
 
 
 @lru_cache(maxsize=8)
-def _adapter(kind: type[Record]) -> TypeAdapter[Record]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)

@@ -97,7 +97,7 @@ class Prompt:
         names = {**sample.inputs, "question": sample.question, "choices": sample.choices}
         try:
             return _compiled(self.template).render(**names, letters=letters)
-        except jinja2.TemplateError as error:
+        except (jinja2.TemplateError, *_TEMPLATE_ERRORS) as error:
             message = f"The prompt template of sample {sample.id!r} cannot be rendered: {error}."
             raise UsageError(message) from error
 
@@ -105,6 +105,10 @@ class Prompt:
         """The parts of the user's turn: pictures and text in the prompt's order."""
         text = self.render(sample)
         return (*sample.images, text) if self.images_first else (text, *sample.images)
+
+
+_TEMPLATE_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What an expression inside a template can raise, beside jinja2's own errors."""
 
 
 @lru_cache(maxsize=256)
@@ -126,15 +130,14 @@ class Metric:
         name: Its key in results, such as "accuracy".
         unit: What one row is about: a sample, or all samples of one `group`.
         row: The k statistics of one unit. Receives the unit's scores (one, or a group's).
-        value: Maps sums of shape (..., k) to numbers of shape (...); works on many sums at once. NaN
-            where the number is undefined.
+        value: Maps sums of shape (..., k) to numbers of shape (...), many sums at once; NaN where
+            the number is undefined.
         columns: k, the number of statistics.
         low: Smallest possible value.
         high: Largest possible value; what gold answers reach, if `higher_is_better`.
         proportion: Whether it is hits by n of single units, (hits, n): Wilson may apply.
         higher_is_better: Whether more is better; None for descriptions such as a yes-ratio.
-        only: Samples that count at all; None is every one. Judged on sample scores, so it must not
-            depend on what was answered.
+        only: Samples that count at all; None is every one. It must not depend on the answer.
     """
 
     name: str

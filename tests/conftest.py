@@ -1,4 +1,4 @@
-"""What most tests start from: evalkit as a user starts it, and a toy task with rows and pictures."""
+"""What tests start from: evalkit as a user starts it, and a toy task with rows and pictures."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ from evalkit.records import RunConfig, RunRecord, TaskChoice, plain
 @click.option("--model", "-m", metavar="SPEC", help="backend:name[@revision][,option=value...]")
 @click.option("--limit", type=int, metavar="N", help="A seeded sample of N per task, whole groups.")
 @click.option("--data", metavar="DIR", help="One folder per task, instead of the hub.")
-@click.option("--prompt", metavar="NAME", help="Prompt variant; `evalkit tasks show TASK` lists them.")
+@click.option(
+    "--prompt", metavar="NAME", help="Prompt variant; `evalkit tasks show TASK` lists them."
+)
 @click.option("--batch-size", type=int, metavar="N", help="Requests per batch (default 8).")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... (default auto)")
 @click.option("--dtype", metavar="NAME", help="auto, float32, bfloat16, float16 (default auto)")
@@ -31,7 +33,9 @@ from evalkit.records import RunConfig, RunRecord, TaskChoice, plain
 @click.option("--out", default="results", metavar="DIR", show_default=True, help="Results folder.")
 @click.option("--name", metavar="NAME", help="The run's name (default: tasks and a digest).")
 @click.option("--resume/--fresh", default=True, help="Go on with an earlier run, or start anew.")
-@click.option("--offline", is_flag=True, default=None, help="Fetch nothing; fail where data is missing.")
+@click.option(
+    "--offline", is_flag=True, default=None, help="Fetch nothing; fail where data is missing."
+)
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
 def command(
@@ -94,7 +98,9 @@ def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
     return RunConfig(tasks=choices, **merged)
 
 
-def _named(tasks: Sequence[str], registry: Any) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]:
+def _named(
+    tasks: Sequence[str], registry: Any
+) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]:
     """The task choices and settings that the words after `run` stand for."""
     suites = [t for t in tasks if t.endswith(".toml") or t in registry.suite_names()]
     if not suites:

@@ -1,7 +1,7 @@
 """What a person sees of a run: progress while it goes on, and its table.
 
-On a terminal a bar per task with speed, time left and running headline; elsewhere plain lines, at most
-one every few seconds a task. All of it goes to standard error; tables go to standard output.
+On a terminal a bar per task with speed, time left and running headline; elsewhere plain lines, at
+most one every few seconds a task. All of it goes to standard error; tables go to standard output.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evalkit.progress import Observer, TaskProgress
 from evalkit.records import RunRecord
+from evalkit.registry import parse_model
 from evalkit.report.table import NUMERIC, Table, run_table
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ class Screen(Observer):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Take the bars away, whatever happened."""
         self.done()
@@ -147,15 +151,5 @@ def text_table(table: Table, title: str) -> str:
 def print_run(record: RunRecord, out: Path) -> None:
     """Print a run's headline table and where everything stands."""
     print(text_table(run_table(record), f"{record.model.spec} ({record.name})"), end="")
-    folder = out / _folder(record, out)
-    print(f"  {_sessions(record.versions)}; record, predictions and scores: {folder}")
-
-
-def _folder(record: RunRecord, out: Path) -> Path:
-    from evalkit.registry import parse_model
-
-    return Path(parse_model(record.config.model).folder) / record.name
-
-
-def _sessions(versions: Mapping[str, str]) -> str:
-    return f"evalkit {versions['evalkit']}"
+    folder = out / parse_model(record.config.model).folder / record.name
+    print(f"  record, predictions and scores: {folder}")

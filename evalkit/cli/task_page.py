@@ -30,7 +30,8 @@ def _dataset(dataset: DatasetRef) -> Iterable[str]:
     yield f"  columns     {', '.join(dataset.columns)}"
     if dataset.join:
         join = dataset.join
-        yield f"  joined      {', '.join(join.columns)} of config {join.config} on {join.on} = {join.key}"
+        columns = ", ".join(join.columns)
+        yield f"  joined      {columns} of config {join.config} on {join.on} = {join.key}"
 
 
 def _prompts(task: Task) -> Iterable[str]:

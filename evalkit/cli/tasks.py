@@ -68,12 +68,16 @@ def new_task(name: str, out: str) -> None:
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}."
         raise UsageError(message) from error
-    print(f"{path} is written; `evalkit tasks check {path}` passes now, and should when you are done.")
+    print(
+        f"{path} is written; `evalkit tasks check {path}` passes now, and should when you are done."
+    )
 
 
 @command.command("check")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--data", metavar="DIR", help="Also try the tasks on these rows, as for `run --data`.")
+@click.option(
+    "--data", metavar="DIR", help="Also try the tasks on these rows, as for `run --data`."
+)
 def check_tasks(paths: tuple[str, ...], data: str | None) -> None:
     """Check task files: their form and, with --data, their prompts, scorer and metrics."""
     from evalkit.check import faults

@@ -13,12 +13,14 @@ def markdown_table(table: Table) -> str:
     from tabulate import tabulate
 
     align = ["right" if name in NUMERIC else "left" for name in table.header]
-    return tabulate(
-        [[_escaped(cell) for cell in row] for row in table.rows],
-        headers=list(table.header),
-        tablefmt="github",
-        colalign=align,
-        disable_numparse=True,
+    return str(
+        tabulate(
+            [[_escaped(cell) for cell in row] for row in table.rows],
+            headers=list(table.header),
+            tablefmt="github",
+            colalign=align,
+            disable_numparse=True,
+        )
     )
 
 
@@ -72,5 +74,3 @@ def _data_table(record: RunRecord) -> Table:
         )
     header = ("task", "data", "commit", "samples", "prompt", "protocol", "digest")
     return Table(header=header, rows=tuple(rows), notes=())
-
-

@@ -50,7 +50,12 @@ def _rows(result: TaskResult, *, every_metric: bool) -> Iterable[tuple[str, ...]
         yield (result.task, "(no number)", *blank, *coverage)
     for i, (name, value) in enumerate(chosen):
         first = i == 0
-        yield (result.task if first else "", name, *_cells(value), *(coverage if first else ("", "")))
+        yield (
+            result.task if first else "",
+            name,
+            *_cells(value),
+            *(coverage if first else ("", "")),
+        )
 
 
 def _cells(value: MetricValue) -> Sequence[str]:
@@ -81,14 +86,16 @@ def _notes(record: RunRecord) -> Iterable[str]:
         coverage = result.coverage
         if coverage.failed:
             yield (
-                f"{result.task}: {coverage.failed} of {coverage.asked} samples failed; they count as "
-                "wrong. The same command asks them again."
+                f"{result.task}: {coverage.failed} of {coverage.asked} samples failed; they count "
+                "as wrong. The same command asks them again."
             )
 
 
 def headlines(results: Sequence[TaskResult]) -> dict[str, dict[str, MetricValue]]:
     """The headline metrics of each task by name."""
     return {
-        result.task: {name: result.metrics[name] for name in result.headline if name in result.metrics}
+        result.task: {
+            name: result.metrics[name] for name in result.headline if name in result.metrics
+        }
         for result in results
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from evalkit.backends.interface import Backend
 from evalkit.errors import BackendError
@@ -89,13 +90,21 @@ class _Health:
 def answer(backend: Backend, requests: Sequence[Request]) -> Sequence[Prediction]:
     """One prediction for each request, whatever happens in the backend."""
     try:
-        predictions = backend.generate(requests)
+        predictions = [_clean(made) for made in backend.generate(requests)]
         _check(requests, predictions)
     except Exception as error:  # noqa: BLE001 - the boundary at which a backend's error is a Failure
         if len(requests) == 1:
             return [Prediction(sample_id=requests[0].sample_id, failure=_failure(error))]
         return [prediction for request in requests for prediction in answer(backend, [request])]
     return predictions
+
+
+def _clean(prediction: Prediction) -> Prediction:
+    """The prediction with lone surrogates replaced: no file could hold them."""
+    if prediction.text is None or prediction.text.isascii():
+        return prediction
+    text = prediction.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return prediction if text == prediction.text else replace(prediction, text=text)
 
 
 def _check(requests: Sequence[Request], predictions: Sequence[Prediction]) -> None:

@@ -1,7 +1,7 @@
 """The append-only journal: every prediction is on disk as soon as it is made.
 
-One file a task, one line a prediction. A batch is appended with one write and synced. A process that
-is killed leaves at most one torn last line, which is dropped when the journal is opened again.
+One file a task, one line a prediction. A batch is appended with one write and synced. A process
+that is killed leaves at most one torn last line, which is dropped when the journal is opened again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ class Journal:
         except OSError as error:
             message = f"The journal {path} cannot be written: {error.strerror}."
             raise StoreError(message) from error
-        self._read()
+        try:
+            self._read()
+        except StoreError:
+            self.close()
+            raise
 
     def _read(self) -> None:
         self._file.seek(0)

@@ -47,7 +47,9 @@ def plan(requests: Mapping[str, Sequence[Request]], batch_size: int) -> tuple[Bu
         requests: The requests of each task, in the order of the task list.
         batch_size: Requests in a bundle, at most; at least 1.
     """
-    bundles = [bundle for task, own in requests.items() for bundle in _bundles(task, own, batch_size)]
+    bundles = [
+        bundle for task, own in requests.items() for bundle in _bundles(task, own, batch_size)
+    ]
     probes = [bundle for bundle in bundles if bundle.probe]
     return (*probes, *(bundle for bundle in bundles if not bundle.probe))
 

@@ -99,7 +99,9 @@ def test_limit_takes_whole_groups_and_is_a_function_of_the_seed(run):
 
 
 def test_variants_and_prompts_are_chosen_by_name_and_recorded(run):
-    done = run("toy", "toy:short", "--model", "dummy:constant,text=yes", "--prompt", "bare", "--json")
+    done = run(
+        "toy", "toy:short", "--model", "dummy:constant,text=yes", "--prompt", "bare", "--json"
+    )
     first, second = done.record["results"]
     assert first["fingerprint"]["prompt"]["variant"] == "bare"
     assert second["task"] == "toy:short"

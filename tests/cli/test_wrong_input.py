@@ -25,7 +25,11 @@ CASES = {
     "no model": (("toy",), USAGE, "give --model backend:name"),
     "no backend in the spec": (("toy", "--model", "llava"), USAGE, "write backend:name"),
     "unknown backend": (("toy", "--model", "hg:llava"), USAGE, "Did you mean 'hf'?"),
-    "backend class that is not there": (("toy", "--model", "no.where:X:y"), USAGE, "cannot be imported"),
+    "backend class that is not there": (
+        ("toy", "--model", "no.where:X:y"),
+        USAGE,
+        "cannot be imported",
+    ),
     "unknown model option": (("toy", "--model", "dummy:echo,colour=red"), USAGE, "'colour'"),
     "option without a value": (("toy", "--model", "dummy:echo,log"), USAGE, "key=value"),
     "limit of zero": (("toy", *MODEL, "--limit", "0"), USAGE, "at least 1"),
@@ -36,7 +40,11 @@ CASES = {
     "name that leaves the folder": (("toy", *MODEL, "--name", "../up"), USAGE, "cannot name a run"),
     "unknown flag": (("toy", *MODEL, "--limits", "3"), USAGE, "--limit"),
     "missing list": (("none.toml",), USAGE, "cannot be read"),
-    "model folder that is not there": (("toy", "--model", "hf:./no/such/folder"), 20, "no/such/folder"),
+    "model folder that is not there": (
+        ("toy", "--model", "hf:./no/such/folder"),
+        20,
+        "no/such/folder",
+    ),
     "replay of a missing file": (("toy", "--model", "replay:none.jsonl"), None, "none.jsonl"),
     "dtype that is not known": (("toy", "--model", "hf:a/b", "--dtype", "int3"), USAGE, "int3"),
 }
@@ -108,7 +116,9 @@ def test_wrong_task_lists(wrong, tmp_path, text, said):
 )
 def test_wrong_task_files(evalkit, tmp_path, text, said):
     (tmp_path / "odd.py").write_text(text)
-    done = evalkit("run", "odd", *MODEL, "--task-path", tmp_path / "odd.py", "--out", tmp_path / "o")
+    done = evalkit(
+        "run", "odd", *MODEL, "--task-path", tmp_path / "odd.py", "--out", tmp_path / "o"
+    )
     assert done.code == USAGE
     assert said in done.err
 

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment goes on where it was, and ends as if it had never been killed."""
+"""A run that is killed at any moment goes on, and ends as if it had never been killed."""
 
 import json
 import random

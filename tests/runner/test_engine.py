@@ -103,7 +103,9 @@ def test_failed_samples_of_a_resumed_run_do_not_stop_it(tmp_path):
 def test_a_backend_that_answers_something_else_fails_visibly(tmp_path):
     class Confused(Scripted):
         def generate(self, requests):
-            return super().generate(requests)[:-1] if len(requests) > 1 else super().generate(requests)
+            return (
+                super().generate(requests)[:-1] if len(requests) > 1 else super().generate(requests)
+            )
 
     predictions, _ = go(Confused(), tmp_path)
     assert all(p.text == "yes" for p in predictions.values())

@@ -26,7 +26,9 @@ def test_what_was_appended_is_read_again(tmp_path_factory, pairs):
 def test_a_torn_last_line_is_dropped_wherever_it_was_torn(tmp_path):
     path = tmp_path / "task.jsonl"
     with Journal(path) as journal:
-        journal.append([Prediction(sample_id="one", text="yes"), Prediction(sample_id="two", text="né")])
+        journal.append(
+            [Prediction(sample_id="one", text="yes"), Prediction(sample_id="two", text="né")]
+        )
     content = path.read_bytes()
     first = content.index(b"\n") + 1
     for cut in range(first, len(content)):

@@ -1,4 +1,4 @@
-"""The plan is pure: complete, uniform, the longest first, a bundle of every task before the rest."""
+"""The plan: complete, uniform, the longest first, a bundle of every task before the rest."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +7,9 @@ from evalkit.records import Generation, Image, Message, Request
 from evalkit.runner.plan import cost, plan
 
 
-def request(task: str, number: int, words: int, tokens: int = 8, *, picture: bool = True) -> Request:
+def request(
+    task: str, number: int, words: int, tokens: int = 8, *, picture: bool = True
+) -> Request:
     image = (Image(key=str(number), read=lambda: b""),) if picture else ()
     return Request(
         task=task,
@@ -19,11 +21,17 @@ def request(task: str, number: int, words: int, tokens: int = 8, *, picture: boo
 
 requests = st.dictionaries(
     st.sampled_from(["a", "b", "c"]),
-    st.lists(st.tuples(st.integers(0, 50), st.sampled_from([4, 8]), st.booleans()), min_size=1, max_size=30),
+    st.lists(
+        st.tuples(st.integers(0, 50), st.sampled_from([4, 8]), st.booleans()),
+        min_size=1,
+        max_size=30,
+    ),
     min_size=1,
 ).map(
     lambda tasks: {
-        task: [request(task, i, words, tokens, picture=p) for i, (words, tokens, p) in enumerate(rows)]
+        task: [
+            request(task, i, words, tokens, picture=p) for i, (words, tokens, p) in enumerate(rows)
+        ]
         for task, rows in tasks.items()
     }
 )

@@ -1,0 +1,78 @@
+"""`evalkit tasks`: list, show, new, check."""
+
+import pytest
+
+
+def test_the_list_names_tasks_and_suites(evalkit):
+    done = evalkit("tasks")
+    assert done.code == 0
+    for name in ("gqa", "mme", "mmvp", "pope", "scienceqa", "textvqa", "vqav2", "demo", "core"):
+        assert f"\n  {name} " in done.out
+
+
+def test_show_says_all_of_a_task(evalkit):
+    done = evalkit("tasks", "show", "gqa")
+    for said in ("12,578", "testdev_balanced_instructions", "llava (default)", "qwen", "paligemma"):
+        assert said in done.out
+
+
+def test_a_new_task_passes_check_and_runs(evalkit, toy, tmp_path):
+    assert evalkit("tasks", "new", "colours", "--out", tmp_path / "my").code == 0
+    path = tmp_path / "my" / "colours.py"
+    assert evalkit("tasks", "check", path).code == 0
+    (toy.data / "toy").rename(toy.data / "colours")
+    data = ("--data", toy.data)
+    assert evalkit("tasks", "check", path, *data).code == 0
+    done = evalkit(
+        "run", "colours", "--task-path", path, *data, "--model", "dummy:constant,text=yes",
+        "--out", tmp_path / "results",
+    )  # fmt: skip
+    assert done.code == 0
+    assert "colours" in done.out
+
+
+@pytest.mark.parametrize("name", ["Big", "two words", "../up", "a-b", "class:x"])
+def test_a_name_that_cannot_name_a_task_is_refused(evalkit, tmp_path, name):
+    assert evalkit("tasks", "new", name, "--out", tmp_path).code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_new_never_writes_over_a_file(evalkit, tmp_path):
+    (tmp_path / "mine.py").write_text("precious")
+    done = evalkit("tasks", "new", "mine", "--out", tmp_path)
+    assert done.code == 2
+    assert (tmp_path / "mine.py").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"""toy: is', '# """toy: is', ""),
+        ('headline=("accuracy",)', 'headline=("f1",)', "none of the metrics"),
+        ("version=1", "version=0", "version must be at least 1"),
+        ('{{ question }}"', '{{ question"', "not a jinja2 template"),
+        ("max_new_tokens=4", "max_new_tokens=0", "max_new_tokens"),
+        ('group_accuracy("pair_accuracy")', "accuracy()", "same name"),
+        ('image_columns=("image",)', 'image_columns=("img",)', "'img'"),
+        ("if text is None", "if text == 0", ""),
+        ('values={"correct": 0.0}', 'values={"correct": 2.0}', "a failed sample must be wrong"),
+    ],
+)
+def test_check_finds_what_is_wrong(evalkit, toy, old, new, said):
+    source = toy.path.read_text()
+    assert old in source
+    toy.path.write_text(source.replace(old, new))
+    done = evalkit("tasks", "check", toy.path, "--data", toy.data)
+    assert done.code == 2
+    assert said in done.out + done.err
+
+
+def test_the_seven_pass_their_own_check(evalkit):
+    from pathlib import Path
+
+    from evalkit import registry
+
+    paths = [file.path for file in registry.task_files().values()]
+    folder = Path(registry.__file__).parent / "demo" / "data"
+    done = evalkit("tasks", "check", *paths, "--data", folder)
+    assert done.code == 0, done.out

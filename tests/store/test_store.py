@@ -1,0 +1,204 @@
+"""The door: what is written is read again, and nothing else is let in."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from evalkit.errors import StoreError
+from evalkit.records import (
+    SCHEMA,
+    Coverage,
+    DatasetIdentity,
+    Failure,
+    Fingerprint,
+    Generation,
+    MetricValue,
+    ModelIdentity,
+    Prediction,
+    PromptIdentity,
+    RunConfig,
+    RunRecord,
+    SampleScore,
+    ScorerIdentity,
+    TaskChoice,
+    TaskResult,
+    differences,
+    plain,
+)
+from evalkit.store import RunFolder, load_run, parse, write_text
+
+RECORD = RunRecord(
+    schema=SCHEMA,
+    name="night",
+    created="2026-01-01T00:00:00Z",
+    finished="2026-01-01T00:01:00Z",
+    source="measured",
+    model=ModelIdentity(spec="dummy:echo", backend="dummy", name="echo"),
+    config=RunConfig(model="dummy:echo", tasks=(TaskChoice(name="toy"),)),
+    versions={"evalkit": "0.1.0"},
+    commit=None,
+    hardware=None,
+    seconds=1.5,
+    results=(
+        TaskResult(
+            task="toy",
+            version=1,
+            protocol="official",
+            headline=("accuracy",),
+            metrics={
+                "accuracy": MetricValue(
+                    value=0.5, low=0.25, high=0.75, method="Wilson", n=4, clusters=2, maximum=1.0
+                )
+            },
+            coverage=Coverage(asked=4, answered=4, failed=0, unparsed=1),
+            breakdowns={"kind": {"low": {"accuracy": 0.5}}},
+            fingerprint=Fingerprint(
+                dataset=DatasetIdentity(
+                    repository="local",
+                    config=None,
+                    split="test",
+                    requested_revision=None,
+                    revision=None,
+                    rows=4,
+                    expected_rows=4,
+                    samples=4,
+                    digest="0" * 64,
+                ),
+                prompt=PromptIdentity(
+                    variant="plain", template="{{ question }}", images_first=True
+                ),
+                generation=Generation(max_new_tokens=4),
+                preprocessing={},
+                scorer=ScorerIdentity(task="toy", version=1, protocol="official"),
+            ),
+        ),
+    ),
+)
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path):
+    RunFolder(tmp_path).write_record(RECORD)
+    assert load_run(tmp_path) == RECORD
+    assert load_run(tmp_path / "run.json") == RECORD
+
+
+def leaves(value, path=()):
+    """The paths of all fields in a plain record."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from leaves(inner, (*path, i))
+    else:
+        yield path
+
+
+def changed(change):
+    """Every copy of the record in which `change(parent, key)` was done at one place."""
+    for path in leaves(plain(RECORD)):
+        raw = json.loads(json.dumps(plain(RECORD)))
+        parent = raw
+        for key in path[:-1]:
+            parent = parent[key]
+        change(parent, path[-1])
+        yield path, raw
+
+
+def test_a_field_of_another_type_is_refused_everywhere():
+    for path, raw in changed(lambda parent, key: parent.__setitem__(key, {"odd": [1]})):
+        with pytest.raises(StoreError, match="not a valid RunRecord"):
+            parse(RunRecord, raw, f"record changed at {path}")
+
+
+def test_an_unknown_field_is_refused_everywhere():
+    def add(parent, key):
+        if isinstance(parent, dict):
+            parent["surprise"] = 1
+
+    for path, raw in changed(add):
+        if set(path) & {"versions", "breakdowns"} or isinstance(path[-1], int):
+            continue  # free keys, and places in a list
+        with pytest.raises(StoreError, match="not a valid RunRecord"):
+            parse(RunRecord, raw, f"record changed at {path}")
+
+
+def test_a_number_written_as_text_is_refused():
+    raw = plain(RECORD)
+    raw["seconds"] = "1.5"
+    with pytest.raises(StoreError, match="seconds"):
+        parse(RunRecord, raw, "record")
+
+
+def test_another_schema_is_refused(tmp_path):
+    write_text(tmp_path / "run.json", json.dumps({**plain(RECORD), "schema": 99}))
+    with pytest.raises(StoreError, match="schema 99"):
+        load_run(tmp_path)
+
+
+def test_an_unfinished_run_is_said_to_be_unfinished(tmp_path):
+    (tmp_path / "started.json").write_text("{}")
+    with pytest.raises(StoreError, match="not finished"):
+        load_run(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "page"
+    write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "\ud800")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_predictions_are_read_as_they_were_written(tmp_path):
+    predictions = (
+        Prediction(sample_id="a", text="line\nline\u2028 é", finish="stop", images=("f" * 64,)),
+        Prediction(sample_id="b", failure=Failure(kind="backend", message="no")),
+    )
+    folder = RunFolder(tmp_path)
+    folder.write_predictions("toy", predictions)
+    assert folder.read_predictions("toy") == predictions
+    assert folder.read_predictions("other") == ()
+
+
+def test_scores_are_a_frame_with_values_and_tags(tmp_path):
+    import pandas as pd
+
+    score = SampleScore(
+        sample_id="a",
+        answer=None,
+        targets=("yes",),
+        values={"correct": 1.0},
+        group=None,
+        cluster="p",
+        tags={"kind": "low"},
+        failed=False,
+    )
+    RunFolder(tmp_path).write_scores("toy", [score, replace(score, sample_id="b", answer="no")])
+    frame = pd.read_parquet(tmp_path / "scores" / "toy.parquet")
+    assert list(frame["sample_id"]) == ["a", "b"]
+    assert list(frame["value.correct"]) == [1.0, 1.0]
+    assert list(frame["tag.kind"]) == ["low", "low"]
+
+
+def test_setting_aside_finds_a_free_name(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    assert folder.set_aside() is None
+    for number in (1, 2):
+        folder.path.mkdir()
+        assert folder.set_aside() == tmp_path / f"run.old-{number}"
+
+
+def test_differences_are_named_by_their_path():
+    other = replace(RECORD, seconds=2.0, model=replace(RECORD.model, dtype="float16"))
+    assert differences(RECORD, other) == ("model.dtype", "seconds")
+    assert differences(RECORD, RECORD) == ()
+
+
+def test_a_frame_has_one_row_a_metric():
+    frame = RECORD.to_frame()
+    assert len(frame) == 1
+    row = frame.iloc[0]
+    assert (row["model"], row["task"], row["value"], row["headline"]) == ("echo", "toy", 0.5, True)

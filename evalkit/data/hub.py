@@ -20,9 +20,12 @@ from evalkit.data.layout import split_files
 from evalkit.errors import DataError
 
 if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
     from evalkit.task import DatasetRef, Task
 
 _README = "README.md"
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _CREDENTIALS = (
     "set HF_TOKEN to a token that may read it, and accept its terms on "
     "https://huggingface.co/datasets/{} if it is gated."
@@ -202,11 +205,19 @@ def _translated(repository: str, revision: str | None) -> Iterator[None]:
         message = f"The dataset {repository} has no commit, tag or branch {revision!r}."
         raise DataError(message) from error
     except errors.HfHubHTTPError as error:
-        refused = error.response.status_code in {401, 403}
-        message = _refused(repository) if refused else _unreachable(repository, error)
-        raise DataError(message) from error
+        raise _refusal(repository, error) from error
     except (httpx2.HTTPError, OSError) as error:
         raise DataError(_unreachable(repository, error)) from error
+
+
+def _refusal(repository: str, error: HfHubHTTPError) -> Exception:
+    """What an HTTP status means; 401 with no complaint about the token is "who are you?"."""
+    if error.response.status_code not in {_UNAUTHORIZED, _FORBIDDEN}:
+        return DataError(_unreachable(repository, error))
+    complaint = error.response.headers.get("X-Error-Message") or ""
+    if error.response.status_code == _UNAUTHORIZED and "Invalid credentials" not in complaint:
+        return _MissingRepositoryError()
+    return DataError(_refused(repository))
 
 
 def _refused(repository: str) -> str:

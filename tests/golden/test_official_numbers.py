@@ -5,50 +5,31 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 
-import numpy as np
 import pytest
 
-from evalkit.records import Image, SampleScore
+from evalkit.records import Image, Prediction, SampleScore
+from evalkit.score import score_predictions
+from evalkit.stats import total
 from evalkit.tasks import gqa, mme, mmvp, pope, scienceqa, textvqa, vqav2
 
 PICTURE = Image(key="none", read=lambda: b"")
 SHORT = "\nAnswer the question using a single word or phrase."
 
 
-def scored(task, rows, texts) -> list[SampleScore]:
-    """Rows and what was answered to them, as the task scores them."""
-    scores = []
-    for row, text in zip(rows, texts, strict=True):
-        sample = task.to_sample(row)
-        outcome = task.score(sample, text)
-        scores.append(
-            SampleScore(
-                sample_id=sample.id,
-                answer=outcome.answer,
-                targets=sample.targets,
-                values=outcome.values,
-                group=sample.group,
-                cluster=sample.cluster,
-                tags=sample.tags,
-                failed=text is None,
-            )
-        )
-    assert len({score.sample_id for score in scores}) == len(scores)
-    return scores
+def scored(task, rows, texts) -> tuple[SampleScore, ...]:
+    """Rows and what was answered to them (None: failed), as the task scores them."""
+    samples = [task.to_sample(row) for row in rows]
+    predictions = {
+        sample.id: Prediction(sample_id=sample.id, text=text)
+        for sample, text in zip(samples, texts, strict=True)
+    }
+    assert len(predictions) == len(samples)
+    return score_predictions(task, samples, predictions)
 
 
 def numbers(task, scores) -> dict[str, float]:
-    """All metrics of the task, each from one running sum over its units."""
-    found = {}
-    for metric in task.metrics:
-        units = defaultdict(list)
-        for score in scores:
-            if metric.only is None or metric.only(score):
-                units[score.group if metric.unit == "group" else score.sample_id].append(score)
-        rows = np.array([metric.row(unit) for unit in units.values()], dtype=float)
-        sums = np.add.accumulate(rows)[-1] if len(rows) else np.zeros(metric.columns)
-        found[metric.name] = float(metric.value(sums))
-    return found
+    """All metrics of the task."""
+    return {metric.name: total(metric, scores) for metric in task.metrics}
 
 
 def by_tag(task, scores, tag, metric) -> dict[str, float]:
@@ -62,7 +43,9 @@ def by_tag(task, scores, tag, metric) -> dict[str, float]:
 # POPE
 
 
-def pope_scores(reference, truth: str, category: str, answers: list[str]) -> list[SampleScore]:
+def pope_scores(
+    reference, truth: str, category: str, answers: list[str]
+) -> tuple[SampleScore, ...]:
     lines = reference.lines(truth)[: len(answers)]
     rows = [
         {
@@ -78,7 +61,7 @@ def pope_scores(reference, truth: str, category: str, answers: list[str]) -> lis
     return scored(pope.TASK, rows, answers)
 
 
-def pope_llava_scores(reference, name: str) -> dict[str, list[SampleScore]]:
+def pope_llava_scores(reference, name: str) -> dict[str, tuple[SampleScore, ...]]:
     questions = reference.lines("pope/llava_pope_test_8910.jsonl.gz")
     categories = {line["question_id"]: line["category"] for line in questions}
     answers = defaultdict(list)
@@ -112,7 +95,7 @@ def test_pope_pooled_and_mean_of_splits(reference):
     name = "pred/llava-v1.5-13b.jsonl.gz"
     expected = reference.json("pope/expected.json")["files"][name]["expected"]
     scores = pope_llava_scores(reference, name)
-    found = numbers(pope.TASK, [score for held in scores.values() for score in held])
+    found = numbers(pope.TASK, tuple(score for held in scores.values() for score in held))
     assert_pope(found, expected["pooled_over_categories"])
     assert found["macro_f1"] == expected["mean_over_categories"]["f1"]
     assert round(100 * found["macro_f1"], 1) == 85.9  # LLaVA-1.5-13B, published
@@ -145,14 +128,14 @@ def mme_rows(reference, folder: str) -> list[dict]:
     ]
 
 
-def assert_mme(scores: list[SampleScore], expected: dict) -> None:
+def assert_mme(scores: tuple[SampleScore, ...], expected: dict) -> None:
     found = numbers(mme.TASK, scores)
     assert found["perception"] == expected["total"]["Perception"]
     assert found["cognition"] == expected["total"]["Cognition"]
-    for total, subtasks in (("perception", mme.PERCEPTION), ("cognition", mme.COGNITION)):
-        per_subtask = by_tag(mme.TASK, scores, "subtask", total)
-        assert {name: per_subtask[name] for name in subtasks} == {
-            name: expected["subtasks"][name]["score"] for name in subtasks
+    for name, subtasks in (("perception", mme.PERCEPTION), ("cognition", mme.COGNITION)):
+        per_subtask = by_tag(mme.TASK, scores, "subtask", name)
+        assert {key: per_subtask[key] for key in subtasks} == {
+            key: expected["subtasks"][key]["score"] for key in subtasks
         }
 
 
@@ -251,7 +234,7 @@ def converted(rows, texts) -> dict[int, str]:
     return {entry["question_id"]: entry["answer"] for entry in entries}
 
 
-def assert_vqa(scores: list[SampleScore], expected: dict) -> None:
+def assert_vqa(scores: tuple[SampleScore, ...], expected: dict) -> None:
     found = numbers(vqav2.TASK, scores)["accuracy"]
     assert round(100 * found, 12) == expected["overall"]
     for tag, table in (("answer_type", "perAnswerType"), ("question_type", "perQuestionType")):

@@ -26,7 +26,12 @@ ROOT = Path(__file__).parents[2]
 PROMISES = {"help_s": 0.25, "tasks_s": 0.25, "demo_s": 180.0}
 SIZE_PROMISES = {"base": 450, "hf": 1600}
 INSTALLERS = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence.pth")
-LMMS_EVAL = {"help_s": ["--help"], "tasks_s": ["--tasks", "list"]}
+LMMS_EVAL = {
+    "help_s": ["--help"],
+    "eval_help_s": ["eval", "--help"],
+    "tasks_s": ["--tasks", "list"],
+}
+"""The same verbs of lmms-eval; its `--help` names no option, its `eval --help` does."""
 NAMED = ("torch", "transformers", "click", "rich", "numpy")
 
 

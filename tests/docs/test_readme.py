@@ -7,8 +7,8 @@ The rules, for who writes there:
   it is given, is compared as doctest does: `...` stands for anything, white space for one space.
   Setting up and testing (`python3 -m venv`, `pip`, `pytest`) are .ci/run's; they are left out.
 - A command that is to leave with another exit code than 0 ends in `  # exit 12`.
-- A ```python block runs in a process of its own, in the same folder. When the block's first line is
-  `# file: NAME` it is written to that file instead; a ```toml block always is.
+- A ```python block runs in a process of its own, in the same folder. When a ```python or ```toml
+  block's first line is `# file: NAME`, it is written to that file instead.
 - Blocks of other languages (```sh, ```text) are not run: for examples that need a network or a GPU.
 """
 
@@ -47,8 +47,7 @@ def examples(text):
             yield from commands(body)
         elif named := re.match(r"# file: (\S+)\n", body):
             yield Example(words=[], file=named.group(1), text=body)
-        else:
-            assert language == "python", f"a toml block must start with `# file: NAME`: {body}"
+        elif language == "python":
             yield Example(words=[sys.executable, "-c", body])
 
 

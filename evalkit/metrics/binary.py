@@ -26,9 +26,9 @@ def precision_recall_f1() -> tuple[Metric, Metric, Metric, Metric]:
     neither.
     """
     return (
-        Metric(name="precision", row=_columns("tp", "fp"), value=_share_of_first, columns=2),
-        Metric(name="recall", row=_columns("tp", "fn"), value=_share_of_first, columns=2),
-        Metric(name="f1", row=_columns("tp", "fp", "fn"), value=f1_of_counts, columns=3),
+        Metric(name="precision", row=_hits_and("fp"), value=divide, columns=2),
+        Metric(name="recall", row=_hits_and("fn"), value=divide, columns=2),
+        Metric(name="f1", row=_counts, value=f1_of_counts, columns=3),
         Metric(
             name="yes_ratio",
             row=lambda unit: (unit[0].values["yes"], 1.0),
@@ -54,9 +54,8 @@ def macro_f1(name: str = "macro_f1", *, tag: str, slices: Sequence[str]) -> Metr
     order = tuple(slices)
 
     def row(unit: Sequence[SampleScore]) -> Sequence[float]:
-        score = unit[0]
-        counts = tuple(score.values[key] for key in ("tp", "fp", "fn"))
-        return tuple(n * (score.tags[tag] == place) for place in order for n in counts)
+        counts = _counts(unit)
+        return tuple(n * (unit[0].tags[tag] == place) for place in order for n in counts)
 
     def value(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         import numpy as np
@@ -97,11 +96,14 @@ def f1_of_counts(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return chosen
 
 
-def _columns(*keys: str) -> Callable[[Sequence[SampleScore]], Sequence[float]]:
-    return lambda unit: tuple(unit[0].values[key] for key in keys)
+def _counts(unit: Sequence[SampleScore]) -> Sequence[float]:
+    values = unit[0].values
+    return (values["tp"], values["fp"], values["fn"])
 
 
-def _share_of_first(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    import numpy as np
+def _hits_and(misses: str) -> Callable[[Sequence[SampleScore]], Sequence[float]]:
+    def row(unit: Sequence[SampleScore]) -> Sequence[float]:
+        values = unit[0].values
+        return (values["tp"], values["tp"] + values[misses])
 
-    return divide(np.stack([sums[..., 0], sums[..., 0] + sums[..., 1]], axis=-1))
+    return row

@@ -1,6 +1,6 @@
 """Scores -> numbers: each metric is a sum of rows and a function of that sum.
 
-`ratio` and friends here make the common ones; a benchmark's own metric stands in a module of its
+`mean` and `accuracy` make the common ones; a benchmark's own metric stands in a module of its
 own. From the one shape of `evalkit.task.Metric` follow exact merging, intervals and paired
 differences, with no code here.
 """

@@ -38,23 +38,43 @@ def require_datasets() -> None:
         ) from error
 
 
-def check_parquet(files: TableFiles, columns: Sequence[str]) -> None:
-    """Check every file's schema.
+def check_parquet(files: TableFiles, columns: Sequence[str]) -> pa.Schema:
+    """Check the end of every file, where Parquet keeps its schema and its number of rows.
+
+    Returns:
+        The schema that all files fit in: a column may be empty, and so untyped, in some.
 
     Raises:
-        DataError: A file cannot be read or is not Parquet, or a column is missing.
+        DataError: A file cannot be read or is not Parquet, a column is missing, or all are empty.
     """
     require_datasets()
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    schemas, rows = [], 0
     for path in files.paths:
         try:
-            names = pq.read_schema(path).names
+            end = pq.read_metadata(path)
         except (OSError, pa.ArrowException) as error:
             message = f"The file {path} cannot be read as Parquet: {error}. Fetch it again."
             raise DataError(message) from error
-        require_columns(path, columns, names)
+        schemas.append(end.schema.to_arrow_schema())
+        rows += end.num_rows
+        require_columns(path, columns, schemas[-1].names)
+    if rows == 0:
+        message = f"The table {files.paths[0]} has no rows."
+        raise DataError(message)
+    return _common(files, schemas)
+
+
+def _common(files: TableFiles, schemas: Sequence[pa.Schema]) -> pa.Schema:
+    import pyarrow as pa
+
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive")
+    except pa.ArrowException as error:
+        message = f"The shards of {files.paths[0]} do not fit together: {error}."
+        raise DataError(message) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +91,8 @@ class ArrowTable:
         Raises:
             DataError: A file cannot be read, or a column is missing.
         """
-        check_parquet(files, columns)
-        return cls(files=files, arrow=_converted(files, tuple(columns)))
+        schema = check_parquet(files, columns)
+        return cls(files=files, arrow=_converted(files, columns, schema))
 
     def rows(self, columns: Sequence[str], pictures: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Every row in order: its `columns`, of which `pictures` are `Image` or None.
@@ -148,18 +168,20 @@ def _mapped(arrow: tuple[str, ...]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _converted(files: TableFiles, columns: tuple[str, ...]) -> tuple[str, ...]:
+def _converted(files: TableFiles, columns: Sequence[str], schema: pa.Schema) -> tuple[str, ...]:
     import datasets
     import pyarrow as pa
     from datasets.data_files import DataFilesDict, DataFilesList
     from datasets.exceptions import DatasetsError
 
+    features = datasets.Features.from_arrow_schema(schema)
     paths = [str(path.absolute()) for path in files.paths]
     origins = [_stamp(path) for path in files.paths]
     try:
         dataset = datasets.Dataset.from_parquet(
             DataFilesDict({"rows": DataFilesList(paths, origins)}),
             split="rows",
+            features=datasets.Features({name: features[name] for name in columns}),
             columns=list(columns),
             batch_size=_BATCH,
         )

@@ -193,3 +193,11 @@ def load_jobs():
         return json.loads(process.stdout.splitlines()[-1]) | {"stderr": process.stderr}
 
     return run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """Converted tables go to a folder of the session, and no bars are drawn."""
+    datasets = pytest.importorskip("datasets")
+    datasets.disable_progress_bars()
+    datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("datasets")

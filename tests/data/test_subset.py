@@ -1,0 +1,130 @@
+"""Laws of subsets and digests."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.data import identify, select
+from evalkit.errors import UsageError
+from evalkit.records import DatasetIdentity, Sample
+
+IDENTITY = DatasetIdentity(
+    repository="local",
+    config=None,
+    split="test",
+    requested_revision=None,
+    revision=None,
+    rows=0,
+    expected_rows=0,
+    samples=0,
+    digest="",
+    images=None,
+)
+
+
+def sample(name, group=None, targets=()):
+    return Sample(id=name, question="?", cluster="c", group=group, targets=targets)
+
+
+groups = st.lists(st.none() | st.sampled_from("abcdefgh"), max_size=40)
+splits = groups.map(lambda of: tuple(sample(str(n), group) for n, group in enumerate(of)))
+limits = st.integers(1, 45)
+seeds = st.integers(0, 3)
+
+
+def units(samples):
+    return [s.group or f"alone {s.id}" for s in samples]
+
+
+def ids(samples):
+    return {s.id for s in samples}
+
+
+@given(splits, limits, seeds)
+def test_groups_are_whole_and_in_order(samples, limit, seed):
+    chosen = select(samples, limit, seed)
+    assert list(chosen) == [s for s in samples if s in chosen]
+    assert not set(units(chosen)) & set(units([s for s in samples if s not in chosen]))
+
+
+@given(splits, limits, seeds)
+def test_a_limit_is_kept_unless_one_group_exceeds_it(samples, limit, seed):
+    chosen = select(samples, limit, seed)
+    assert len(chosen) <= limit or len(set(units(chosen))) == 1
+    assert bool(chosen) == bool(samples)
+
+
+@given(splits, limits, limits, seeds)
+def test_smaller_subsets_lie_within_larger_ones(samples, one, other, seed):
+    small, large = (ids(select(samples, n, seed)) for n in sorted((one, other)))
+    assert small <= large
+
+
+@given(splits, limits, seeds, st.randoms())
+def test_the_order_of_rows_moves_no_choice(samples, limit, seed, random):
+    shuffled = random.sample(samples, len(samples))
+    assert ids(select(samples, limit, seed)) == ids(select(shuffled, limit, seed))
+
+
+@given(splits, seeds)
+def test_no_limit_is_all(samples, seed):
+    assert select(samples, None, seed) == samples == select(samples, max(1, len(samples)), seed)
+
+
+def test_another_seed_is_another_subset():
+    samples = [sample(str(n)) for n in range(100)]
+    assert select(samples, 10, 0) != select(samples, 10, 1)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_wrong_usage(limit):
+    with pytest.raises(UsageError, match="at least 1"):
+        select([sample("a")], limit, 0)
+
+
+def test_pythons_hash_seed_moves_no_choice():
+    code = (
+        "from evalkit.data import select; from evalkit.records import Sample; "
+        "print([s.id for s in select([Sample(id=str(n), question='', cluster='') "
+        "for n in range(50)], 5, 0)])"
+    )
+    chosen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(chosen) == 1
+
+
+def digest(*samples):
+    return identify(IDENTITY, samples).digest
+
+
+def test_an_identity_counts_the_samples():
+    assert identify(IDENTITY, [sample("a"), sample("b")]).samples == 2
+
+
+def test_a_digest_sees_ids_targets_and_order():
+    a, b = sample("a", targets=("x", "y")), sample("b")
+    different = [
+        digest(),
+        digest(a),
+        digest(a, b),
+        digest(b, a),
+        digest(sample("a", targets=("xy",)), b),
+        digest(sample("a", targets=("y", "x")), b),
+        digest(sample("a"), sample("x", targets=("y",)), b),
+        digest(sample('a","x'), b),
+    ]
+    assert len(set(different)) == len(different)
+
+
+def test_a_digest_does_not_see_what_prompts_say():
+    assert digest(sample("a", group="g")) == digest(sample("a"))

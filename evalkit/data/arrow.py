@@ -120,8 +120,11 @@ class ArrowTable:
             if not _holds_bytes(encoded.type):
                 message = f"The column {column!r} of {self.files.paths[0]} holds no pictures."
                 raise DataError(message)
-            for cell, embedded in zip(chunk, encoded.is_valid().to_pylist(), strict=True):
-                yield self._embedded(column, row) if embedded else self._named(cell, column, row)
+            for place, embedded in enumerate(encoded.is_valid().to_pylist()):
+                if embedded:
+                    yield self._embedded(column, row)
+                else:  # only these cells are taken out of their chunk: that alone reads them
+                    yield self._named(chunk[place], column, row)
                 row += 1
 
     def _embedded(self, column: str, row: int) -> Image:

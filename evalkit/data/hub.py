@@ -207,7 +207,19 @@ def _translated(repository: str, revision: str | None) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         raise _refusal(repository, error) from error
     except (httpx2.HTTPError, OSError) as error:
-        raise DataError(_unreachable(repository, error)) from error
+        raise _trouble(repository, error) from error
+
+
+def _trouble(repository: str, error: Exception) -> DataError:
+    """The line, or the disk: errors of the disk have a number and are not about a connection."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None or isinstance(error, (ConnectionError, TimeoutError)):
+        return DataError(_unreachable(repository, error))
+    message = (
+        f"The dataset {repository} could not be put into the hub's cache ({error}): free some "
+        "space there, or set HF_HOME to another folder."
+    )
+    return DataError(message)
 
 
 def _refusal(repository: str, error: HfHubHTTPError) -> Exception:

@@ -1,6 +1,7 @@
 """A stand-in for the hub on the loopback address, and the process that loads datasets from it."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -165,6 +167,54 @@ def _entry(path, blob):
     if path.endswith(".parquet"):
         entry["lfs"] = {"oid": digest, "size": len(blob), "pointerSize": 130}
     return entry
+
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde"
+    b"\x00\x00\x00\x0cIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\r\xefF\xb8\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+PICTURE = {"bytes": PNG, "path": None}
+
+
+def parquet(columns):
+    """A table as `push_to_hub` writes it: its feature types are in the schema."""
+    import datasets
+
+    features = datasets.Features(
+        {
+            name: datasets.Image() if name == "image" else kind(values[0])
+            for name, values in columns.items()
+        }
+    )
+    table = datasets.Dataset.from_dict(columns, features=features)
+    buffer = io.BytesIO()
+    table.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def kind(value):
+    import datasets
+
+    if isinstance(value, list):
+        return datasets.List(kind(value[0]))
+    if isinstance(value, dict):
+        return {name: kind(inner) for name, inner in value.items()}
+    return datasets.Value({str: "string", int: "int64", bool: "bool"}[type(value)])
+
+
+def card(**configs):
+    """A README whose front matter names each config's splits and the patterns of their files."""
+    entries = [
+        {"config_name": name, "data_files": [{"split": s, "path": p} for s, p in splits.items()]}
+        for name, splits in configs.items()
+    ]
+    return f"---\n{json.dumps({'configs': entries})}\n---\n# A dataset\n".encode()
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """What makes tables and READMEs as they are on the hub, and a picture to put there."""
+    return SimpleNamespace(parquet=parquet, card=card, picture=PICTURE)
 
 
 @pytest.fixture(scope="module")

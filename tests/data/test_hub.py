@@ -1,59 +1,15 @@
-"""The hub's path, against a stand-in hub: what users run, in a process of its own."""
-
-import io
-import json
+"""The seven benchmarks from a stand-in hub: what users run, in a process of its own."""
 
 import pytest
 
 pytest.importorskip("datasets")
-
-PNG = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde"
-    b"\x00\x00\x00\x0cIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\r\xefF\xb8\x00\x00\x00\x00IEND\xaeB`\x82"
-)
-PICTURE = {"bytes": PNG, "path": None}
-
-
-def parquet(columns):
-    """A table as `push_to_hub` writes it: its feature types are in the schema."""
-    import datasets
-
-    features = datasets.Features(
-        {
-            name: datasets.Image() if name == "image" else kind(values[0])
-            for name, values in columns.items()
-        }
-    )
-    table = datasets.Dataset.from_dict(columns, features=features)
-    buffer = io.BytesIO()
-    table.to_parquet(buffer)
-    return buffer.getvalue()
-
-
-def kind(value):
-    import datasets
-
-    if isinstance(value, list):
-        return datasets.List(kind(value[0]))
-    if isinstance(value, dict):
-        return {name: kind(inner) for name, inner in value.items()}
-    return datasets.Value({str: "string", int: "int64", bool: "bool"}[type(value)])
-
-
-def card(**configs):
-    """A README whose front matter names each config's splits and the patterns of their files."""
-    entries = [
-        {"config_name": name, "data_files": [{"split": s, "path": p} for s, p in splits.items()]}
-        for name, splits in configs.items()
-    ]
-    return f"---\n{json.dumps({'configs': entries})}\n---\n# A dataset\n".encode()
 
 
 def answers(text):
     return [{"answer": text, "answer_confidence": "yes", "answer_id": n} for n in range(1, 11)]
 
 
-def gqa():
+def gqa(tables):
     instructions = {
         "id": ["q0", "q1", "q2"],
         "imageId": ["n2", "n1", "n2"],
@@ -68,23 +24,25 @@ def gqa():
         "semantic": [[{"operation": "select", "argument": "x", "dependencies": [0]}]] * 3,
         "semanticStr": ["select: x"] * 3,
     }
-    images = {"id": ["n1", "n2"], "image": [PICTURE, PICTURE]}
+    images = {"id": ["n1", "n2"], "image": [tables.picture, tables.picture]}
     return {
-        "README.md": card(
+        "README.md": tables.card(
             testdev_balanced_images={"testdev": "testdev_balanced_images/testdev-*"},
             testdev_balanced_instructions={"testdev": "testdev_balanced_instructions/testdev-*"},
             train_balanced_images={"train": "train_balanced_images/train-*"},
         ),
-        "testdev_balanced_images/testdev-00000-of-00001.parquet": parquet(images),
-        "testdev_balanced_instructions/testdev-00000-of-00001.parquet": parquet(instructions),
-        "train_balanced_images/train-00000-of-00001.parquet": parquet(images),
+        "testdev_balanced_images/testdev-00000-of-00001.parquet": tables.parquet(images),
+        "testdev_balanced_instructions/testdev-00000-of-00001.parquet": tables.parquet(
+            instructions
+        ),
+        "train_balanced_images/train-00000-of-00001.parquet": tables.parquet(images),
     }
 
 
-def mme():
+def mme(tables):
     table = {
         "question_id": ["existence/1.jpg", "existence/1.jpg"],
-        "image": [PICTURE] * 2,
+        "image": [tables.picture] * 2,
         "question": [
             "Is there a cat in this image? Please answer yes or no.",
             "Is there a dog in this image? Please answer yes or no.",
@@ -93,28 +51,28 @@ def mme():
         "category": ["existence"] * 2,
     }
     return {
-        "README.md": card(default={"test": "data/test-*"}),
-        "data/test-00000-of-00001.parquet": parquet(table),
+        "README.md": tables.card(default={"test": "data/test-*"}),
+        "data/test-00000-of-00001.parquet": tables.parquet(table),
     }
 
 
-def pope():
+def pope(tables):
     def split(category):
-        return parquet(
+        return tables.parquet(
             {
                 "id": ["0", "1"],
                 "question_id": ["1", "2"],
                 "question": ["Is there a snowboard in the image?", "Is there a car in the image?"],
                 "answer": ["yes", "no"],
                 "image_source": ["COCO_val2014_000000310196"] * 2,
-                "image": [PICTURE] * 2,
+                "image": [tables.picture] * 2,
                 "category": [category] * 2,
             }
         )
 
     names = ("adversarial", "popular", "random")
     return {
-        "README.md": card(
+        "README.md": tables.card(
             Full={name: f"Full/{name}-*" for name in names}, default={"test": "data/test-*"}
         ),
         **{f"Full/{name}-00000-of-00001.parquet": split(name) for name in names},
@@ -122,9 +80,9 @@ def pope():
     }
 
 
-def vqav2():
+def vqav2(tables):
     def split(first):
-        return parquet(
+        return tables.parquet(
             {
                 "question_type": ["what is", "is the"],
                 "multiple_choice_answer": ["net", "yes"],
@@ -133,12 +91,12 @@ def vqav2():
                 "answer_type": ["other", "yes/no"],
                 "question_id": [first, first + 1],
                 "question": ["What is it?", "Is the net high?"],
-                "image": [PICTURE] * 2,
+                "image": [tables.picture] * 2,
             }
         )
 
     return {
-        "README.md": card(
+        "README.md": tables.card(
             default={n: f"data/{n}-*" for n in ("validation", "testdev", "test", "train")}
         ),
         "data/validation-00000-of-00002.parquet": split(262148000),
@@ -149,13 +107,13 @@ def vqav2():
     }
 
 
-def textvqa():
+def textvqa(tables):
     table = {
         "image_id": ["003a8ae2ef43b901"],
         "question_id": [34602],
         "question": ["what is the brand of this camera?"],
         "question_tokens": [["what", "is"]],
-        "image": [PICTURE],
+        "image": [tables.picture],
         "image_width": [1024],
         "image_height": [664],
         "flickr_original_url": ["https://example.org/x.jpg"],
@@ -166,17 +124,19 @@ def textvqa():
         "ocr_tokens": [["DAKOTA", "DIGITAL"]],
     }
     return {
-        "README.md": card(default={s: f"data/{s}-*" for s in ("train", "validation", "test")}),
-        "data/validation-00000-of-00001.parquet": parquet(table),
-        "data/train-00000-of-00001.parquet": parquet(table),
-        "data/test-00000-of-00001.parquet": parquet(table),
+        "README.md": tables.card(
+            default={s: f"data/{s}-*" for s in ("train", "validation", "test")}
+        ),
+        "data/validation-00000-of-00001.parquet": tables.parquet(table),
+        "data/train-00000-of-00001.parquet": tables.parquet(table),
+        "data/test-00000-of-00001.parquet": tables.parquet(table),
     }
 
 
-def scienceqa():
+def scienceqa(tables):
     def split(images):
         count = len(images)
-        return parquet(
+        return tables.parquet(
             {
                 "image": images,
                 "question": ["Which is a solid?", "Which is larger?"][:count],
@@ -194,10 +154,12 @@ def scienceqa():
             }
         )
 
-    configs = {"ScienceQA-FULL": [None, PICTURE], "ScienceQA-IMG": [PICTURE]}
+    configs = {"ScienceQA-FULL": [None, tables.picture], "ScienceQA-IMG": [tables.picture]}
     splits = ("train", "validation", "test")
     return {
-        "README.md": card(**{name: {s: f"{name}/{s}-*" for s in splits} for name in configs}),
+        "README.md": tables.card(
+            **{name: {s: f"{name}/{s}-*" for s in splits} for name in configs}
+        ),
         **{
             f"{name}/{s}-00000-of-00001.parquet": split(images)
             for name, images in configs.items()
@@ -206,32 +168,32 @@ def scienceqa():
     }
 
 
-def mmvp():
+def mmvp(tables):
     table = {
         "Index": [1, 2],
         "Question": ["Where is the yellow animal's head lying?"] * 2,
         "Options": ["(a) Floor (b) Carpet"] * 2,
         "Correct Answer": ["(a)", "(b)"],
-        "image": [PICTURE] * 2,
+        "image": [tables.picture] * 2,
     }
     return {
-        "README.md": card(default={"train": "data/train-*"}),
-        "data/train-00000-of-00001.parquet": parquet(table),
+        "README.md": tables.card(default={"train": "data/train-*"}),
+        "data/train-00000-of-00001.parquet": tables.parquet(table),
     }
 
 
 @pytest.fixture(scope="module")
-def commits(hub):
+def commits(hub, tables):
     """The seven datasets; GQA is only under its second name."""
     hub.add("lmms-lab-encoder/VQAv2", {"README.md": b"An older commit"})
     return {
-        "gqa": hub.add("lmms-lab/GQA", gqa()),
-        "mme": hub.add("lmms-lab-encoder/MME", mme()),
-        "pope": hub.add("lmms-lab-encoder/POPE", pope()),
-        "vqav2": hub.add("lmms-lab-encoder/VQAv2", vqav2()),
-        "textvqa": hub.add("lmms-lab-encoder/textvqa", textvqa()),
-        "scienceqa": hub.add("lmms-lab-encoder/ScienceQA", scienceqa()),
-        "mmvp": hub.add("lmms-lab-eval/MMVP", mmvp()),
+        "gqa": hub.add("lmms-lab/GQA", gqa(tables)),
+        "mme": hub.add("lmms-lab-encoder/MME", mme(tables)),
+        "pope": hub.add("lmms-lab-encoder/POPE", pope(tables)),
+        "vqav2": hub.add("lmms-lab-encoder/VQAv2", vqav2(tables)),
+        "textvqa": hub.add("lmms-lab-encoder/textvqa", textvqa(tables)),
+        "scienceqa": hub.add("lmms-lab-encoder/ScienceQA", scienceqa(tables)),
+        "mmvp": hub.add("lmms-lab-eval/MMVP", mmvp(tables)),
     }
 
 
@@ -306,11 +268,11 @@ def test_only_the_asked_split_is_fetched(repository, files, hub, seven):
 
 
 @pytest.fixture(scope="module")
-def later(hub, seven, commits, home, load_jobs):
+def later(hub, seven, home, load_jobs):
     """A second process: offline, when all was fetched and the hub has moved on."""
-    hub.add("lmms-lab-encoder/MME", mme() | {"README.md": b"A newer commit"})
+    hub.add("lmms-lab-encoder/MME", {"README.md": b"A newer commit"})
     before = len(hub.requests)
-    jobs = [{"task": name, "offline": True} for name in commits]
+    jobs = [{"task": name, "offline": True} for name in seven]
     jobs += [{"task": "mme", "offline": True, "check": True}]
     jobs += [{"task": "vqav2:testdev", "offline": True}]
     jobs += [{"task": "mmvp", "offline": True, "changes": {"repositories": ["no/where"]}}]
@@ -335,116 +297,3 @@ def test_offline_says_what_is_missing(later, seven):
     assert "lmms-lab-encoder/VQAv2 only in part" in part["error"]
     assert "no/where is not in the cache of this machine" in nothing["error"]
     assert part["code"] == nothing["code"] == 20
-
-
-def made(repository, **changes):
-    fields = {"repositories": [repository], "split": "test", "columns": ["image"], "rows": 2}
-    return {"task": {**fields, "columns": ["id", "image"], "image_columns": ["image"], **changes}}
-
-
-def small(shade=0):
-    table = {"id": [f"a{shade}", "b"], "image": [PICTURE, PICTURE]}
-    return {
-        "README.md": card(default={"test": "data/test-*"}),
-        "data/test-00000-of-00001.parquet": parquet(table),
-    }
-
-
-@pytest.fixture(scope="module")
-def troubles(hub, tmp_path_factory, load_jobs):
-    """Everything that can go wrong with a hub that is there, in one process."""
-    first = hub.add("some/pinned", small())
-    hub.add("some/pinned", small(1))
-    hub.add("some/gated", small(2), gated=True)
-    hub.add("some/cut", small(3))
-    hub.add("some/torn", small(4))
-    hub.add("some/bare", {"data/test-00000-of-00001.parquet": small(5)[PART]})
-    hub.add("some/damaged", small(6) | {PART: b"PAR1 but no more"})
-    hub.add("some/pictures", {"README.md": b"# Pictures", "data/test-1.png": PNG})
-    hub.add("some/partial", small(8) | {"data/test-00000-of-00002.parquet": small(8)[PART]})
-    hub.cuts |= {"some/cut": 2, "some/torn": 1000}
-    jobs = {
-        "pinned": made("some/pinned", revision=first),
-        "unknown revision": made("some/pinned", revision="v9"),
-        "gated": made("some/gated"),
-        "nowhere": made("some/nowhere"),
-        "cut": made("some/cut"),
-        "torn": made("some/torn"),
-        "bare": made("some/bare"),
-        "damaged": made("some/damaged"),
-        "column": made("some/pinned", columns=["id", "label", "image"]),
-        "split": made("some/pinned", split="dev"),
-        "config": made("some/pinned", config="Full"),
-        "pictures": made("some/pictures"),
-        "partial": made("some/partial"),
-        "checked": made("some/pinned") | {"check": True},
-        "checked split": made("some/pinned", split="dev") | {"check": True},
-        "offline": made("some/never") | {"offline": True},
-    }
-    home = tmp_path_factory.mktemp("huggingface")
-    outcomes = load_jobs(list(jobs.values()), home, hub.endpoint)["outcomes"]
-    return dict(zip(jobs, outcomes, strict=True)) | {
-        "first": first,
-        "cuts left": hub.cuts["some/cut"],
-    }
-
-
-PART = "data/test-00000-of-00001.parquet"
-
-
-def test_a_pinned_revision_is_loaded_and_recorded(troubles):
-    identity = troubles["pinned"]["identity"]
-    assert identity["revision"] == identity["requested_revision"] == troubles["first"]
-
-
-def test_a_download_that_breaks_off_is_taken_up_again(troubles):
-    assert troubles["cut"]["heads"] == [["PNG"], ["PNG"]]
-    assert troubles["cuts left"] == 0
-
-
-def test_a_repository_without_a_card_goes_by_names(troubles):
-    assert troubles["bare"]["ids"] == ["0", "1"]
-
-
-@pytest.mark.parametrize(
-    ("case", "text"),
-    [
-        ("unknown revision", "some/pinned has no commit, tag or branch 'v9'"),
-        ("gated", "refuses access to the dataset some/gated: set HF_TOKEN"),
-        ("nowhere", "some/nowhere does not exist on the hub, or may not be read without a token"),
-        ("torn", "some/torn could not be reached"),
-        ("damaged", "cannot be read as Parquet"),
-        ("column", "lacks the columns label; it has id, image"),
-        ("split", "has no split 'dev' in its config None; it has: test"),
-        ("config", "has no config 'Full'; it has: default"),
-        ("pictures", "has no Parquet files; its files are: data/test-1.png"),
-        (
-            "partial",
-            "has 1 of the 2 files test-*; the first that is missing is test-00001-of-00002",
-        ),
-        ("checked split", "has no split 'dev'"),
-        ("offline", "some/never is not in the cache of this machine"),
-    ],
-)
-def test_what_goes_wrong_is_one_sentence(case, text, troubles):
-    assert text in troubles[case]["error"]
-    assert troubles[case]["code"] == 20
-
-
-def test_a_check_downloads_no_table(troubles):
-    assert troubles["checked"]["checked"]
-
-
-def test_a_refused_token_is_not_shown(hub, tmp_path, load_jobs):
-    token = {"HF_TOKEN": "hf_secret"}
-    hub.refused_tokens |= set(token.values())
-    hub.add("some/private", small(9))
-    answer = load_jobs([made("some/private")], tmp_path, hub.endpoint, **token)
-    assert "refuses access to the dataset some/private" in answer["outcomes"][0]["error"]
-    assert "hf_secret" not in json.dumps(answer)
-
-
-def test_a_hub_that_does_not_answer(tmp_path, load_jobs):
-    jobs = [made("some/pinned"), made("some/pinned") | {"check": True}]
-    for outcome in load_jobs(jobs, tmp_path, "http://127.0.0.1:9")["outcomes"]:
-        assert "some/pinned could not be reached" in outcome["error"]

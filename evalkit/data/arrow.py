@@ -1,8 +1,8 @@
-"""Tables of Parquet: converted once to Arrow, mapped into memory, read by row.
+"""Tables of Parquet, of which rows are read without their pictures, and pictures by row.
 
-The conversion is done by the package `datasets` into its own cache, with the needed columns only.
-It needs about as much disk as the Parquet files; in return a picture is one look-up by row number,
-and memory holds no pictures at all, however many there are.
+Small tables are read into memory. Larger ones are converted once to Arrow by the package
+`datasets`, into its own cache and with the needed columns only, and mapped into memory: that takes
+about as much disk as the Parquet files, and memory for no pictures at all, however many there are.
 """
 
 from __future__ import annotations
@@ -13,29 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.data.files import TableFiles, require_columns
+from evalkit.data.files import TableFiles, require_columns, require_datasets
 from evalkit.data.pictures import picture_file
-from evalkit.errors import DataError, MissingExtraError
+from evalkit.errors import DataError
 from evalkit.records import Image
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH = 256
-
-
-def require_datasets() -> None:
-    """Check that the package `datasets` is there.
-
-    Raises:
-        MissingExtraError: It is not.
-    """
-    try:
-        import datasets  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            package="datasets", extra="data", purpose="Reading a dataset"
-        ) from error
+_SMALL = 64 << 20
+"""Bytes of Parquet that are read into memory."""
 
 
 def check_parquet(files: TableFiles, columns: Sequence[str]) -> pa.Schema:
@@ -47,7 +35,6 @@ def check_parquet(files: TableFiles, columns: Sequence[str]) -> pa.Schema:
     Raises:
         DataError: A file cannot be read or is not Parquet, a column is missing, or all are empty.
     """
-    require_datasets()
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -77,22 +64,36 @@ def _common(files: TableFiles, schemas: Sequence[pa.Schema]) -> pa.Schema:
         raise DataError(message) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """What a table is read from, in plain values: it names the table, also in another process."""
+
+    paths: tuple[str, ...]
+    columns: tuple[str, ...]
+    stamps: tuple[tuple[str, ...], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrowTable:
-    """A table in Arrow files, which are mapped when rows or pictures are asked for."""
+    """A table that is opened when rows or pictures are asked for."""
 
     files: TableFiles
-    arrow: tuple[str, ...]
+    store: _Store
 
     @classmethod
     def open(cls, files: TableFiles, columns: Sequence[str]) -> ArrowTable:
-        """Convert the columns, unless that was done before.
+        """Check the files, and convert them if they are large and it was not done before.
 
         Raises:
             DataError: A file cannot be read, or a column is missing.
+            MissingExtraError: The files are large, and the package `datasets` is not installed.
         """
         schema = check_parquet(files, columns)
-        return cls(files=files, arrow=_converted(files, columns, schema))
+        paths = tuple(str(path.absolute()) for path in files.paths)
+        if sum(path.stat().st_size for path in files.paths) > _SMALL:
+            paths = _converted(files, columns, schema)
+        stamps = tuple(_stamp(Path(path)) for path in paths)
+        return cls(files=files, store=_Store(paths, tuple(columns), stamps))
 
     def rows(self, columns: Sequence[str], pictures: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Every row in order: its `columns`, of which `pictures` are `Image` or None.
@@ -100,7 +101,7 @@ class ArrowTable:
         Raises:
             DataError: A picture is not one, or its file is not there.
         """
-        table = _mapped(self.arrow)
+        table = _opened(self.store)
         plain = [name for name in columns if name not in pictures]
         shown = {name: self._pictures(table, name) for name in pictures}
         for batch in table.select(plain).to_batches(max_chunksize=_BATCH):
@@ -129,7 +130,7 @@ class ArrowTable:
 
     def _embedded(self, column: str, row: int) -> Image:
         return Image(
-            key=f"{self.files.name}/{column}/{row}", read=_Cell(self.arrow, column, row).read
+            key=f"{self.files.name}/{column}/{row}", read=_Cell(self.store, column, row).read
         )
 
     def _named(self, cell: pa.Scalar[Any], column: str, row: int) -> Image | None:
@@ -147,31 +148,41 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """Where a picture's bytes are: small, and of plain values, so that it can be pickled."""
+    """Where a picture's bytes are."""
 
-    arrow: tuple[str, ...]
+    store: _Store
     column: str
     row: int
 
     def read(self) -> bytes:
-        value = _mapped(self.arrow)[self.column][self.row].as_py()
+        value = _opened(self.store)[self.column][self.row].as_py()
         encoded: bytes = value["bytes"] if isinstance(value, dict) else value
         return encoded
 
 
 @lru_cache(maxsize=16)
-def _mapped(arrow: tuple[str, ...]) -> pa.Table:
+def _opened(store: _Store) -> pa.Table:
     import pyarrow as pa
 
+    parts = [_part(path, store.columns) for path in store.paths]
+    return pa.concat_tables(parts, promote_options="permissive")
+
+
+def _part(path: str, columns: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        parts = [pa.ipc.open_stream(pa.memory_map(path)).read_all() for path in arrow]
+        if path.endswith(".parquet"):
+            return pq.ParquetFile(path).read(columns=list(columns))
+        return pa.ipc.open_stream(pa.memory_map(path)).read_all()
     except (OSError, pa.ArrowException) as error:
-        message = f"The dataset's cache cannot be read: {error}. Remove that file and run again."
+        message = f"The file {path} cannot be read: {error}. Remove it, and fetch it again."
         raise DataError(message) from error
-    return pa.concat_tables(parts)
 
 
 def _converted(files: TableFiles, columns: Sequence[str], schema: pa.Schema) -> tuple[str, ...]:
+    require_datasets()
     import datasets
     import pyarrow as pa
     from datasets.data_files import DataFilesDict, DataFilesList

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import DataError
+from evalkit.errors import DataError, MissingExtraError
 
 _SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.\w+")
 
@@ -50,6 +50,20 @@ class Found:
     table: TableFiles
     joined: TableFiles | None = None
     notes: tuple[str, ...] = ()
+
+
+def require_datasets() -> None:
+    """Check that the package `datasets` is there, for the hub and for large tables.
+
+    Raises:
+        MissingExtraError: It is not.
+    """
+    try:
+        import datasets  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            package="datasets", extra="data", purpose="Reading a dataset"
+        ) from error
 
 
 def require_all_shards(paths: Sequence[Path]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from evalkit.data.files import KINDS, Found, TableFiles, require_all_shards
+from evalkit.data.files import KINDS, Found, TableFiles, require_all_shards, require_datasets
 from evalkit.data.layout import split_files
 from evalkit.errors import DataError
 
@@ -126,6 +126,7 @@ def _fallback_notes(task: Task, repository: str) -> tuple[str, ...]:
 
 def _snapshot(ref: DatasetRef, *, offline: bool) -> _Snapshot:
     """The first repository that is there, at its commit, with its README."""
+    require_datasets()
     from huggingface_hub.constants import is_offline_mode
 
     offline = offline or is_offline_mode()

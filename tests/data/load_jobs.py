@@ -1,19 +1,25 @@
 """Loads datasets in a process of its own and prints what came of it, as one line of JSON.
 
 Reads a list of jobs: {"task": name of a task file, or fields of a DatasetRef, "offline": bool,
-"check": bool}. Every attempt to open a socket is counted.
+"check": bool, "folder": for local data}. Every attempt to open a socket is counted. With
+NO_DATASETS in the environment, the package `datasets` is as if it were not installed.
 """
 
 import importlib
 import json
+import os
 import socket
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from evalkit.data import DataSource, load, preflight
 from evalkit.errors import EvalkitError
 from evalkit.records import Generation, Sample, plain
 from evalkit.task import DatasetRef, Join, Prompt, Task
+
+if "NO_DATASETS" in os.environ:
+    sys.modules["datasets"] = None
 
 opened = []
 connect = socket.socket.connect
@@ -59,7 +65,8 @@ def task_of(job):
 
 def outcome(job):
     before = len(opened)
-    source = DataSource(offline=job.get("offline", False))
+    folder = Path(job["folder"]) if "folder" in job else None
+    source = DataSource(folder=folder, offline=job.get("offline", False))
     try:
         if job.get("check"):
             preflight(task_of(job), source)

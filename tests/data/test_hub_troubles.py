@@ -130,3 +130,13 @@ def test_a_cache_that_cannot_be_written(hub, tables, tmp_path, load_jobs):
     (tmp_path / "file").touch()
     outcome = load_jobs([made("some/whole")], tmp_path / "file", hub.endpoint)["outcomes"][0]
     assert "some/whole could not be put into the hub's cache" in outcome["error"]
+
+
+def test_only_the_hub_and_large_tables_need_datasets(hub, tables, tmp_path, load_jobs):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "test.parquet").write_bytes(small(tables)[PART])
+    jobs = [made("some/pinned") | {"folder": str(tmp_path)}, made("some/pinned")]
+    answer = load_jobs(jobs, tmp_path, hub.endpoint, NO_DATASETS="1")
+    assert answer["outcomes"][0]["ids"] == ["0", "1"]
+    assert answer["outcomes"][1]["kind"] == "MissingExtraError"
+    assert "pip install 'evalkit-vlm[data]'" in answer["outcomes"][1]["error"]

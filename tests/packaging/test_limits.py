@@ -18,6 +18,8 @@ BOUNDARIES = {
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
     "evalkit/registry.py": {"_import"},  # a task file's code on import
     "evalkit/runner/engine.py": {"answer"},  # a backend's code
+    "evalkit/score.py": {"_outcome"},  # a task file's scorer
+    "evalkit/score.py": {"_outcome"},  # a task file's scorer
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""
 

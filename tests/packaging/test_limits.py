@@ -19,7 +19,6 @@ BOUNDARIES = {
     "evalkit/registry.py": {"_import"},  # a task file's code on import
     "evalkit/runner/engine.py": {"answer"},  # a backend's code
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
-    "evalkit/score.py": {"_outcome"},  # a task file's scorer
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""
 

@@ -1,22 +1,28 @@
 """evalkit evaluates vision-language models; this page is the map.
 
-    errors     what can go wrong, with exit codes
-    records    everything that travels between the stages
-    task       what a task file may say
-    answers    text -> answer, one module per official normaliser
-    metrics    scores -> numbers, each a sum and a function of that sum
-    stats      intervals over any metric, by clusters
-    data       dataset reference -> samples
-    store      the only reader and writer of run folders
-    registry   name -> task, backend or suite
-    backends   models that answer
-    runner     plan, engine, journal
-    score      predictions -> task results
-    report     records -> tables
-    pipeline   the stages wired together; what `run` and `evaluate` call
-    cli        one module per verb
-    demo       the embedded default: a small model and small data
-    tasks      one file per benchmark
+    errors      what can go wrong, with exit codes
+    records     everything that travels between the stages
+    run_record  what a run becomes: numbers, fingerprints, the record
+    task        what a task file may say
+    answers     text -> answer, one module per official normaliser
+    metrics     scores -> numbers, each a sum and a function of that sum
+    stats       intervals over any metric, by clusters
+    data        dataset reference -> samples
+    store       the only reader and writer of run folders
+    registry    name -> task, backend or suite
+    backends    models that answer
+    runner      plan, engine, journal
+    score       predictions -> task results
+    report      records -> tables
+    manifest    what a run is about, for resuming it
+    progress    how far a run is
+    provenance  versions, commit and machine
+    check       whether a task file is sound
+    prepare     what must be true before a model is loaded
+    pipeline    the stages wired together; what `run` and `evaluate` call
+    cli         one module per verb
+    demo        the embedded default: a small model and small data
+    tasks       one file per benchmark
 
 The public names below are imported when they are first used.
 """
@@ -27,7 +33,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evalkit.errors import EvalkitError, ExitCode
     from evalkit.pipeline import evaluate
-    from evalkit.records import Generation, Outcome, RunConfig, RunRecord, Sample
+    from evalkit.records import Generation, Outcome, Sample
+    from evalkit.run_record import RunConfig, RunRecord
     from evalkit.store import load_run
     from evalkit.task import DatasetRef, Metric, Prompt, Task
 
@@ -41,8 +48,8 @@ _HOME = {
     "Metric": "evalkit.task",
     "Outcome": "evalkit.records",
     "Prompt": "evalkit.task",
-    "RunConfig": "evalkit.records",
-    "RunRecord": "evalkit.records",
+    "RunConfig": "evalkit.run_record",
+    "RunRecord": "evalkit.run_record",
     "Sample": "evalkit.records",
     "Task": "evalkit.task",
     "evaluate": "evalkit.pipeline",

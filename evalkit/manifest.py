@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import NotComparableError
-from evalkit.records import (
-    Fingerprint,
-    ModelIdentity,
-    Prediction,
-    RunConfig,
-    RunRecord,
-    differences,
-    plain,
-)
+from evalkit.records import Prediction, differences, plain
+from evalkit.run_record import Fingerprint, ModelIdentity, RunConfig, RunRecord
 
 _MACHINE = ("batch_size", "device", "data", "offline", "task_paths")
 """Settings that may change between two sessions; what they lead to is in the fingerprint."""
@@ -39,6 +33,14 @@ class Manifest:
 def settings(config: RunConfig) -> dict[str, Any]:
     """The settings that name a run: the configuration less what belongs to the machine."""
     return {name: value for name, value in plain(config).items() if name not in _MACHINE}
+
+
+def default_name(config: RunConfig) -> str:
+    """The run's name where none is given: its tasks and a digest of its settings."""
+    text = json.dumps(settings(config), sort_keys=True)
+    tasks = [choice.name.replace(":", "-") for choice in config.tasks]
+    stem = "-".join(tasks) if len(tasks) <= 3 else f"{len(tasks)}-tasks"  # noqa: PLR2004
+    return f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def manifest_of(record: RunRecord) -> Manifest:

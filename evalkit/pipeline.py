@@ -11,51 +11,35 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evalkit import data, provenance, registry
-from evalkit.backends.interface import Backend, BackendOptions
+from evalkit import provenance, registry
+from evalkit.backends.interface import Backend
 from evalkit.errors import EvalkitError, StoreError, UsageError
-from evalkit.manifest import Manifest, check_same, image_digest, manifest_of, settings
+from evalkit.manifest import Manifest, check_same, default_name, image_digest, manifest_of, settings
+from evalkit.prepare import Prepared, backend_options, preflight, prepare
 from evalkit.progress import Observer, Progress
-from evalkit.records import (
+from evalkit.records import Prediction, plain
+from evalkit.run_record import (
     SCHEMA,
-    Fingerprint,
-    Prediction,
-    PromptIdentity,
     RunConfig,
     RunRecord,
-    Sample,
-    ScorerIdentity,
     TaskChoice,
     TaskResult,
-    plain,
 )
 from evalkit.runner import engine
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import plan
 from evalkit.score import score_predictions, summarise
 from evalkit.store import RunFolder, load_run, parse, read_json, write_json
-from evalkit.task import Prompt, Task
+from evalkit.task import Task
 
 FREE_BYTES = 100 * 2**20
 """A run does not start with less free disk than this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A task with all that is known of it before a model answers."""
-
-    task: Task
-    variant: str
-    prompt: Prompt
-    samples: tuple[Sample, ...]
-    fingerprint: Fingerprint
-    notes: tuple[str, ...]
 
 
 def evaluate(
@@ -97,116 +81,29 @@ def run(
 ) -> RunRecord:
     """Run, resume or re-read the run that the configuration describes.
 
-    Args:
-        config: What to do.
-        out: The results folder.
-        name: The run's name; None makes one.
-        fresh: Set an earlier run of that name aside.
-        observer: Told of progress.
+    Arguments and errors are those of `evaluate`; `observer` is told of progress.
 
     Returns:
         The run's record. A finished run with nothing left to ask is read, not made again.
-
-    Raises:
-        EvalkitError: As in `evaluate`.
     """
     watch = observer or Observer()
     spec = registry.parse_model(config.model)
     backend_class = registry.backend_class(spec)
-    options = _options(config, spec)
+    options = backend_options(config, spec)
     tasks = preflight(config, backend_class, options)
     folder = RunFolder(Path(out) / spec.folder / (name or default_name(config)))
     if fresh and (aside := folder.set_aside()):
         watch.note(f"The earlier run was set aside as {aside}.")
     with _locked(folder):
-        prepared = [_prepare(task, choice, config, watch) for task, choice in tasks]
+        prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
         if finished := _finished(folder, config, prepared):
             watch.note(
                 f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again)."
             )
             return finished
         watch.note(f"Loading the model {config.model} ...")
-        backend = backend_class.load(options)
-        try:
+        with closing(backend_class.load(options)) as backend:
             return _generate_and_score(folder, config, prepared, backend, watch)
-        finally:
-            backend.close()
-
-
-# Before the model
-
-
-def preflight(
-    config: RunConfig, backend_class: type[Backend], options: BackendOptions
-) -> list[tuple[Task, TaskChoice]]:
-    """Check all that can be checked without a model or a dataset in memory.
-
-    Raises:
-        EvalkitError: The first thing that is wrong.
-    """
-    _check_numbers(config)
-    if not config.tasks:
-        message = "No task was named; `evalkit tasks` lists them."
-        raise UsageError(message)
-    if unknown := set(options.options) - backend_class.option_names:
-        known = ", ".join(sorted(backend_class.option_names)) or "none"
-        message = f"The model {config.model!r} sets {min(unknown)!r}; its backend knows: {known}."
-        raise UsageError(message)
-    tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
-    names = [task.name for task, _ in tasks]
-    if twice := next((n for n in names if names.count(n) > 1), None):
-        message = f"The task {twice!r} is named twice; name it once."
-        raise UsageError(message)
-    for task, choice in tasks:
-        task.prompt(choice.prompt or config.prompt)
-    for task, _ in tasks:
-        data.preflight(task, _source(config))
-    backend_class.preflight(options)
-    return tasks
-
-
-def _check_numbers(config: RunConfig) -> None:
-    limits = [config.limit, *(choice.limit for choice in config.tasks)]
-    if any(limit is not None and limit < 1 for limit in limits):
-        message = "A limit must be at least 1 sample."
-        raise UsageError(message)
-    if config.batch_size < 1:
-        message = f"The batch size must be at least 1, not {config.batch_size}."
-        raise UsageError(message)
-
-
-def _options(config: RunConfig, spec: registry.ModelSpec) -> BackendOptions:
-    return BackendOptions(
-        spec=config.model,
-        name=spec.name,
-        revision=spec.revision,
-        dtype=config.dtype,
-        device=config.device,
-        image_preprocess=config.image_preprocess,
-        seed=config.seed,
-        offline=config.offline,
-        options=spec.options,
-    )
-
-
-def _source(config: RunConfig) -> data.DataSource:
-    if config.data == "demo":
-        from evalkit.demo import data_path
-
-        return data.DataSource(folder=data_path(), offline=config.offline, label="demo")
-    folder = Path(config.data) if config.data else None
-    return data.DataSource(folder=folder, offline=config.offline)
-
-
-def default_name(config: RunConfig) -> str:
-    """The run's name where none is given: its tasks and a digest of its settings."""
-    import hashlib
-    import json
-
-    text = json.dumps(settings(config), sort_keys=True)
-    tasks = [choice.name.replace(":", "-") for choice in config.tasks]
-    stem = "-".join(tasks) if len(tasks) <= 3 else f"{len(tasks)}-tasks"  # noqa: PLR2004
-    return f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 @contextmanager
@@ -235,32 +132,6 @@ def _locked(folder: RunFolder) -> Iterator[None]:
             raise EvalkitError(message)
         yield
         folder.lock_path.unlink(missing_ok=True)
-
-
-def _prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) -> Prepared:
-    loaded = data.load(task, _source(config))
-    limit = choice.limit if choice.limit is not None else config.limit
-    samples = data.select(loaded.samples, limit, config.seed)
-    variant, prompt = task.prompt(choice.prompt or config.prompt)
-    fingerprint = Fingerprint(
-        dataset=data.identify(loaded.identity, samples),
-        prompt=PromptIdentity(
-            variant=variant, template=prompt.template, images_first=prompt.images_first
-        ),
-        generation=task.generation,
-        preprocessing={},
-        scorer=ScorerIdentity(task=task.name, version=task.version, protocol=task.protocol),
-    )
-    for note in loaded.notes:
-        watch.note(f"{task.name}: {note}")
-    return Prepared(
-        task=task,
-        variant=variant,
-        prompt=prompt,
-        samples=samples,
-        fingerprint=fingerprint,
-        notes=loaded.notes,
-    )
 
 
 def _finished(
@@ -296,15 +167,7 @@ def _generate_and_score(
         for p in prepared
     ]
     created = _begin(folder, config, prepared, backend)
-    requests = {p.task.name: [p.task.request(s, p.prompt) for s in p.samples] for p in prepared}
-    with ExitStack() as stack:
-        journals = {p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared}
-        progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
-        progress.start({name: journal.predictions for name, journal in journals.items()})
-        bundles = plan(requests, config.batch_size)
-        engine.run(bundles, backend, journals, progress.predicted)
-        watch.done()
-        predictions = {name: journal.predictions for name, journal in journals.items()}
+    predictions = _predictions(folder, config.batch_size, prepared, backend, watch)
     results = tuple(_finish(folder, p, predictions[p.task.name]) for p in prepared)
     answered = [made for own in predictions.values() for made in own.values()]
     record = RunRecord(
@@ -324,6 +187,24 @@ def _generate_and_score(
     folder.write_record(record)
     folder.forget_journal()
     return record
+
+
+def _predictions(
+    folder: RunFolder,
+    batch_size: int,
+    prepared: Sequence[Prepared],
+    backend: Backend,
+    watch: Observer,
+) -> Mapping[str, Mapping[str, Prediction]]:
+    """All predictions by task and sample id: those of earlier sessions, and those made now."""
+    requests = {p.task.name: [p.task.request(s, p.prompt) for s in p.samples] for p in prepared}
+    with ExitStack() as stack:
+        journals = {p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared}
+        progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
+        progress.start({name: journal.predictions for name, journal in journals.items()})
+        engine.run(plan(requests, batch_size), backend, journals, progress.predicted)
+        watch.done()
+        return {name: journal.predictions for name, journal in journals.items()}
 
 
 def _begin(

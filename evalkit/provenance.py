@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from evalkit.records import Hardware
+from evalkit.run_record import Hardware
 
 RECORDED = (
     "torch",

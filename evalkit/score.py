@@ -12,16 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from evalkit import stats
 from evalkit.errors import UsageError
-from evalkit.records import (
-    Coverage,
-    Fingerprint,
-    MetricValue,
-    Outcome,
-    Prediction,
-    Sample,
-    SampleScore,
-    TaskResult,
-)
+from evalkit.records import Coverage, MetricValue, Outcome, Prediction, Sample, SampleScore
+from evalkit.run_record import Fingerprint, TaskResult
 from evalkit.task import Metric, Task
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.errors import StoreError
-from evalkit.records import SCHEMA, Prediction, RunRecord, SampleScore, differences, plain
+from evalkit.records import Prediction, SampleScore, differences, plain
+from evalkit.run_record import SCHEMA, RunRecord
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -168,7 +169,8 @@ def parse(kind: type[Record], raw: Any, place: str) -> Record:
     from pydantic import ValidationError
 
     try:
-        record: Record = _adapter(kind).validate_python(raw)
+        adapter: TypeAdapter[Record] = _adapter(kind)  # type: ignore[arg-type]
+        record = adapter.validate_python(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
@@ -183,7 +185,7 @@ def parse(kind: type[Record], raw: Any, place: str) -> Record:
 
 
 @lru_cache(maxsize=8)
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from evalkit.records import ModelIdentity, Prediction, Request
+from evalkit.records import Prediction, Request
+from evalkit.run_record import ModelIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

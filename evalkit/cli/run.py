@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from evalkit.errors import ExitCode, UsageError
-from evalkit.records import RunConfig, RunRecord, TaskChoice, plain
+from evalkit.records import plain
+from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
 
 @click.command(

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evalkit.progress import Observer, TaskProgress
-from evalkit.records import RunRecord
 from evalkit.registry import parse_model
 from evalkit.report.table import NUMERIC, Table, run_table
+from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -46,6 +46,7 @@ def split_files(
 
 
 def _configs(readme: Path, repository: str) -> dict[str, dict[str, Any]]:
+    import yaml
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
 
@@ -53,8 +54,9 @@ def _configs(readme: Path, repository: str) -> dict[str, dict[str, Any]]:
         return {}
     try:
         return dict(MetadataConfigs.from_dataset_card_data(DatasetCard.load(readme).data))
-    except ValueError as error:
-        message = f"The README of the dataset {repository} cannot be understood: {error}."
+    except (ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        message = f"The README of the dataset {repository} cannot be understood: {reason}."
         raise DataError(message) from error
 
 

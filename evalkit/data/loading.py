@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.data import folder, hub
-from evalkit.data.arrow import require_datasets
 from evalkit.data.files import Found
 from evalkit.data.subset import identify
 from evalkit.data.tables import check_table, open_table
 from evalkit.errors import DataError, EvalkitError
-from evalkit.records import DatasetIdentity, Sample
+from evalkit.records import Sample
+from evalkit.run_record import DatasetIdentity
 
 if TYPE_CHECKING:
     from evalkit.task import DatasetRef, Join, Task
@@ -55,9 +55,9 @@ def load(task: Task, source: DataSource) -> LoadedDataset:
     Raises:
         UsageError: The local folder or its files are not there.
         DataError: The dataset cannot be had, or is not what the task expects.
-        MissingExtraError: The package `datasets` is not installed.
+        MissingExtraError: The package `datasets` is needed and not installed: for the hub, and for
+            large tables.
     """
-    require_datasets()
     found = _find(task, source)
     samples = tuple(_sample(task, number, row) for number, row in enumerate(_rows(task, found)))
     _check_samples(task, samples)
@@ -83,9 +83,9 @@ def preflight(task: Task, source: DataSource) -> None:
     Raises:
         UsageError: The local folder or its files are not there.
         DataError: The dataset cannot be had, or lacks a column.
-        MissingExtraError: The package `datasets` is not installed.
+        MissingExtraError: The package `datasets` is needed and not installed: for the hub, and for
+            large tables.
     """
-    require_datasets()
     if source.folder is None and not source.offline:
         hub.check(task)
         return

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evalkit.errors import UsageError
-from evalkit.records import DatasetIdentity, Sample
+from evalkit.records import Sample
+from evalkit.run_record import DatasetIdentity
 
 
 def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sample, ...]:

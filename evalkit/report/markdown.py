@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evalkit.records import RunRecord
 from evalkit.report.table import NUMERIC, Table, run_table
+from evalkit.run_record import RunRecord
 
 
 def markdown_table(table: Table) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from evalkit.records import MetricValue, RunRecord, TaskResult
+from evalkit.records import MetricValue
+from evalkit.run_record import RunRecord, TaskResult
 
 HEADER = ("task", "metric", "value", "95 % interval", "of", "n", "clusters", "failed", "unparsed")
 """Column names of `rows`."""

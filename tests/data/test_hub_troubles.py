@@ -37,6 +37,7 @@ def troubles(hub, tables, tmp_path_factory, load_jobs):
         "some/partial",
         small(tables, 8) | {"data/test-00000-of-00002.parquet": small(tables, 8)[PART]},
     )
+    hub.add("some/checked", small(tables, 11))
     hub.cuts |= {"some/cut": 2, "some/torn": 1000}
     jobs = {
         "pinned": made("some/pinned", revision=first),
@@ -52,7 +53,7 @@ def troubles(hub, tables, tmp_path_factory, load_jobs):
         "config": made("some/pinned", config="Full"),
         "pictures": made("some/pictures"),
         "partial": made("some/partial"),
-        "checked": made("some/pinned") | {"check": True},
+        "checked": made("some/checked") | {"check": True},
         "checked split": made("some/pinned", split="dev") | {"check": True},
         "offline": made("some/never") | {"offline": True},
     }
@@ -106,8 +107,9 @@ def test_what_goes_wrong_is_one_sentence(case, text, troubles):
     assert troubles[case]["code"] == 20
 
 
-def test_a_check_downloads_no_table(troubles):
+def test_a_check_downloads_no_table(hub, troubles):
     assert troubles["checked"]["checked"]
+    assert hub.fetched("some/checked") == {"README.md"}
 
 
 def test_a_refused_token_is_not_shown(hub, tables, tmp_path, load_jobs):

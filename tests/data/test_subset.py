@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from evalkit.data import identify, select
 from evalkit.errors import UsageError
-from evalkit.records import DatasetIdentity, Sample
+from evalkit.records import Sample
+from evalkit.run_record import DatasetIdentity
 
 IDENTITY = DatasetIdentity(
     repository="local",

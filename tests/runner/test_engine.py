@@ -4,7 +4,8 @@ import pytest
 
 from evalkit.backends.interface import Backend
 from evalkit.errors import BackendError
-from evalkit.records import Generation, Message, ModelIdentity, Prediction, Request
+from evalkit.records import Generation, Message, Prediction, Request
+from evalkit.run_record import ModelIdentity
 from evalkit.runner import engine
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import plan

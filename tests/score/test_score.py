@@ -6,16 +6,11 @@ import pytest
 
 from evalkit.errors import UsageError
 from evalkit.metrics import accuracy, group_accuracy
-from evalkit.records import (
-    Coverage,
+from evalkit.records import Coverage, Failure, Generation, Outcome, Prediction, Sample
+from evalkit.run_record import (
     DatasetIdentity,
-    Failure,
     Fingerprint,
-    Generation,
-    Outcome,
-    Prediction,
     PromptIdentity,
-    Sample,
     ScorerIdentity,
 )
 from evalkit.score import score_predictions, summarise

@@ -7,24 +7,26 @@ import pytest
 
 from evalkit.errors import StoreError
 from evalkit.records import (
-    SCHEMA,
     Coverage,
-    DatasetIdentity,
     Failure,
-    Fingerprint,
     Generation,
     MetricValue,
-    ModelIdentity,
     Prediction,
+    SampleScore,
+    differences,
+    plain,
+)
+from evalkit.run_record import (
+    SCHEMA,
+    DatasetIdentity,
+    Fingerprint,
+    ModelIdentity,
     PromptIdentity,
     RunConfig,
     RunRecord,
-    SampleScore,
     ScorerIdentity,
     TaskChoice,
     TaskResult,
-    differences,
-    plain,
 )
 from evalkit.store import RunFolder, load_run, parse, write_text
 

@@ -1,0 +1,111 @@
+"""Deterministic nonsense, for tests and for trying things out: no model, no library.
+
+`dummy:echo` answers with the request's text, `dummy:constant,text=yes` always the same, and
+`dummy:hash` with one of a few words, picked by a digest of seed, text and pictures. Options make it
+misbehave: `fail=X` raises and `die=X` kills the process when a sample's id contains X; `sleep=0.1`
+waits so many seconds a request; `log=FILE` appends "task<tab>id" of all that it is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.errors import UsageError
+from evalkit.records import Prediction, Request
+from evalkit.run_record import ModelIdentity
+
+MODES = ("echo", "constant", "hash")
+"""What can stand after `dummy:`."""
+
+WORDS = ("yes", "no", "A", "B", "red", "2")
+"""What `dummy:hash` answers."""
+
+
+class DummyBackend(Backend):
+    """Answers without a model; see the module's docstring."""
+
+    option_names: ClassVar[frozenset[str]] = frozenset({"text", "fail", "die", "sleep", "log"})
+
+    def __init__(self, options: BackendOptions) -> None:
+        """Answer as the options say."""
+        self._options = options
+        self._set = options.options
+        self._seconds = float(self._set.get("sleep", "0"))
+
+    @classmethod
+    def preflight(cls, options: BackendOptions) -> None:
+        """Check mode and options.
+
+        Raises:
+            UsageError: The mode is unknown, or `sleep` is not a number of seconds.
+        """
+        if options.name not in MODES:
+            message = f"The model {options.spec!r} must be one of dummy:{', dummy:'.join(MODES)}."
+            raise UsageError(message)
+        try:
+            float(options.options.get("sleep", "0"))
+        except ValueError as error:
+            message = f"The option sleep of {options.spec!r} must be a number of seconds."
+            raise UsageError(message) from error
+
+    @classmethod
+    def load(cls, options: BackendOptions) -> Self:
+        """Make the backend; nothing is loaded."""
+        return cls(options)
+
+    def identity(self) -> ModelIdentity:
+        """The mode stands for the model; options that do not change answers are left out."""
+        return ModelIdentity(spec=self._options.spec, backend="dummy", name=self._options.name)
+
+    def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
+        """Answer each request, or misbehave."""
+        self._log(requests)
+        return [self._answer(request) for request in requests]
+
+    def _log(self, requests: Sequence[Request]) -> None:
+        if "log" not in self._set:
+            return
+        lines = "".join(f"{request.task}\t{request.sample_id}\n" for request in requests)
+        with Path(self._set["log"]).open("a", encoding="utf-8") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _answer(self, request: Request) -> Prediction:
+        time.sleep(self._seconds)
+        if self._is_meant("die", request):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._is_meant("fail", request):
+            message = f"the dummy fails on {request.sample_id!r}, as it was told"
+            raise RuntimeError(message)
+        pictures = [image.read() for image in request.images]
+        text = self._text(request, pictures)
+        return Prediction(
+            sample_id=request.sample_id,
+            text=text,
+            finish="stop",
+            prompt_tokens=len(request.text.split()),
+            output_tokens=len(text.split()),
+            images=tuple(hashlib.sha256(picture).hexdigest() for picture in pictures),
+            seconds=self._seconds,
+        )
+
+    def _is_meant(self, option: str, request: Request) -> bool:
+        return option in self._set and self._set[option] in request.sample_id
+
+    def _text(self, request: Request, pictures: Sequence[bytes]) -> str:
+        if self._options.name == "echo":
+            return request.text
+        if self._options.name == "constant":
+            return self._set.get("text", "yes")
+        digest = hashlib.sha256(f"{self._options.seed}\n{request.text}".encode())
+        for picture in pictures:
+            digest.update(picture)
+        return WORDS[digest.digest()[0] % len(WORDS)]

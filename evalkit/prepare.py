@@ -1,0 +1,116 @@
+"""What must be true before a model is loaded: names known, settings sane, data at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit import data, registry
+from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.errors import UsageError
+from evalkit.progress import Observer
+from evalkit.records import Sample
+from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
+from evalkit.task import Prompt, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A task with all that is known of it before a model answers."""
+
+    task: Task
+    variant: str
+    prompt: Prompt
+    samples: tuple[Sample, ...]
+    fingerprint: Fingerprint
+    notes: tuple[str, ...]
+
+
+def preflight(
+    config: RunConfig, backend_class: type[Backend], options: BackendOptions
+) -> list[tuple[Task, TaskChoice]]:
+    """Check all that can be checked without a model or a dataset in memory.
+
+    Raises:
+        EvalkitError: The first thing that is wrong.
+    """
+    _check_numbers(config)
+    if not config.tasks:
+        message = "No task was named; `evalkit tasks` lists them."
+        raise UsageError(message)
+    if unknown := set(options.options) - backend_class.option_names:
+        known = ", ".join(sorted(backend_class.option_names)) or "none"
+        message = f"The model {config.model!r} sets {min(unknown)!r}; its backend knows: {known}."
+        raise UsageError(message)
+    tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
+    names = [task.name for task, _ in tasks]
+    if twice := next((n for n in names if names.count(n) > 1), None):
+        message = f"The task {twice!r} is named twice; name it once."
+        raise UsageError(message)
+    for task, choice in tasks:
+        task.prompt(choice.prompt or config.prompt)
+    for task, _ in tasks:
+        data.preflight(task, _source(config))
+    backend_class.preflight(options)
+    return tasks
+
+
+def _check_numbers(config: RunConfig) -> None:
+    limits = [config.limit, *(choice.limit for choice in config.tasks)]
+    if any(limit is not None and limit < 1 for limit in limits):
+        message = "A limit must be at least 1 sample."
+        raise UsageError(message)
+    if config.batch_size < 1:
+        message = f"The batch size must be at least 1, not {config.batch_size}."
+        raise UsageError(message)
+
+
+def backend_options(config: RunConfig, spec: registry.ModelSpec) -> BackendOptions:
+    """What the backend is told when it is made."""
+    return BackendOptions(
+        spec=config.model,
+        name=spec.name,
+        revision=spec.revision,
+        dtype=config.dtype,
+        device=config.device,
+        image_preprocess=config.image_preprocess,
+        seed=config.seed,
+        offline=config.offline,
+        options=spec.options,
+    )
+
+
+def _source(config: RunConfig) -> data.DataSource:
+    if config.data == "demo":
+        from evalkit.demo import data_path
+
+        return data.DataSource(folder=data_path(), offline=config.offline, label="demo")
+    folder = Path(config.data) if config.data else None
+    return data.DataSource(folder=folder, offline=config.offline)
+
+
+def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) -> Prepared:
+    """Load a task's samples, choose among them, and say what its numbers will be about."""
+    loaded = data.load(task, _source(config))
+    limit = choice.limit if choice.limit is not None else config.limit
+    samples = data.select(loaded.samples, limit, config.seed)
+    variant, prompt = task.prompt(choice.prompt or config.prompt)
+    fingerprint = Fingerprint(
+        dataset=data.identify(loaded.identity, samples),
+        prompt=PromptIdentity(
+            variant=variant, template=prompt.template, images_first=prompt.images_first
+        ),
+        generation=task.generation,
+        preprocessing={},
+        scorer=ScorerIdentity(task=task.name, version=task.version, protocol=task.protocol),
+    )
+    for note in loaded.notes:
+        watch.note(f"{task.name}: {note}")
+    return Prepared(
+        task=task,
+        variant=variant,
+        prompt=prompt,
+        samples=samples,
+        fingerprint=fingerprint,
+        notes=loaded.notes,
+    )

@@ -1,0 +1,232 @@
+"""What a run becomes: numbers with their fingerprints, and the record that holds them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from evalkit.records import Coverage, Generation, MetricValue, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+"""Version of the run record's schema; a reader refuses what it does not know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetIdentity:
+    """Which data a number is about.
+
+    Attributes:
+        repository: Hub id, or "local" for a folder, or "demo".
+        config: The dataset's config, if it has any.
+        split: The split.
+        requested_revision: What the task pins; None is recorded as unpinned.
+        revision: The commit that was loaded; None for local files.
+        rows: Rows that the split has.
+        expected_rows: Rows that the task says it has.
+        samples: Samples that were evaluated.
+        digest: SHA-256 over ids and targets of those samples, in order.
+        images: SHA-256 over the digests of the pictures that were shown; None when none was.
+    """
+
+    repository: str
+    config: str | None
+    split: str
+    requested_revision: str | None
+    revision: str | None
+    rows: int
+    expected_rows: int
+    samples: int
+    digest: str
+    images: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptIdentity:
+    """Which words a sample is asked in: the variant's name and its template."""
+
+    variant: str
+    template: str
+    images_first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerIdentity:
+    """Whose rules score it, and in which version of the task."""
+
+    task: str
+    version: int
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """All that can move a task's number, part by part; equal parts make numbers comparable.
+
+    `preprocessing` says what happens to pictures before the model sees them; `judge` is reserved
+    for judged tasks.
+    """
+
+    dataset: DatasetIdentity
+    prompt: PromptIdentity
+    generation: Generation
+    preprocessing: Mapping[str, str]
+    scorer: ScorerIdentity
+    judge: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """A task's numbers with their coverage and fingerprint.
+
+    `breakdowns` is {tag: {slice: {metric: value}}}; `notes` are sentences that a reader must see,
+    such as a row count that differs.
+    """
+
+    task: str
+    version: int
+    protocol: str
+    headline: tuple[str, ...]
+    metrics: Mapping[str, MetricValue]
+    coverage: Coverage
+    breakdowns: Mapping[str, Mapping[str, Mapping[str, float]]]
+    fingerprint: Fingerprint
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Which model answered.
+
+    Attributes:
+        spec: As the user named it.
+        backend: The backend's name.
+        name: The model's short name (a hub id, or a folder's name).
+        revision: The hub commit; None for local weights.
+        digest: SHA-256 of local weights; None for hub weights, which the revision names.
+        architecture: Class name of the model; None where unknown.
+        dtype: Number format of the weights in memory; None where unknown.
+        parameters: Number of parameters; None where unknown.
+    """
+
+    spec: str
+    backend: str
+    name: str
+    revision: str | None = None
+    digest: str | None = None
+    architecture: str | None = None
+    dtype: str | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChoice:
+    """One line of a task list: the task and what was chosen for it (None: the run's setting)."""
+
+    name: str
+    limit: int | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Everything a run was told, frozen: it can be saved, hashed and compared.
+
+    Attributes:
+        model: The model's spec, `backend:name[@revision][,option=value...]`.
+        tasks: What to evaluate.
+        prompt: Prompt variant for tasks that choose none; None is each task's default.
+        limit: Samples per task, for tasks that choose none; None is all.
+        seed: Seeds the sample of `limit` and decoding.
+        dtype: Number format of the weights.
+        image_preprocess: "processor" or "pad-square".
+        batch_size: Requests per batch.
+        device: "auto", "cpu", "cuda", "cuda:1", ...
+        data: Folder with one folder per task; None is the hub (or the demo set for `demo`).
+        offline: Nothing is fetched.
+        task_paths: Files or folders with further tasks.
+    """
+
+    model: str
+    tasks: tuple[TaskChoice, ...]
+    prompt: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    dtype: str = "auto"
+    image_preprocess: str = "processor"
+    batch_size: int = 8
+    device: str = "auto"
+    data: str | None = None
+    offline: bool = False
+    task_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """The machine: processor, number of cores, memory in GiB, accelerators by name."""
+
+    processor: str
+    cores: int
+    memory_gib: float
+    accelerators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A finished run: what was asked of which model, how, and the numbers that came out.
+
+    Attributes:
+        schema: Version of this record's layout.
+        name: The run's name, which is its folder's.
+        created: When the run started, UTC, ISO 8601.
+        finished: When its last task was scored.
+        source: "measured" by evalkit, or "self-reported" (copied from a publication).
+        model: Which model answered.
+        config: What the run was told.
+        versions: Versions of evalkit, Python and the libraries that can move a number.
+        commit: The commit of evalkit, where it runs from a checkout; None else.
+        hardware: The machine.
+        seconds: Wall time of generation, over all sessions of the run.
+        results: One per task, in the order of the task list.
+    """
+
+    schema: int
+    name: str
+    created: str
+    finished: str
+    source: Literal["measured", "self-reported"]
+    model: ModelIdentity
+    config: RunConfig
+    versions: Mapping[str, str]
+    commit: str | None
+    hardware: Hardware | None
+    seconds: float
+    results: tuple[TaskResult, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The numbers as a pandas frame, one row a metric.
+
+        Returns:
+            Columns model, task, protocol, metric, headline (bool), value, low, high, method, n,
+            clusters, maximum, asked, answered, failed, unparsed.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "model": self.model.name,
+                    "task": result.task,
+                    "protocol": result.protocol,
+                    "metric": name,
+                    "headline": name in result.headline,
+                    **plain(value),
+                    **plain(result.coverage),
+                }
+                for result in self.results
+                for name, value in result.metrics.items()
+            ]
+        )

@@ -66,6 +66,8 @@ class _Snapshot:
         found = split_files(self.names(), readme, config, split, self.repository)
         names = [name for name in found if PurePosixPath(name).suffix in KINDS]
         kinds = {PurePosixPath(name).suffix for name in names}
+        if not found and self.offline:
+            raise DataError(_partial(self.repository, self.commit))
         if len(kinds) != 1:
             message = (
                 f"The split {split!r} of {self.repository} (config {config!r}, commit "
@@ -179,13 +181,16 @@ def _download(repository: str, revision: str, names: list[str], *, offline: bool
             raise DataError(_unreachable(repository, error.__cause__ or error)) from error
         if not isinstance(error, IncompleteSnapshotError):
             raise _MissingRepositoryError from error
-        message = (
-            f"The cache of this machine holds {repository} only in part (commit "
-            f"{Path(error.snapshot_path).name}), and nothing is fetched offline: run once without "
-            "--offline."
-        )
-        raise DataError(message) from error
+        commit = Path(error.snapshot_path).name
+        raise DataError(_partial(repository, commit)) from error
     return Path(folder)
+
+
+def _partial(repository: str, commit: str) -> str:
+    return (
+        f"The cache of this machine holds {repository} only in part (commit {commit}), and nothing "
+        "is fetched offline: run once without --offline."
+    )
 
 
 @contextmanager

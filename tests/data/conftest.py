@@ -119,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def resolve(self, name, sha, path):
         repository = self.server.hub.repositories[name]
+        sha = repository.main if sha == "main" else sha
         if repository.gated:
             return self.reply(403, headers={"X-Error-Code": "GatedRepo"})
         blob = repository.commits[sha].get(path)

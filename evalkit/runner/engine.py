@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.backends.interface import Backend
-from evalkit.errors import BackendError
+from evalkit.errors import BackendError, UsageError
 from evalkit.records import Failure, Prediction, Request
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import Bundle
@@ -92,6 +92,8 @@ def answer(backend: Backend, requests: Sequence[Request]) -> Sequence[Prediction
     try:
         predictions = [_clean(made) for made in backend.generate(requests)]
         _check(requests, predictions)
+    except UsageError:  # a file of the user's is wrong: no sample is to blame
+        raise
     except Exception as error:  # noqa: BLE001 - the boundary at which a backend's error is a Failure
         if len(requests) == 1:
             return [Prediction(sample_id=requests[0].sample_id, failure=_failure(error))]

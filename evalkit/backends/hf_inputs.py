@@ -1,0 +1,129 @@
+"""Requests -> tensors, for any processor of transformers.
+
+A processor with a chat template gets conversations; one without (PaliGemma) gets the bare prompt
+behind its image token. Control tokens inside a question ("<image>", "</s>") are encoded as plain
+text: by the tokenizer where it can, else by a space after their first character. Nothing of one
+batch outlives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalkit.records import Generation, Image, Message, Request
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+Pictures = Mapping[str, "Picture"]
+"""Decoded pictures by `Image.key`."""
+
+WITHOUT_PICTURES = {"PaliGemmaProcessor": "{bos}{text}\n"}
+"""How a processor that refuses a call without pictures would write such a prompt."""
+
+
+class Inputs:
+    """Makes a model's inputs with its processor."""
+
+    def __init__(self, processor: Any) -> None:
+        """Learn what the processor can do."""
+        self.processor = processor
+        self.words = getattr(processor, "tokenizer", processor)
+        self.words.padding_side = "left"
+        if self.words.pad_token_id is None:
+            self.words.pad_token = self.words.eos_token
+        self.chats = bool(_template(processor) or _template(self.words))
+        self._tokenizer_defuses = self.chats and self._probe()
+
+    def _probe(self) -> bool:
+        """Whether control tokens in a question can be left to the tokenizer (Idefics3: not)."""
+        import PIL.Image
+
+        pictures = {"probe": PIL.Image.new("RGB", (32, 32))}
+        image = Image(key="probe", read=bytes)
+        message = Message(role="user", content=(image, "probe"))
+        request = Request(
+            task="",
+            sample_id="",
+            messages=(message,),
+            generation=Generation(max_new_tokens=1),
+        )
+        try:
+            self._by_template([request], pictures, sanitize_control_tokens=True)
+        except (ValueError, TypeError, NotImplementedError):
+            return False
+        return True
+
+    def tensors(self, requests: Sequence[Request], pictures: Pictures) -> dict[str, Any]:
+        """The model's inputs for one batch, padded on the left.
+
+        Args:
+            requests: All with equally many pictures.
+            pictures: Every picture of the requests, decoded.
+
+        Returns:
+            Tensors by name; `input_ids` has shape (requests, tokens).
+        """
+        if not self.chats:
+            inputs = self._by_bare_prompt(requests, pictures)
+        elif self._tokenizer_defuses:
+            inputs = self._by_template(requests, pictures, sanitize_control_tokens=True)
+        else:
+            inputs = self._by_template(requests, pictures)
+        return {name: value for name, value in inputs.items() if name != "labels"}
+
+    def _by_template(self, requests: Sequence[Request], pictures: Pictures, **more: bool) -> Any:
+        conversations = [
+            [
+                {
+                    "role": m.role,
+                    "content": [self._part(part, pictures, more) for part in m.content],
+                }
+                for m in request.messages
+            ]
+            for request in requests
+        ]
+        return self.processor.apply_chat_template(
+            conversations,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            add_generation_prompt=True,
+            processor_kwargs={"padding": True},
+            **more,
+        )
+
+    def _part(
+        self, part: str | Image, pictures: Pictures, more: Mapping[str, bool]
+    ) -> dict[str, Any]:
+        if isinstance(part, Image):
+            return {"type": "image", "image": pictures[part.key]}
+        return {"type": "text", "text": part if more else self._defused(part)}
+
+    def _by_bare_prompt(self, requests: Sequence[Request], pictures: Pictures) -> Any:
+        """The prompt as it is; pictures stand where their image token stands."""
+        texts = ["".join(self._bare(request)) for request in requests]
+        if requests[0].images:
+            shown = [[pictures[image.key] for image in request.images] for request in requests]
+            return self.processor(images=shown, text=texts, padding=True, return_tensors="pt")
+        form = WITHOUT_PICTURES.get(type(self.processor).__name__)
+        if form is None:
+            return self.processor(text=texts, padding=True, return_tensors="pt")
+        written = [form.format(bos=self.words.bos_token or "", text=text) for text in texts]
+        return self.words(written, padding=True, return_tensors="pt", add_special_tokens=False)
+
+    def _bare(self, request: Request) -> Sequence[str]:
+        token = getattr(self.processor, "image_token", None) or "<image>"
+        parts = [part for message in request.messages for part in message.content]
+        return [token if isinstance(part, Image) else self._defused(part) for part in parts]
+
+    def _defused(self, text: str) -> str:
+        """The text with a space inside everything that the tokenizer would take for a control."""
+        for token in self.words.all_special_tokens:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+
+def _template(part: Any) -> Any:
+    return getattr(part, "chat_template", None)

@@ -1,0 +1,78 @@
+"""Encoded bytes -> pictures in memory: decoded late, closed at once, never rotated or rescaled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit.records import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL.Image import Image as Picture
+
+MAX_PIXELS = 300_000_000
+"""Pixels of the largest picture that is decoded; a few kilobytes can claim to be terabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture in RGB, and the SHA-256 of the bytes that it was decoded from."""
+
+    picture: Picture
+    digest: str
+
+
+class UnreadableError(Exception):
+    """A picture's bytes cannot be had or decoded; the text says whose and why."""
+
+
+def open_picture(image: Image) -> Opened:
+    """Decode a picture to RGB.
+
+    EXIF orientation is ignored, as in LLaVA's own evaluation, which opens and converts.
+
+    Raises:
+        UnreadableError: The bytes are missing, damaged or claim an absurd size.
+    """
+    from io import BytesIO
+
+    import PIL.Image
+
+    try:
+        content = image.read()
+        with PIL.Image.open(BytesIO(content)) as opened:
+            picture = _bounded(opened).convert("RGB")
+    except Exception as error:
+        message = f"the picture {image.key!r} cannot be read: {type(error).__name__}: {error}"
+        raise UnreadableError(message) from error
+    picture.info.clear()
+    return Opened(picture, hashlib.sha256(content).hexdigest())
+
+
+def _bounded(opened: Picture) -> Picture:
+    if opened.width * opened.height > MAX_PIXELS:
+        message = f"it claims to have {opened.width} x {opened.height} pixels"
+        raise ValueError(message)
+    return opened
+
+
+def pad_square(picture: Picture, colour: Sequence[float]) -> Picture:
+    """Centre a picture on a square of one colour, as LLaVA-1.5's own evaluation did.
+
+    Args:
+        picture: RGB.
+        colour: The fill as fractions, usually the processor's `image_mean`; each is scaled to
+            0-255 and cut to a whole number.
+    """
+    import PIL.Image
+
+    side = max(picture.size)
+    if picture.size == (side, side):
+        return picture
+    fill = tuple(int(part * 255) for part in colour)
+    square = PIL.Image.new("RGB", (side, side), fill)
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return square

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from evalkit.data import DataSource, load
+from evalkit.data import DataSource, load, select
 from evalkit.errors import EvalkitError
 from evalkit.records import Prediction, Sample
 from evalkit.score import score_predictions
@@ -17,8 +17,8 @@ from evalkit.task import Metric, Task
 MAX_LINES = 120
 """Lines of a task file; longer ones hold what belongs in `evalkit.answers` or `evalkit.metrics`."""
 
-TRIED = 50
-"""Samples on which prompts, scorer and metrics are tried."""
+TRIED = 200
+"""Samples, in whole groups, on which prompts, scorer and metrics are tried."""
 
 
 def faults(task: Task, path: Path, folder: Path | None = None) -> list[str]:
@@ -76,7 +76,7 @@ def _templates(task: Task) -> Iterable[str]:
 
 def _on_rows(task: Task, source: DataSource) -> Iterable[str]:
     try:
-        samples = load(task, source).samples[:TRIED]
+        samples = select(load(task, source).samples, TRIED, 0)
         for prompt in task.prompts.values():
             for sample in samples:
                 prompt.render(sample)
@@ -95,7 +95,7 @@ def _scores(task: Task, samples: Sequence[Sample]) -> Iterable[str]:
     for metric in task.metrics:
         low, high = total(metric, failed), total(metric, gold)
         if not _defined(low) and not _defined(high):
-            yield f"The metric {metric.name!r} is undefined on the first {len(samples)} samples."
+            yield f"The metric {metric.name!r} is undefined on {len(samples)} of its samples."
         elif _defined(low) and _defined(high) and _worse(metric, high, low):
             yield (
                 f"The metric {metric.name!r} is {high:.4g} for gold answers and {low:.4g} when "

@@ -250,9 +250,7 @@ def _finish(
         pairs = [(s, predictions[s.id].text or "") for s in prepared.samples]
         name, value = task.submission(pairs)
         write_json(folder.path / "submissions" / name, value)
-        notes.append(
-            f"The answers of this split are scored by a server: submit submissions/{name}."
-        )
+        notes.append(f"{task.name}: a server scores this split; give it submissions/{name}.")
     scores = score_predictions(task, prepared.samples, predictions)
     folder.write_scores(stem, scores)
     return summarise(task, scores, fingerprint, tuple(notes))

@@ -105,7 +105,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         scorer=ScorerIdentity(task=task.name, version=task.version, protocol=task.protocol),
     )
     for note in loaded.notes:
-        watch.note(f"{task.name}: {note}")
+        watch.note(note)
     return Prepared(
         task=task,
         variant=variant,

@@ -118,8 +118,8 @@ class Prediction:
 
     Attributes:
         sample_id: Which sample was asked.
-        text: The generated text, which scorers take as it is; None when it failed. A model's backend
-            strips white space at its ends, as the loaders behind published answer files do.
+        text: The generated text, which scorers take as it is; None when it failed. A model's
+            backend strips its ends, as the loaders behind published answer files do.
         failure: Why there is no text; None when there is one.
         finish: "stop" (end of text, or a stop string) or "length"; None when it failed.
         prompt_tokens: Tokens of the prompt, image tokens included; None where unknown.

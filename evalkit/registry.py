@@ -338,6 +338,13 @@ def _check_choice(choice: Any, path: Path) -> None:
             "set name, limit and prompt."
         )
         raise UsageError(message)
+    for key, kind, meant in (("limit", int, "a whole number"), ("prompt", str, "a text")):
+        if key in choice and (not isinstance(choice[key], kind) or isinstance(choice[key], bool)):
+            message = (
+                f"The task list {path} sets {key} = {choice[key]!r} for the task "
+                f"{choice['name']!r}; it must be {meant}."
+            )
+            raise UsageError(message)
 
 
 def _suite_folder() -> Path:
@@ -346,6 +353,6 @@ def _suite_folder() -> Path:
 
 def _unknown(kind: str, name: str, known: Iterable[str], hint: str) -> str:
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f" Did you mean {close[0]!r}?" if close else ""
     return f"There is no {kind} {name!r}; known are {', '.join(names)} ({hint}).{guess}"

@@ -93,7 +93,7 @@ TASK = Task(
         accuracy("text_accuracy", only=lambda score: score.tags["text_context"] == "yes"),
         accuracy("no_context_accuracy", only=_has_no_context),
     ),
-    headline=("accuracy", "image_accuracy"),
+    headline=("accuracy",),
     breakdowns=("subject", "grade", "topic"),
     variants={
         "img": {

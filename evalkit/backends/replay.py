@@ -1,9 +1,9 @@
 """Predictions from files: `replay:FILE.jsonl` for one task, `replay:DIR` for many.
 
 A folder holds `<task>.jsonl` (":" of a variant written "-"), itself or in its `predictions/`, plain
-or gzipped; a finished run's folder will do. A line has an id (`sample_id`, `question_id` or `id`) and
-a text (`text`, `answer` or `prediction`), or evalkit's own `failure`. Where an id stands twice, the
-last line counts, as in evalkit's own journals.
+or gzipped; a finished run's folder will do. A line has an id (`sample_id`, `question_id` or `id`)
+and a text (`text`, `answer` or `prediction`), or evalkit's own `failure`. Where an id stands twice,
+the last line counts, as in evalkit's own journals.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def number(value: float, maximum: float) -> str:
 
 def _notes(record: RunRecord) -> Iterable[str]:
     for result in record.results:
-        yield from (f"{result.task}: {note}" for note in result.notes)
+        yield from result.notes
         coverage = result.coverage
         if coverage.failed:
             yield (

@@ -8,9 +8,21 @@ import time
 
 def words(toy, out, log):
     return (
-        "run", "toy", "toy:short", "--model", f"dummy:hash,sleep=0.01,log={log}", *toy.options,
+        "run", "toy", "toy:short", "--model", f"dummy:hash,sleep=0.02,log={log}", *toy.options,
         "--out", out, "--batch-size", 3, "--name", "night",
     )  # fmt: skip
+
+
+def asked_of(log):
+    return log.read_text().count("\n") if log.exists() else 0
+
+
+def wait_for(log, count):
+    """Wait until so many samples have been asked."""
+    deadline = time.monotonic() + 60
+    while asked_of(log) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def without_times(record):
@@ -39,19 +51,17 @@ def test_kills_at_random_moments_change_nothing_and_nothing_is_asked_twice(
     expected = contents(tmp_path / "whole")
     log.unlink()
     moments = random.Random(20)
-    kills = 0
     for _ in range(10):
         process = start(*words(toy, tmp_path / "cut", log))
-        time.sleep(moments.uniform(0.3, 1.6))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
+        wait_for(log, asked_of(log) + moments.randint(1, 6))
+        time.sleep(moments.uniform(0, 0.06))
+        process.kill()
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
     assert evalkit(*words(toy, tmp_path / "cut", log)).code == 0
-    assert kills >= 3
     assert contents(tmp_path / "cut") == expected
     asked = log.read_text().splitlines()
-    unfinished = kills * 3  # a batch that was under way at a kill is no finished sample
+    unfinished = 10 * 3  # a batch that was under way at a kill is no finished sample
     assert len(set(asked)) == 80
     assert len(asked) <= 80 + unfinished
 
@@ -59,8 +69,7 @@ def test_kills_at_random_moments_change_nothing_and_nothing_is_asked_twice(
 def test_an_interrupt_says_how_to_go_on(start, evalkit, toy, tmp_path):
     log = tmp_path / "asked"
     process = start(*words(toy, tmp_path / "cut", log))
-    while not log.exists():
-        time.sleep(0.02)
+    wait_for(log, 1)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 12
@@ -81,8 +90,7 @@ def test_a_process_that_dies_in_the_backend_loses_nothing(evalkit, toy, tmp_path
 def test_a_torn_journal_and_a_duplicated_line_do_no_harm(evalkit, start, toy, tmp_path):
     log = tmp_path / "asked"
     process = start(*words(toy, tmp_path / "cut", log))
-    while not log.exists() or log.read_text().count("\n") < 12:
-        time.sleep(0.02)
+    wait_for(log, 12)
     process.kill()
     process.communicate()
     (journal,) = (tmp_path / "cut").glob("*/night/journal/toy.jsonl")

@@ -17,7 +17,6 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BOUNDARIES = {
     "evalkit/backends/hf.py": {"load"},  # a library's code on somebody's checkpoint
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
-    "evalkit/backends/pictures.py": {"open_picture"},  # a codec on a damaged picture
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
     "evalkit/registry.py": {"_import"},  # a task file's code on import
     "evalkit/runner/engine.py": {"answer"},  # a backend's code

@@ -1,0 +1,64 @@
+"""Says where `results/` and `reports/` differ from what the code makes now; exits 1 if they do.
+
+    python tests/reports/drift.py FRESH    compares results/ with the runs in the folder FRESH
+    python tests/reports/drift.py --write  writes reports/ anew from results/
+
+A committed record is compared in its results, model and configuration; time, machine and versions
+are its own. A page is compared byte for byte with what its record gives.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from evalkit.records import differences
+from evalkit.report.markdown import run_page
+from evalkit.store import load_run
+
+ROOT = Path(__file__).parents[2]
+RUNS = sorted((ROOT / "results").glob("*/*/run.json"))
+
+
+def page_of(run: Path) -> Path:
+    """Where a run's page stands: reports/<model>-<run>.md."""
+    model, name = run.parts[-3:-1]
+    return ROOT / "reports" / f"{model}-{name}.md"
+
+
+def stale_pages() -> Iterator[str]:
+    """Pages that are missing, differ from their records, or have none."""
+    for run in RUNS:
+        page = page_of(run)
+        if not page.exists() or page.read_text(encoding="utf-8") != run_page(load_run(run)):
+            yield f"{page.relative_to(ROOT)} is not what {run.relative_to(ROOT)} gives"
+    for page in (ROOT / "reports").glob("*.md"):
+        if page not in map(page_of, RUNS):
+            yield f"{page.relative_to(ROOT)} has no record"
+
+
+def moved_numbers(fresh: Path) -> Iterator[str]:
+    """Parts of the committed records that a fresh run does not bear out."""
+    for run in RUNS:
+        now, before = load_run(fresh / run.relative_to(ROOT / "results")), load_run(run)
+        for part in ("model", "results"):
+            for path in differences(getattr(before, part), getattr(now, part), part):
+                yield f"{run.relative_to(ROOT)}: {path} differs"
+
+
+def main(arguments: list[str]) -> int:
+    """Compare or write; see the module's docstring."""
+    if arguments == ["--write"]:
+        for run in RUNS:
+            page_of(run).parent.mkdir(exist_ok=True)
+            page_of(run).write_text(run_page(load_run(run)), encoding="utf-8")
+        return 0
+    found = [*stale_pages(), *(f for folder in arguments for f in moved_numbers(Path(folder)))]
+    for line in found:
+        sys.stdout.write(f"{line}\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

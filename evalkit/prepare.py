@@ -104,8 +104,8 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         preprocessing={},
         scorer=ScorerIdentity(task=task.name, version=task.version, protocol=task.protocol),
     )
-    for note in loaded.notes:
-        watch.note(note)
+    for note in loaded.notes if config.data is None else ():
+        watch.note(note)  # of a local folder's rows the table speaks; of the hub's now, and loudly
     return Prepared(
         task=task,
         variant=variant,

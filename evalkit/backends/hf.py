@@ -178,7 +178,7 @@ class HfBackend(Backend):
         return value.to(self._model.device)
 
     def _seed(self, batch: Sequence[Request]) -> None:
-        """Seed sampling by the batch, so that a resumed run draws what an unbroken one drew."""
+        """Seed sampling by the batch: whole batches of a resumed run draw as in an unbroken one."""
         if batch[0].generation.temperature == 0:
             return
         import torch

@@ -8,6 +8,7 @@ batch outlives it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +34,16 @@ class Inputs:
         self.words.padding_side = "left"
         if self.words.pad_token_id is None:
             self.words.pad_token = self.words.eos_token
-        self.chats = bool(_template(processor) or _template(self.words))
+        if _template(processor) is None and _template(self.words) is not None:
+            processor.chat_template = _template(self.words)  # a processor reads its own alone
+        self.chats = bool(_template(processor))
         self._tokenizer_defuses = self.chats and self._probe()
 
     def _probe(self) -> bool:
         """Whether control tokens in a question can be left to the tokenizer (Idefics3: not)."""
+        known = inspect.signature(self.processor.apply_chat_template).parameters
+        if "sanitize_control_tokens" not in known:
+            return False  # transformers 5.18 would take it for the processor's, and drop `padding`
         import PIL.Image
 
         pictures = {"probe": PIL.Image.new("RGB", (32, 32))}
@@ -120,7 +126,9 @@ class Inputs:
 
     def _defused(self, text: str) -> str:
         """The text with a space inside everything that the tokenizer would take for a control."""
-        for token in self.words.all_special_tokens:
+        added = self.words.added_tokens_decoder.values()  # `all_special_tokens` has only named ones
+        special = {token.content for token in added if token.special}
+        for token in sorted(special.union(self.words.all_special_tokens)):
             text = text.replace(token, f"{token[0]} {token[1:]}")
         return text
 

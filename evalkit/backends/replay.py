@@ -74,6 +74,12 @@ class ReplayBackend(Backend):
 
     def _recorded(self, request: Request) -> Prediction:
         if request.task not in self._known:
+            if self._known and self._path.is_file():
+                message = (
+                    f"{self._path} is one file, but the run has more than one task; give a folder "
+                    "with one file a task."
+                )
+                raise UsageError(message)
             self._known[request.task] = dict(_read(self._file(request.task)))
         missing = Failure(kind="missing", message=f"{self._path} has no answer to this sample")
         nothing = Prediction(sample_id=request.sample_id, failure=missing)

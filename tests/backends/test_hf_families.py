@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-FAMILIES = ("llava", "llava_next", "qwen2_vl", "paligemma", "idefics3")
+FAMILIES = ("llava", "llava_like_vicuna", "llava_next", "qwen2_vl", "paligemma", "idefics3")
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -65,6 +65,13 @@ def test_a_broken_picture_costs_its_own_sample_only(model, request_of):
 def test_control_words_in_a_question_are_plain_text(model, request_of):
     hostile = request_of(0, text="Is <image> or </s> or <|im_end|><|image_pad|> there?")
     assert model.generate([hostile])[0].failure is None
+
+
+def test_a_prompt_has_one_bos_at_most(model, request_of):
+    one = request_of(0)
+    opened = model._inputs.tensors([request_of(0, shown=None)], {})
+    assert (opened["input_ids"] == 1).sum() <= 1
+    assert model.generate([one])[0].prompt_tokens > opened["input_ids"].shape[1]
 
 
 def test_tokens_are_counted_and_bounded(model, mixed):

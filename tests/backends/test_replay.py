@@ -55,6 +55,13 @@ def test_a_finished_run_is_replayed_to_the_same_numbers(replay, evalkit, toy, tm
     assert again["coverage"] == first["coverage"]
 
 
+def test_one_file_cannot_answer_two_tasks(replay, tmp_path):
+    (tmp_path / "answers.jsonl").write_text(lines())
+    done = replay(tmp_path / "answers.jsonl", "toy:short")
+    assert done.code == 2
+    assert "give a folder" in done.err
+
+
 def test_missing_samples_fail_and_are_counted(replay, tmp_path):
     (tmp_path / "answers.jsonl").write_text(lines(rows=30))
     done = replay(tmp_path / "answers.jsonl")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers.processors import TemplateProcessing
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
@@ -47,6 +48,8 @@ CHAT = (
     "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 )
+
+LLAVA_CHAT = CHAT.replace("IMAGE", "<image>\n")
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -105,14 +108,24 @@ def save(folder: Path, model, processor) -> Path:
     return folder
 
 
-def llava(folder: Path) -> Path:
+def llava_like_vicuna(folder: Path) -> Path:
+    """LLaVA whose tokenizer adds BOS itself and alone has the chat template, as Vicuna's."""
     words = tokenizer()
+    words.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", words.bos_token_id)]
+    )
+    words.chat_template = CHAT.replace("IMAGE", "<image>\n")
+    return llava(folder, words, chat_template=None)
+
+
+def llava(folder: Path, words=None, chat_template=LLAVA_CHAT) -> Path:
+    words = words or tokenizer()
     pictures = CLIPImageProcessorPil(
         size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}
     )
     processor = LlavaProcessor(
         pictures, words, patch_size=14, vision_feature_select_strategy="default",
-        chat_template=CHAT.replace("IMAGE", "<image>\n"), num_additional_image_tokens=1,
+        chat_template=chat_template, num_additional_image_tokens=1,
     )  # fmt: skip
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(**vision_sizes()),
@@ -200,6 +213,7 @@ def idefics3(folder: Path) -> Path:
 
 FAMILIES = {
     "llava": llava,
+    "llava_like_vicuna": llava_like_vicuna,
     "llava_next": llava_next,
     "qwen2_vl": qwen2_vl,
     "paligemma": paligemma,

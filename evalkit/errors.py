@@ -81,9 +81,3 @@ class NotComparableError(EvalkitError):
     """Two things that must agree do not; the text names the part that differs."""
 
     exit_code = ExitCode.NOT_COMPARABLE
-
-
-class IncompleteError(EvalkitError):
-    """Samples failed or are missing; what was finished is on disk."""
-
-    exit_code = ExitCode.INCOMPLETE

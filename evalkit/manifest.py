@@ -19,7 +19,7 @@ _MACHINE = ("batch_size", "device", "data", "offline", "task_paths")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a run is about: its settings, its model, and the fingerprint of each task.
+    """What a run is about: settings, model, versions, and the fingerprint of each task.
 
     The fingerprints' image digests are left out: they are known only when the pictures were read.
     """
@@ -27,6 +27,7 @@ class Manifest:
     settings: Mapping[str, Any]
     model: ModelIdentity
     fingerprints: Mapping[str, Fingerprint]
+    versions: Mapping[str, str]
     created: str = ""
 
 
@@ -49,6 +50,7 @@ def manifest_of(record: RunRecord) -> Manifest:
         settings=settings(record.config),
         model=record.model,
         fingerprints={r.task: _without_images(r.fingerprint) for r in record.results},
+        versions=record.versions,
         created=record.created,
     )
 
@@ -57,9 +59,24 @@ def _without_images(fingerprint: Fingerprint) -> Fingerprint:
     return replace(fingerprint, dataset=replace(fingerprint.dataset, images=None))
 
 
+def with_weights(model: ModelIdentity, weights: str | None) -> ModelIdentity:
+    """The recorded model with the weights that its spec stands for now; None: nobody can say."""
+    if weights is None:
+        return model
+    if model.digest is not None:
+        return replace(model, digest=weights)
+    return replace(model, revision=weights)
+
+
 def image_digest(predictions: Iterable[Prediction]) -> str | None:
-    """SHA-256 over the digests of all pictures that were shown, in order; None where none was."""
-    shown = [digest for prediction in predictions for digest in prediction.images]
+    """SHA-256 over the digests of all pictures that were shown, in order.
+
+    None where no picture was shown, and where a sample failed: its pictures are not known.
+    """
+    made = list(predictions)
+    if any(prediction.failure is not None for prediction in made):
+        return None
+    shown = [digest for prediction in made for digest in prediction.images]
     return hashlib.sha256("\n".join(shown).encode()).hexdigest() if shown else None
 
 

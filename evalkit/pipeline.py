@@ -7,21 +7,26 @@ the next one starts: everything cheap is checked before the model is loaded.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from evalkit import provenance, registry
-from evalkit.backends.interface import Backend
-from evalkit.errors import EvalkitError, StoreError, UsageError
-from evalkit.manifest import Manifest, check_same, default_name, image_digest, manifest_of, settings
-from evalkit.prepare import Prepared, backend_options, preflight, prepare
+from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.errors import BackendError, EvalkitError
+from evalkit.manifest import (
+    Manifest,
+    check_same,
+    default_name,
+    image_digest,
+    manifest_of,
+    settings,
+    with_weights,
+)
+from evalkit.prepare import Prepared, backend_options, check_name, preflight, prepare
 from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
 from evalkit.run_record import (
@@ -33,13 +38,11 @@ from evalkit.run_record import (
 )
 from evalkit.runner import engine
 from evalkit.runner.journal import Journal
+from evalkit.runner.lock import held
 from evalkit.runner.plan import plan
 from evalkit.score import score_predictions, summarise
 from evalkit.store import RunFolder, load_run, parse, read_json, write_json
 from evalkit.task import Task
-
-FREE_BYTES = 100 * 2**20
-"""A run does not start with less free disk than this."""
 
 
 def evaluate(
@@ -87,69 +90,77 @@ def run(
         The run's record. A finished run with nothing left to ask is read, not made again.
     """
     watch = observer or Observer()
+    check_name(name)
     spec = registry.parse_model(config.model)
     backend_class = registry.backend_class(spec)
     options = backend_options(config, spec)
     tasks = preflight(config, backend_class, options)
     folder = RunFolder(Path(out) / spec.folder / (name or default_name(config)))
-    if fresh and (aside := folder.set_aside()):
-        watch.note(f"The earlier run was set aside as {aside}.")
-    with _locked(folder):
+    with held(folder, fresh=fresh) as aside:
+        if aside:
+            watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
-        if finished := _finished(folder, config, prepared):
-            watch.note(
-                f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again)."
-            )
-            return finished
-        watch.note(f"Loading the model {config.model} ...")
-        with closing(backend_class.load(options)) as backend:
-            return _generate_and_score(folder, config, prepared, backend, watch)
+        record = _finished(folder, config, prepared, backend_class.weights(options), watch)
+        if record is None:
+            watch.note(f"Loading the model {config.model} ...")
+            with closing(_load(backend_class, options)) as backend:
+                record = _generate_and_score(folder, config, prepared, backend, watch)
+    watch.stored(folder.path)
+    return record
 
 
-@contextmanager
-def _locked(folder: RunFolder) -> Iterator[None]:
-    """Hold the run folder for this process alone; a killed process lets go."""
+def _load(backend_class: type[Backend], options: BackendOptions) -> Backend:
+    """Load a backend; the boundary at which any error of its code becomes a sentence."""
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        lock = folder.lock_path.open("w")
-    except OSError as error:
-        message = f"The run folder {folder.path} cannot be written: {error.strerror}."
-        raise StoreError(message) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = os.path.samestat(os.fstat(lock.fileno()), folder.lock_path.stat())
-        except OSError:
-            mine = False
-        if not mine:
-            message = f"Another process is at work in {folder.path}; wait for it, or give --name."
-            raise UsageError(message)
-        if (free := shutil.disk_usage(folder.path).free) < FREE_BYTES:
-            message = (
-                f"Only {free // 2**20} MiB are free at {folder.path}; "
-                f"a run needs {FREE_BYTES // 2**20}."
-            )
-            raise EvalkitError(message)
-        yield
-        folder.lock_path.unlink(missing_ok=True)
+        return backend_class.load(options)
+    except EvalkitError:
+        raise
+    except Exception as error:
+        message = f"The model {options.spec!r} cannot be loaded: {type(error).__name__}: {error}."
+        raise BackendError(message) from error
 
 
 def _finished(
-    folder: RunFolder, config: RunConfig, prepared: Sequence[Prepared]
+    folder: RunFolder,
+    config: RunConfig,
+    prepared: Sequence[Prepared],
+    weights: str | None,
+    watch: Observer,
 ) -> RunRecord | None:
-    """The record of a finished run in which no sample failed; None if there is work to do."""
+    """The record of a run in which nothing is left to ask; None if there is work to do.
+
+    The stored answers are scored anew, so that a changed scorer is never answered with old numbers.
+    """
     if not folder.record_path.exists() or folder.started_path.exists():
         return None
     record = load_run(folder.path)
     known = {result.task: result.fingerprint.preprocessing for result in record.results}
-    now = {
-        p.task.name: replace(p.fingerprint, preprocessing=known.get(p.task.name, {}))
+    prepared = [
+        replace(p, fingerprint=replace(p.fingerprint, preprocessing=known.get(p.task.name, {})))
         for p in prepared
-    }
-    manifest = Manifest(settings=settings(config), model=record.model, fingerprints=now)
-    check_same(manifest_of(record), manifest, folder.path)
-    failed = sum(result.coverage.failed for result in record.results)
-    return None if failed else record
+    ]
+    now = Manifest(
+        settings=settings(config),
+        model=with_weights(record.model, weights),
+        fingerprints={p.task.name: p.fingerprint for p in prepared},
+        versions=record.versions,
+    )
+    check_same(manifest_of(record), now, folder.path)
+    if any(result.coverage.failed for result in record.results):
+        return None
+    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
+    stored = {p.task.name: _stored(folder, p.task) for p in prepared}
+    results = tuple(_finish(folder, p, stored[p.task.name]) for p in prepared)
+    if results != record.results:
+        watch.note("The stored answers are scored anew: the task's code has changed.")
+        record = replace(record, results=results, finished=_now())
+        folder.write_record(record)
+    return record
+
+
+def _stored(folder: RunFolder, task: Task) -> dict[str, Prediction]:
+    """The predictions of a finished task by sample id."""
+    return {made.sample_id: made for made in folder.read_predictions(task.file_stem)}
 
 
 # With the model
@@ -166,19 +177,19 @@ def _generate_and_score(
         replace(p, fingerprint=replace(p.fingerprint, preprocessing=backend.preprocessing()))
         for p in prepared
     ]
-    created = _begin(folder, config, prepared, backend)
+    begun = _begin(folder, config, prepared, backend)
     predictions = _predictions(folder, config.batch_size, prepared, backend, watch)
     results = tuple(_finish(folder, p, predictions[p.task.name]) for p in prepared)
     answered = [made for own in predictions.values() for made in own.values()]
     record = RunRecord(
         schema=SCHEMA,
         name=folder.path.name,
-        created=created,
+        created=begun.created,
         finished=_now(),
         source="measured",
-        model=backend.identity(),
+        model=begun.model,
         config=config,
-        versions=provenance.versions(),
+        versions=begun.versions,
         commit=provenance.commit(),
         hardware=provenance.hardware(),
         seconds=round(sum(made.seconds or 0.0 for made in answered), 3),
@@ -197,7 +208,7 @@ def _predictions(
     watch: Observer,
 ) -> Mapping[str, Mapping[str, Prediction]]:
     """All predictions by task and sample id: those of earlier sessions, and those made now."""
-    requests = {p.task.name: [p.task.request(s, p.prompt) for s in p.samples] for p in prepared}
+    requests = {p.task.name: p.requests for p in prepared}
     with ExitStack() as stack:
         journals = {p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared}
         progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
@@ -209,16 +220,13 @@ def _predictions(
 
 def _begin(
     folder: RunFolder, config: RunConfig, prepared: Sequence[Prepared], backend: Backend
-) -> str:
-    """Record what the run is about, or check it against what an earlier session recorded.
-
-    Returns:
-        When the run was first started.
-    """
+) -> Manifest:
+    """Record what the run is about, or check it against what an earlier session recorded."""
     manifest = Manifest(
         settings=settings(config),
         model=backend.identity(),
         fingerprints={p.task.name: p.fingerprint for p in prepared},
+        versions=provenance.versions(),
     )
     if folder.started_path.exists():
         before = parse(Manifest, read_json(folder.started_path), str(folder.started_path))
@@ -228,12 +236,11 @@ def _begin(
         before = replace(manifest, created=_now())
     check_same(before, manifest, folder.path)
     write_json(folder.started_path, plain(before))
-    return before.created
+    return before
 
 
 def _journal(folder: RunFolder, task: Task) -> Journal:
-    known = folder.read_predictions(task.file_stem)
-    return Journal(folder.journal_path(task.file_stem), known)
+    return Journal(folder.journal_path(task.file_stem), _stored(folder, task).values())
 
 
 def _finish(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +12,12 @@ from evalkit import data, registry
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import UsageError
 from evalkit.progress import Observer
-from evalkit.records import Sample
+from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
 from evalkit.task import Prompt, Task
+
+IMAGE_PREPROCESS = ("processor", "pad-square")
+"""What may happen to a picture before the model's processor: nothing, or padding to a square."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +28,7 @@ class Prepared:
     variant: str
     prompt: Prompt
     samples: tuple[Sample, ...]
+    requests: tuple[Request, ...]
     fingerprint: Fingerprint
     notes: tuple[str, ...]
 
@@ -34,7 +41,7 @@ def preflight(
     Raises:
         EvalkitError: The first thing that is wrong.
     """
-    _check_numbers(config)
+    _check_settings(config)
     if not config.tasks:
         message = "No task was named; `evalkit tasks` lists them."
         raise UsageError(message)
@@ -43,9 +50,11 @@ def preflight(
         message = f"The model {config.model!r} sets {min(unknown)!r}; its backend knows: {known}."
         raise UsageError(message)
     tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
-    names = [task.name for task, _ in tasks]
-    if twice := next((n for n in names if names.count(n) > 1), None):
-        message = f"The task {twice!r} is named twice; name it once."
+    stems = [task.file_stem for task, _ in tasks]
+    if twice := next((t.name for t, _ in tasks if stems.count(t.file_stem) > 1), None):
+        message = (
+            f"The task {twice!r} is named twice (in the files' names ':' is '-'); name it once."
+        )
         raise UsageError(message)
     for task, choice in tasks:
         task.prompt(choice.prompt or config.prompt)
@@ -55,7 +64,24 @@ def preflight(
     return tasks
 
 
-def _check_numbers(config: RunConfig) -> None:
+def check_name(name: str | None) -> None:
+    """Refuse a run name that would leave the results folder.
+
+    Raises:
+        UsageError: The name is empty, or holds a path separator or a leading dot.
+    """
+    if name is not None and (not name or name.startswith(".") or "/" in name or "\\" in name):
+        message = f"The name {name!r} cannot name a run; use letters, digits, '-', '_' and '.'."
+        raise UsageError(message)
+
+
+def _check_settings(config: RunConfig) -> None:
+    if config.image_preprocess not in IMAGE_PREPROCESS:
+        message = (
+            f"The image preprocessing {config.image_preprocess!r} is not known; use "
+            f"{' or '.join(IMAGE_PREPROCESS)}."
+        )
+        raise UsageError(message)
     limits = [config.limit, *(choice.limit for choice in config.tasks)]
     if any(limit is not None and limit < 1 for limit in limits):
         message = "A limit must be at least 1 sample."
@@ -95,10 +121,14 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     limit = choice.limit if choice.limit is not None else config.limit
     samples = data.select(loaded.samples, limit, config.seed)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
+    requests = tuple(task.request(sample, prompt) for sample in samples)
     fingerprint = Fingerprint(
         dataset=data.identify(loaded.identity, samples),
         prompt=PromptIdentity(
-            variant=variant, template=prompt.template, images_first=prompt.images_first
+            variant=variant,
+            template=prompt.template,
+            images_first=prompt.images_first,
+            digest=_request_digest(requests),
         ),
         generation=task.generation,
         preprocessing={},
@@ -111,6 +141,20 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         variant=variant,
         prompt=prompt,
         samples=samples,
+        requests=requests,
         fingerprint=fingerprint,
         notes=loaded.notes,
     )
+
+
+def _request_digest(requests: Sequence[Request]) -> str:
+    """SHA-256 over all that is asked, word for word, with the pictures' keys in their places."""
+    total = hashlib.sha256()
+    for request in requests:
+        parts = [
+            {"image": part.key} if isinstance(part, Image) else part
+            for message in request.messages
+            for part in message.content
+        ]
+        total.update((json.dumps([request.sample_id, parts]) + "\n").encode())
+    return total.hexdigest()

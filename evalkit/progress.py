@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from evalkit.records import Prediction, Sample, SampleScore
 from evalkit.score import score_predictions
@@ -52,6 +53,9 @@ class Observer:
 
     def done(self) -> None:
         """Generation ended."""
+
+    def stored(self, folder: Path) -> None:
+        """The record and all that belongs to it stand in this folder."""
 
 
 class Progress:

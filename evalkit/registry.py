@@ -218,6 +218,8 @@ def parse_model(text: str) -> ModelSpec:
             f"(backends: {', '.join(BACKENDS)})."
         )
         raise UsageError(message)
+    if rest.startswith("~"):
+        rest = str(Path(rest).expanduser())
     if Path(rest).exists():  # a folder's name may hold "@" and ","
         return ModelSpec(text=text, backend=backend, name=rest)
     name, *pairs = rest.split(",")

@@ -46,11 +46,19 @@ class DatasetIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptIdentity:
-    """Which words a sample is asked in: the variant's name and its template."""
+    """Which words samples are asked in.
+
+    Attributes:
+        variant: The prompt variant's name.
+        template: Its template.
+        images_first: Whether pictures stand before the text.
+        digest: SHA-256 over all rendered requests, in order.
+    """
 
     variant: str
     template: str
     images_first: bool
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

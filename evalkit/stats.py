@@ -132,7 +132,7 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
     """The metric over the scores with its 95 % interval; None where the metric is undefined.
 
     `low` and `high` are None, and `method` says why, where the scores tell nothing of the
-    uncertainty: there is one cluster, or all clusters agree and the metric is no proportion.
+    uncertainty: there is one cluster, or too many resamples leave the metric undefined.
     """
     import math
 
@@ -163,7 +163,9 @@ def _chosen(metric: Metric, counted: Statistics) -> tuple[str, Bounds | None]:
         bounds = bootstrap_interval(metric, counted)
         return ("cluster bootstrap" if bounds else "none (undefined on resamples)"), bounds
     bounds = delta_interval(metric, counted)
-    return ("cluster-robust t" if bounds else "none (no variation)"), bounds
+    if bounds is None:
+        return "Wilson (no variation)", unvaried_interval(metric, counted)
+    return "cluster-robust t", bounds
 
 
 # The delta method
@@ -339,6 +341,23 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
     else:
         low, high = wilson(share, min(size, len(counted.rows)), _t_quantile(clusters, level))
     return _bounds(metric, share, low, high)
+
+
+def unvaried_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -> Bounds:
+    """An interval where all clusters agree: Wilson's on G trials, over the metric's range.
+
+    Nothing varies, so no variance can be estimated. But no quantity between two bounds varies more
+    than one that only takes the bounds (Bhatia and Davis, Am. Math. Monthly 107 (2000), 353-357),
+    so a proportion of G trials, stretched from [0, 1] to the range, errs on the wide side. For a
+    mean that is a bound; for other functions of sums, such as F1, a convention.
+    """
+    from scipy.special import ndtri
+
+    value, width = _value(metric, counted), metric.high - metric.low
+    low, high = wilson(
+        (value - metric.low) / width, counted.clusters, float(ndtri((1 + level) / 2))
+    )
+    return _bounds(metric, value, metric.low + low * width, metric.low + high * width)
 
 
 def _effective_size(metric: Metric, counted: Statistics) -> float | None:

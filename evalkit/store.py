@@ -55,6 +55,11 @@ class RunFolder:
         """The file that a running process keeps locked."""
         return self.path / "run.lock"
 
+    @property
+    def holds_a_run(self) -> bool:
+        """Whether a run was started or finished here."""
+        return self.record_path.exists() or self.started_path.exists()
+
     def journal_path(self, stem: str) -> Path:
         """Where a task's predictions are appended while the run goes on."""
         return self.path / "journal" / f"{stem}.jsonl"

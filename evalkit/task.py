@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Row = Mapping[str, Any]
-"""One row of a dataset: its columns, image columns as `Image` (None where the row has none)."""
+"""One row of a dataset: its columns, image columns as `Image` (None where the row has none), and
+"__index__", the row's place in its split, from 0."""
 
 Scorer = Callable[[Sample, "str | None"], Outcome]
 """Scores one text. None stands for a failed prediction, and must come out wrong."""

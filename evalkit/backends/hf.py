@@ -46,6 +46,12 @@ class HfBackend(Backend):
         self._inputs = Inputs(processor)
         self._strip_generation_config()
         self._eos = _end_tokens(model)
+        self._digest = hf_checkpoint.digest(options.name)
+
+    @classmethod
+    def weights(cls, options: BackendOptions) -> str | None:
+        """The digest of a folder, or the commit that the hub (offline: its cache) has now."""
+        return hf_checkpoint.weights(options)
 
     @classmethod
     def preflight(cls, options: BackendOptions) -> None:
@@ -80,7 +86,7 @@ class HfBackend(Backend):
             backend="hf",
             name=self._options.name.rstrip("/").rpartition("/")[2] if local else self._options.name,
             revision=None if local else getattr(self._model.config, "_commit_hash", None),
-            digest=hf_checkpoint.digest(self._options.name),
+            digest=self._digest,
             architecture=type(self._model).__name__,
             dtype=str(self._model.dtype).removeprefix("torch."),
             parameters=sum(weight.numel() for weight in self._model.parameters()),
@@ -128,7 +134,9 @@ class HfBackend(Backend):
             placed = {name: self._placed(value) for name, value in inputs.items()}
             self._seed(batch)
             output = self._model.generate(
-                **placed, generation_config=self._generation_config(batch[0].generation)
+                **placed,
+                generation_config=self._generation_config(batch[0].generation),
+                **self._stopping(batch[0].generation),
             )
         prompt = inputs["input_ids"].shape[1]
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
@@ -177,6 +185,11 @@ class HfBackend(Backend):
             return value.to(self._model.device, self._model.dtype)
         return value.to(self._model.device)
 
+    def _stopping(self, generation: Generation) -> dict[str, Any]:
+        if not generation.stop:
+            return {}
+        return {"stop_strings": list(generation.stop), "tokenizer": self._inputs.words}
+
     def _seed(self, batch: Sequence[Request]) -> None:
         """Seed sampling by the batch: whole batches of a resumed run draw as in an unbroken one."""
         if batch[0].generation.temperature == 0:
@@ -220,13 +233,17 @@ class HfBackend(Backend):
             **sampling,
         )
 
-    def close(self) -> None:
-        """Let go of the weights, and of the accelerator's memory."""
+    def recover(self) -> None:
+        """Give the failed batch's memory back to the accelerator."""
         import torch
 
-        self._model = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def close(self) -> None:
+        """Let go of the weights, and of the accelerator's memory."""
+        self._model = None
+        self.recover()
 
 
 def _load_model(options: BackendOptions) -> Any:
@@ -248,6 +265,12 @@ def _load_model(options: BackendOptions) -> Any:
         **_source(options),
     )
     model, report = loaded
+    if model.config.is_encoder_decoder:
+        message = (
+            f"The model {options.spec!r} is an encoder-decoder ({type(model).__name__}); the hf "
+            "backend runs decoders only."
+        )
+        raise BackendError(message)
     if missing := sorted(report["missing_keys"]):
         message = (
             f"The model {options.spec!r} lacks weights, {missing[0]} among {len(missing)}; they "

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from evalkit.backends.interface import BackendOptions
 from evalkit.errors import BackendError, MissingExtraError, UsageError
@@ -36,6 +37,7 @@ def check(options: BackendOptions) -> None:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", options.device):
         message = f"The device {options.device!r} is not known; use auto, cpu, cuda or cuda:N."
         raise UsageError(message)
+    _check_options(options)
     if is_local(options.name):
         _check_folder(Path(options.name).expanduser(), options.spec)
     elif not _HUB_ID.fullmatch(options.name):
@@ -43,6 +45,22 @@ def check(options: BackendOptions) -> None:
         raise UsageError(message)
     elif options.offline:
         _check_cache(options)
+    else:
+        _check_hub(options)
+
+
+def _check_options(options: BackendOptions) -> None:
+    """Settings that would otherwise be overruled in silence."""
+    told = options.options
+    if told.get("trust_remote_code", "false") not in ("true", "false"):
+        message = f"trust_remote_code of the model {options.spec!r} must be true or false."
+        raise UsageError(message)
+    if "device_map" in told and options.device != "auto":
+        message = "Give either --device or the model's option device_map, not both."
+        raise UsageError(message)
+    if options.revision and is_local(options.name):
+        message = f"The model {options.spec!r} is a folder, which has no revision; leave @ out."
+        raise UsageError(message)
 
 
 def is_local(name: str) -> bool:
@@ -70,6 +88,50 @@ def _check_folder(folder: Path, spec: str) -> None:
         raise BackendError(message)
 
 
+def _check_hub(options: BackendOptions) -> None:
+    files = _hub_info(options).siblings or ()
+    if not any(file.rfilename.endswith(".safetensors") for file in files):
+        message = (
+            f"The model {options.name!r} has no .safetensors file on the hub; other weight formats "
+            "can run code when they are loaded, and are not read."
+        )
+        raise BackendError(message)
+
+
+def _hub_info(options: BackendOptions) -> Any:
+    """What the hub says of a model: its commit and its files.
+
+    Raises:
+        BackendError: It has no such model or revision, wants a token, or cannot be reached.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        return HfApi().model_info(options.name, revision=options.revision)
+    except GatedRepoError as error:
+        said = "is gated: accept its terms on the hub and set HF_TOKEN"
+        raise BackendError(_hub_message(options, said)) from error
+    except RevisionNotFoundError as error:
+        said = f"has no revision {options.revision!r} on the hub"
+        raise BackendError(_hub_message(options, said)) from error
+    except RepositoryNotFoundError as error:
+        said = "is not on the hub, or is private: mind the spelling, or set HF_TOKEN"
+        raise BackendError(_hub_message(options, said)) from error
+    except (HfHubHTTPError, OSError, RuntimeError) as error:
+        said = f"cannot be asked for at the hub ({type(error).__name__}); is there a network?"
+        raise BackendError(_hub_message(options, said)) from error
+
+
+def _hub_message(options: BackendOptions, said: str) -> str:
+    return f"The model {options.name!r} {said}."
+
+
 def _check_cache(options: BackendOptions) -> None:
     from huggingface_hub import try_to_load_from_cache
 
@@ -80,6 +142,18 @@ def _check_cache(options: BackendOptions) -> None:
             "nothing; give the command once without --offline, or a folder."
         )
         raise BackendError(message)
+
+
+def weights(options: BackendOptions) -> str | None:
+    """A folder's digest, or the commit that a hub model's name stands for now."""
+    if is_local(options.name):
+        return digest(options.name)
+    if not options.offline:
+        return str(_hub_info(options).sha)
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(options.name, "config.json", revision=options.revision)
+    return Path(found).parent.name if isinstance(found, str) else None
 
 
 def digest(name: str) -> str | None:
@@ -95,6 +169,6 @@ def digest(name: str) -> str | None:
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    """What can move an answer: weights, configurations, tokenizer, templates."""
-    kinds = {".safetensors", ".json", ".jinja", ".model", ".txt"}
+    """What can move an answer: weights, configurations, tokenizer, templates, code."""
+    kinds = {".safetensors", ".json", ".jinja", ".model", ".txt", ".py"}
     return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in kinds)

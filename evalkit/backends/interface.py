@@ -45,9 +45,6 @@ class Backend(ABC):
     request's prediction, or an exception, which the engine turns into failures.
     """
 
-    reads_images: ClassVar[bool] = True
-    """Whether pictures reach the model."""
-
     shares_prefixes: ClassVar[bool] = False
     """Whether requests that share pictures and leading text are answered in one pass."""
 
@@ -61,6 +58,14 @@ class Backend(ABC):
         Raises:
             EvalkitError: It cannot; the text says what is missing and what to do.
         """
+
+    @classmethod
+    def weights(cls, options: BackendOptions) -> str | None:  # noqa: ARG003 - a backend may
+        """What `identity` will give as revision or digest, found without loading anything large.
+
+        None where only the loaded model can say.
+        """
+        return None
 
     @classmethod
     @abstractmethod
@@ -89,6 +94,9 @@ class Backend(ABC):
         Returns:
             One prediction for each request, in the same order.
         """
+
+    def recover(self) -> None:
+        """Called after `generate` raised, before a smaller batch is tried."""
 
     def close(self) -> None:
         """Frees what the model holds."""

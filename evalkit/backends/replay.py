@@ -14,7 +14,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import UsageError
@@ -31,12 +31,11 @@ TEXT_KEYS = ("text", "answer", "prediction")
 class ReplayBackend(Backend):
     """Answers with what was answered before; sees no picture."""
 
-    reads_images: ClassVar[bool] = False
-
     def __init__(self, options: BackendOptions) -> None:
         """Answer from the path that the options name."""
         self._options = options
         self._path = Path(options.name)
+        self._digest = self.weights(options)
         self._known: dict[str, Mapping[str, Prediction]] = {}
 
     @classmethod
@@ -55,17 +54,21 @@ class ReplayBackend(Backend):
         """Make the backend; a task's file is read when the task first asks."""
         return cls(options)
 
+    @classmethod
+    def weights(cls, options: BackendOptions) -> str | None:
+        """The digest of the files, which stand for a model."""
+        path, total = Path(options.name), hashlib.sha256()
+        for file in [path] if path.is_file() else sorted(path.rglob("*.jsonl*")):
+            total.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        return total.hexdigest()
+
     def identity(self) -> ModelIdentity:
         """The files stand for the model."""
-        total = hashlib.sha256()
-        files = [self._path] if self._path.is_file() else sorted(self._path.rglob("*.jsonl*"))
-        for file in files:
-            total.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
         return ModelIdentity(
             spec=self._options.spec,
             backend="replay",
             name=self._path.name,
-            digest=total.hexdigest(),
+            digest=self._digest,
         )
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:

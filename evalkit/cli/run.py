@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import click
@@ -47,13 +46,12 @@ def command(
     from evalkit.cli.screen import Screen, print_run
 
     config = configuration(tasks, {key: value for key, value in given.items() if value is not None})
-    check_name(name)
     with Screen(quiet=as_json) as screen:
         record = pipeline.run(config, out=out, name=name, fresh=not resume, observer=screen)
     if as_json:
         print(json.dumps(plain(record), ensure_ascii=False))
     else:
-        print_run(record, Path(out))
+        print_run(record, screen.folder)
     return exit_code(record)
 
 
@@ -61,17 +59,6 @@ def exit_code(record: RunRecord) -> ExitCode:
     """Incomplete if any sample failed; else done."""
     failed = any(result.coverage.failed for result in record.results)
     return ExitCode.INCOMPLETE if failed else ExitCode.OK
-
-
-def check_name(name: str | None) -> None:
-    """Refuse a run name that would leave the results folder.
-
-    Raises:
-        UsageError: The name is empty, or holds a path separator or a leading dot.
-    """
-    if name is not None and (not name or name.startswith(".") or "/" in name or "\\" in name):
-        message = f"The name {name!r} cannot name a run; use letters, digits, '-', '_' and '.'."
-        raise UsageError(message)
 
 
 def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:

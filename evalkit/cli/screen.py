@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evalkit.progress import Observer, TaskProgress
-from evalkit.registry import parse_model
 from evalkit.report.table import NUMERIC, Table, run_table
 from evalkit.run_record import RunRecord
 
@@ -35,6 +34,7 @@ class Screen(Observer):
         self._bars: Progress | None = None
         self._ids: dict[str, TaskID] = {}
         self._printed: dict[str, float] = {}
+        self.folder = Path()
 
     def __enter__(self) -> Self:
         """The screen itself."""
@@ -111,6 +111,10 @@ class Screen(Observer):
             self._bars.stop()
             self._bars = None
 
+    def stored(self, folder: Path) -> None:
+        """Remember where everything stands."""
+        self.folder = folder
+
 
 def _line(task: TaskProgress) -> str:
     left = (task.total - task.done) / task.per_second if task.per_second else 0.0
@@ -143,13 +147,13 @@ def text_table(table: Table, title: str) -> str:
     for row in table.rows:
         drawn.add_row(*map(Text, row))
     text = io.StringIO()
-    Console(file=text, width=120).print(drawn)
+    widest = Console(file=text, width=10_000).measure(drawn).maximum
+    Console(file=text, width=widest).print(drawn)
     lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
     return "\n".join([lines, *(f"  {note}" for note in table.notes)]) + "\n"
 
 
-def print_run(record: RunRecord, out: Path) -> None:
+def print_run(record: RunRecord, folder: Path) -> None:
     """Print a run's headline table and where everything stands."""
     print(text_table(run_table(record), f"{record.model.spec} ({record.name})"), end="")
-    folder = out / parse_model(record.config.model).folder / record.name
     print(f"  record, predictions and scores: {folder}")

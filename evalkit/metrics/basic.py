@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.records import SampleScore
@@ -64,11 +65,7 @@ def accuracy(
         of: The value's key in `SampleScore.values`; it is 0 or 1.
         only: Which samples count; None is all.
     """
-
-    def row(unit: Sequence[SampleScore]) -> Sequence[float]:
-        return (unit[0].values[of], 1.0)
-
-    return Metric(name=name, row=row, value=divide, columns=2, proportion=True, only=only)
+    return replace(mean(name, of=of, only=only), proportion=True)
 
 
 def group_accuracy(name: str, *, of: str = "correct") -> Metric:

@@ -90,13 +90,3 @@ def _notes(record: RunRecord) -> Iterable[str]:
                 f"{result.task}: {coverage.failed} of {coverage.asked} samples failed; they count "
                 "as wrong. The same command asks them again."
             )
-
-
-def headlines(results: Sequence[TaskResult]) -> dict[str, dict[str, MetricValue]]:
-    """The headline metrics of each task by name."""
-    return {
-        result.task: {
-            name: result.metrics[name] for name in result.headline if name in result.metrics
-        }
-        for result in results
-    }

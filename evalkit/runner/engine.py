@@ -1,7 +1,7 @@
 """Bundles -> predictions: the inline engine, one backend in this process.
 
 Whatever goes wrong in a backend becomes a `Failure` of the samples that it went wrong for: a batch
-that raises is asked again one by one, so that one poisonous sample costs one sample. Only when
+that raises is asked again in halves, so that one poisonous sample costs one sample. Only when
 nothing works any more does the run stop.
 """
 
@@ -15,13 +15,10 @@ from evalkit.backends.interface import Backend
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import Failure, Prediction, Request
 from evalkit.runner.journal import Journal
-from evalkit.runner.plan import Bundle
-
-PROBE = 8
-"""Samples of a task that may all fail at its start before the run stops."""
+from evalkit.runner.plan import PROBE, Bundle
 
 PATIENCE = 24
-"""Samples that may fail in a row, later on, before the run stops."""
+"""Samples that may fail in a row before the run stops; at a task's start it is `plan.PROBE`."""
 
 MESSAGE_LENGTH = 500
 """Characters of an exception's text that a failure keeps."""
@@ -61,7 +58,10 @@ def run(
 
 
 class _Health:
-    """Sees when nothing works any more: at a task's start, or many samples in a row."""
+    """Sees when nothing works any more: at a task's start, or many samples in a row.
+
+    Samples that failed in an earlier session are not counted: they may well fail again.
+    """
 
     def __init__(self, bundles: Sequence[Bundle], journals: Mapping[str, Journal]) -> None:
         totals = Counter[str]()
@@ -69,36 +69,48 @@ class _Health:
             totals[bundle.task] += len(bundle.requests)
         fresh = {task: total for task, total in totals.items() if not journals[task].any_done()}
         self._at_start = {task: min(PROBE, total) for task, total in fresh.items()}
+        self._known = {task: frozenset(own.predictions) for task, own in journals.items()}
         self._in_a_row = 0
 
     def note(self, task: str, predictions: Sequence[Prediction]) -> None:
         """Count failures; raise when they are too many."""
-        failures = [p.failure for p in predictions if p.failure and p.failure.kind == "backend"]
+        failures = [p for p in predictions if p.failure and p.failure.kind == "backend"]
         if len(failures) < len(predictions):
             self._at_start.pop(task, None)
             self._in_a_row = 0
             return
-        self._in_a_row += len(failures)
-        if task in self._at_start:
-            self._at_start[task] -= len(failures)
+        known = self._known[task]
+        new = [p.failure for p in failures if p.failure and p.sample_id not in known]
+        self._in_a_row += len(new)
+        if task in self._at_start and new:
+            self._at_start[task] -= len(new)
             if self._at_start[task] <= 0:
-                raise BackendError(_broken_start(task, failures[-1]))
-        if self._in_a_row >= PATIENCE:
-            raise BackendError(_gave_up(failures[-1]))
+                raise BackendError(_broken_start(task, new[-1]))
+        if self._in_a_row >= PATIENCE and new:
+            raise BackendError(_gave_up(new[-1]))
 
 
 def answer(backend: Backend, requests: Sequence[Request]) -> Sequence[Prediction]:
-    """One prediction for each request, whatever happens in the backend."""
+    """One prediction for each request, whatever happens in the backend.
+
+    A batch that raises is cut in halves, until what is left works or is one sample: a poisonous
+    sample costs itself, and a batch that is too large for the memory becomes smaller.
+    """
     try:
         predictions = [_clean(made) for made in backend.generate(requests)]
         _check(requests, predictions)
     except UsageError:  # a file of the user's is wrong: no sample is to blame
         raise
     except Exception as error:  # noqa: BLE001 - the boundary at which a backend's error is a Failure
-        if len(requests) == 1:
-            return [Prediction(sample_id=requests[0].sample_id, failure=_failure(error))]
-        return [prediction for request in requests for prediction in answer(backend, [request])]
-    return predictions
+        failure = _failure(error)
+    else:
+        return predictions
+    # Outside the handler, so that the exception and the tensors it holds are gone.
+    backend.recover()
+    if len(requests) == 1:
+        return [Prediction(sample_id=requests[0].sample_id, failure=failure)]
+    middle = len(requests) // 2
+    return [*answer(backend, requests[:middle]), *answer(backend, requests[middle:])]
 
 
 def _clean(prediction: Prediction) -> Prediction:

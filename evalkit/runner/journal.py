@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -78,8 +79,9 @@ class Journal:
         self.predictions.update({p.sample_id: p for p in predictions})
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; what could not be written was said by `append`."""
+        with suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         """The journal itself."""

@@ -15,6 +15,9 @@ from evalkit.records import Request
 IMAGE_COST = 576
 """Tokens that a picture is taken to cost (24 x 24 patches, as in LLaVA-1.5)."""
 
+PROBE = 8
+"""Samples of each task, with pictures and without, that are run before all others."""
+
 CHARACTERS_PER_TOKEN = 4
 """Characters of text that are taken to make one token."""
 
@@ -27,7 +30,7 @@ class Bundle:
         task: Whose they are. Two tasks never share a bundle.
         requests: At least one; all with the same generation settings.
         cost: Estimated tokens to read and write.
-        probe: Whether this is the task's first bundle, which must not fail as a whole.
+        probe: Whether it is among the first of its task and kind, which are run before all others.
     """
 
     task: str
@@ -39,9 +42,9 @@ class Bundle:
 def plan(requests: Mapping[str, Sequence[Request]], batch_size: int) -> tuple[Bundle, ...]:
     """Order the requests of all tasks into bundles.
 
-    First comes one bundle of every task, so that a broken prompt fails in a minute; then the rest,
-    task by task, the longest first, so that the last minutes hold no straggler and a batch that is
-    too large for the memory is met early.
+    First come a few samples of every task, with pictures and without, so that a broken prompt fails
+    in a minute; then the rest, task by task, the longest first, so that the last minutes hold no
+    straggler and a batch that is too large for the memory is met early.
 
     Args:
         requests: The requests of each task, in the order of the task list.
@@ -55,11 +58,14 @@ def plan(requests: Mapping[str, Sequence[Request]], batch_size: int) -> tuple[Bu
 
 
 def _bundles(task: str, requests: Sequence[Request], batch_size: int) -> Iterable[Bundle]:
-    ordered = iter(sorted(requests, key=lambda r: (_kind(r), -cost(r), r.sample_id)))
-    probe = True
-    while batch := tuple(islice(ordered, batch_size)):
-        yield from _uniform(task, batch, probe=probe)
-        probe = False
+    """The bundles of one task, those with pictures first; the first of each kind are probes."""
+    for with_pictures in (True, False):
+        own = [request for request in requests if bool(request.images) is with_pictures]
+        ordered = iter(sorted(own, key=lambda r: (-cost(r), r.sample_id)))
+        probed = 0
+        while batch := tuple(islice(ordered, batch_size)):
+            yield from _uniform(task, batch, probe=probed < PROBE)
+            probed += len(batch)
 
 
 def _uniform(task: str, batch: tuple[Request, ...], *, probe: bool) -> Iterable[Bundle]:
@@ -68,12 +74,6 @@ def _uniform(task: str, batch: tuple[Request, ...], *, probe: bool) -> Iterable[
     for generation in settings:
         own = tuple(request for request in batch if request.generation == generation)
         yield Bundle(task=task, requests=own, cost=sum(map(cost, own)), probe=probe)
-        probe = False
-
-
-def _kind(request: Request) -> int:
-    """Requests with pictures come first, so that few batches mix them with text-only ones."""
-    return 0 if request.images else 1
 
 
 def cost(request: Request) -> int:

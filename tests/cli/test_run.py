@@ -133,18 +133,97 @@ def test_the_command_line_wins_over_the_task_list(run, tmp_path):
         (["--seed", "1"], "seed was 0, is 1"),
         (["--prompt", "bare"], "prompt"),
         (["--image-preprocess", "pad-square"], "image_preprocess"),
-        (["--model", "dummy:constant,text=no"], "model"),
+        (["--model", "dummy:constant,text=no"], "model was 'dummy:constant,text=yes', is"),
     ],
 )
 def test_a_run_of_another_kind_is_refused_and_says_what_differs(run, change, said):
     words = ("toy", "--model", "dummy:constant,text=yes", "--name", "nightly")
     assert run(*words).code == 0
     done = run(*words, *change)
-    if "--model" in change:  # another model has another folder
-        assert done.code == 0 or "model" in done.err
-        return
     assert done.code == 13
     assert said in done.err
+
+
+def test_answers_are_not_taken_from_another_checkpoint_of_the_same_name(run, tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    for text, code in (("yes", 0), ("no", 13)):
+        lines = (json.dumps({"id": f"q{i:03}", "text": text}) + "\n" for i in range(40))
+        answers.write_text("".join(lines))
+        done = run("toy", "--model", f"replay:{answers}")
+        assert done.code == code
+    assert "model.digest" in done.err
+
+
+def test_a_changed_scorer_scores_the_stored_answers_anew(run, toy, tmp_path):
+    log = tmp_path / "asked"
+    words = ("toy", "--model", f"dummy:constant,text=yes,log={log}")
+    assert "0.5000" in run(*words).out
+    source = toy.path.read_text()
+    toy.path.write_text(source.replace("float(answer == sample.targets[0])", "1.0"))
+    done = run(*words)
+    assert "scored anew" in done.err
+    assert "1.0000" in done.out
+    assert len(log.read_text().splitlines()) == 40
+    assert "1.0000" in run(*words).out
+
+
+@pytest.mark.parametrize(("old", "new"), [('"Is 3 even?', '"Was 3 even?'), ("q003", "r003")])
+def test_a_changed_question_is_refused(run, toy, old, new):
+    words = ("toy", "--model", "dummy:constant,text=yes")
+    assert run(*words).code == 0
+    rows = toy.data / "toy" / "test.jsonl"
+    rows.write_text(rows.read_text().replace(old, new))
+    done = run(*words)
+    assert done.code == 13
+    assert "digest" in done.err
+
+
+def test_a_broken_prompt_is_found_before_the_model_is_loaded(run, toy):
+    toy.path.write_text(toy.path.read_text().replace("{{ question }} Answer", "{{ riddle }}"))
+    done = run("toy", "--model", "dummy:constant,text=yes")
+    assert done.code == 2
+    assert "riddle" in done.err
+    assert "Loading the model" not in done.err
+
+
+def test_a_backend_that_breaks_while_loading_is_one_sentence(run, tmp_path):
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").touch()
+    (tmp_path / "pkg" / "plugin.py").write_text(
+        "from evalkit.backends.dummy import DummyBackend\n"
+        "class Broken(DummyBackend):\n"
+        "    preflight = classmethod(lambda cls, options: None)\n"
+        "    load = classmethod(lambda cls, options: 1 / 0)\n"
+    )
+    done = run("toy", "--model", "pkg.plugin:Broken:x", PYTHONPATH=str(tmp_path))
+    assert done.code == 20
+    assert "ZeroDivisionError" in done.err
+
+
+def test_fresh_waits_for_nobody_and_disturbs_nobody(run, start, toy, tmp_path):
+    words = ("toy", "--model", "dummy:constant,text=yes,sleep=0.1", "--name", "same")
+    first = start("run", *words, *toy.options, "--out", tmp_path / "results")
+    try:
+        for line in first.stderr:
+            if "samples" in line:
+                break
+        done = run(*words, "--fresh")
+        assert done.code == 2
+        assert "Another process" in done.err
+        _, err = first.communicate(timeout=120)
+        assert first.returncode == 0, err
+    finally:
+        first.kill()
+    assert len(list((tmp_path / "results").glob("*/*"))) == 1
+
+
+def test_two_tasks_may_not_share_a_file_name(run, toy):
+    other = toy.path.with_name("toy-short.py")
+    other.write_text(toy.path.read_text().replace('name="toy"', 'name="toy-short"'))
+    (toy.data / "toy-short").symlink_to(toy.data / "toy")
+    done = run("toy:short", "toy-short", "--model", "dummy:echo", "--task-path", other)
+    assert done.code == 2
+    assert "named twice" in done.err
 
 
 def test_changed_data_is_refused_on_resume(run, toy):

@@ -18,6 +18,7 @@ BOUNDARIES = {
     "evalkit/backends/hf.py": {"load"},  # a library's code on somebody's checkpoint
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
+    "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
     "evalkit/runner/engine.py": {"answer"},  # a backend's code
     "evalkit/score.py": {"_outcome"},  # a task file's scorer

@@ -1,5 +1,7 @@
 """The engine: one poisonous sample costs one sample; a run in which nothing works stops."""
 
+import weakref
+
 import pytest
 
 from evalkit.backends.interface import Backend
@@ -9,6 +11,10 @@ from evalkit.run_record import ModelIdentity
 from evalkit.runner import engine
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import plan
+
+
+class Big:
+    """Stands for tensors that an exception holds on to."""
 
 
 class Scripted(Backend):
@@ -78,7 +84,7 @@ def test_a_run_whose_start_fails_as_a_whole_stops(tmp_path):
     backend = Scripted(poison=[f"{i:03}" for i in range(8)])
     with pytest.raises(BackendError, match="first samples of the task 'toy' all failed"):
         go(backend, tmp_path)
-    assert len(backend.asked) == 1 + 8
+    assert len(backend.asked) == 8 + 4 + 2 + 1  # halves down to single samples
 
 
 def test_a_poisonous_first_sample_does_not_stop_a_run_of_single_samples(tmp_path):
@@ -95,10 +101,28 @@ def test_an_outage_in_mid_run_stops_and_keeps_what_was_done(tmp_path):
 
 
 def test_failed_samples_of_a_resumed_run_do_not_stop_it(tmp_path):
-    poison = [f"{i:03}" for i in range(20, 30)]
-    go(Scripted(poison=poison), tmp_path)
-    predictions, _ = go(Scripted(poison=poison), tmp_path)
-    assert sum(p.failure is not None for p in predictions.values()) == 10
+    poison = [f"{i:03}" for i in range(0, 300, 10)]
+    go(Scripted(poison=poison), tmp_path, count=300)
+    for _ in range(2):
+        predictions, _ = go(Scripted(poison=poison), tmp_path, count=300)
+        assert sum(p.failure is not None for p in predictions.values()) == 30
+
+
+def test_a_batch_that_is_too_large_is_halved_and_its_error_is_gone(tmp_path):
+    alive = []
+
+    class Small(Scripted):
+        def generate(self, requests):
+            if len(requests) > 3:
+                big = Big()
+                alive.append(weakref.ref(big))
+                raise MemoryError(big)
+            assert all(reference() is None for reference in alive)
+            return super().generate(requests)
+
+    predictions, _ = go(Small(), tmp_path)
+    assert all(p.text == "yes" for p in predictions.values())
+    assert alive
 
 
 def test_a_backend_that_answers_something_else_fails_visibly(tmp_path):

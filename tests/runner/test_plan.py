@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.records import Generation, Image, Message, Request
-from evalkit.runner.plan import cost, plan
+from evalkit.runner.plan import PROBE, cost, plan
 
 
 def request(
@@ -52,10 +52,18 @@ def test_bundles_are_uniform_and_small_enough(tasks, size):
 
 
 @given(requests, st.integers(1, 9))
-def test_one_bundle_of_every_task_comes_first(tasks, size):
+def test_some_of_every_task_and_kind_come_first(tasks, size):
     bundles = plan(tasks, size)
-    assert [b.task for b in bundles[: len(tasks)]] == list(tasks)
-    assert [b.probe for b in bundles] == [True] * len(tasks) + [False] * (len(bundles) - len(tasks))
+    flags = [b.probe for b in bundles]
+    assert flags == sorted(flags, reverse=True)
+    for task, own in tasks.items():
+        for kind in (True, False):
+            there = sum(bool(r.images) is kind for r in own)
+            probed = [
+                r for b in bundles if b.probe and b.task == task for r in b.requests
+                if bool(r.images) is kind
+            ]  # fmt: skip
+            assert min(there, PROBE) <= len(probed) < PROBE + size
 
 
 def test_the_longest_come_first():

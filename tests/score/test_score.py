@@ -28,7 +28,9 @@ FINGERPRINT = Fingerprint(
         samples=4,
         digest="0",
     ),
-    prompt=PromptIdentity(variant="plain", template="{{ question }}", images_first=True),
+    prompt=PromptIdentity(
+        variant="plain", template="{{ question }}", images_first=True, digest="1" * 64
+    ),
     generation=Generation(max_new_tokens=4),
     preprocessing={},
     scorer=ScorerIdentity(task="toy", version=3, protocol="official"),

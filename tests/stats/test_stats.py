@@ -127,9 +127,11 @@ def test_one_cluster_of_a_proportion_counts_as_one_unit():
     assert (found.low, found.high) == pytest.approx(wilson(2 / 3, 1, 1.959964), abs=1e-6)
 
 
-def test_equal_clusters_tell_nothing_of_a_mean():
+def test_a_mean_of_equal_clusters_has_wilsons_bounds():
     found = interval(mean(), series([1.0] * 50))
-    assert (found.low, found.high, found.method) == (None, None, "none (no variation)")
+    plain = interval(accuracy(), series([1] * 50))
+    assert found.method == "Wilson (no variation)"
+    assert (found.low, found.high) == pytest.approx((plain.low, 1.0))
 
 
 def test_the_error_of_a_mean_is_the_textbook_one():
@@ -178,10 +180,11 @@ def test_influence_of_f1_is_the_linearised_ratio():
     assert influence(F1, counted) == pytest.approx(expected, abs=1e-9)
 
 
-def test_f1_without_hits_is_zero_and_has_no_interval():
+def test_f1_without_hits_is_zero_and_has_a_wide_interval():
     scores = [scored(i, 0, tp=0.0, fp=1.0, fn=0.0, tn=0.0) for i in range(40)]
     found = interval(F1, scores)
-    assert (found.value, found.low, found.method) == (0.0, None, "none (no variation)")
+    assert (found.value, found.low, found.method) == (0.0, 0.0, "Wilson (no variation)")
+    assert 0.05 < found.high < 0.2
 
 
 def test_f1_with_one_hit_stays_in_range():

@@ -68,7 +68,7 @@ RECORD = RunRecord(
                     digest="0" * 64,
                 ),
                 prompt=PromptIdentity(
-                    variant="plain", template="{{ question }}", images_first=True
+                    variant="plain", template="{{ question }}", images_first=True, digest="1" * 64
                 ),
                 generation=Generation(max_new_tokens=4),
                 preprocessing={},

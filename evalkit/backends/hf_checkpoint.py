@@ -104,6 +104,7 @@ def _hub_info(options: BackendOptions) -> Any:
     Raises:
         BackendError: It has no such model or revision, wants a token, or cannot be reached.
     """
+    from httpx2 import HTTPError
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -123,8 +124,10 @@ def _hub_info(options: BackendOptions) -> Any:
     except RepositoryNotFoundError as error:
         said = "is not on the hub, or is private: mind the spelling, or set HF_TOKEN"
         raise BackendError(_hub_message(options, said)) from error
-    except (HfHubHTTPError, OSError, RuntimeError) as error:
+    except (HfHubHTTPError, HTTPError, OSError, RuntimeError) as error:
         said = f"cannot be asked for at the hub ({type(error).__name__}); is there a network?"
+        if "401" in str(error):
+            said = "is not on the hub, or is private: mind the spelling, or set HF_TOKEN"
         raise BackendError(_hub_message(options, said)) from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from evalkit.errors import MissingExtraError
 from evalkit.records import Coverage, Generation, MetricValue, plain
 
 if TYPE_CHECKING:
@@ -220,8 +221,14 @@ class RunRecord:
         Returns:
             Columns model, task, protocol, metric, headline (bool), value, low, high, method, n,
             clusters, maximum, asked, answered, failed, unparsed.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
         """
-        import pandas as pd
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("pandas", "data", "A frame of numbers") from error
 
         return pd.DataFrame(
             [

@@ -3,7 +3,8 @@
     python tests/reports/drift.py FRESH    compares results/ with the runs in the folder FRESH
     python tests/reports/drift.py --write  writes reports/ anew from results/
 
-A committed record is compared in its results, model and configuration; time, machine and versions
+Only runs called "baseline" are committed; others in `results/` are the user's own. A committed
+record is compared in its results, model and configuration; time, machine and versions
 are its own. A page is compared byte for byte with what its record gives.
 """
 
@@ -18,7 +19,7 @@ from evalkit.report.markdown import run_page
 from evalkit.store import load_run
 
 ROOT = Path(__file__).parents[2]
-RUNS = sorted((ROOT / "results").glob("*/*/run.json"))
+RUNS = sorted((ROOT / "results").glob("*/baseline/run.json"))
 
 
 def page_of(run: Path) -> Path:

@@ -228,7 +228,8 @@ class RunRecord:
         try:
             import pandas as pd
         except ImportError as error:
-            raise MissingExtraError("pandas", "data", "A frame of numbers") from error
+            package = "pandas"
+            raise MissingExtraError(package, "data", "A frame of numbers") from error
 
         return pd.DataFrame(
             [

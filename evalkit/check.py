@@ -10,8 +10,7 @@ from pathlib import Path
 from evalkit.data import DataSource, load, select
 from evalkit.errors import EvalkitError
 from evalkit.records import Prediction, Sample
-from evalkit.score import score_predictions
-from evalkit.stats import total
+from evalkit.score import score_predictions, total
 from evalkit.task import Metric, Task
 
 MAX_LINES = 120
@@ -93,7 +92,7 @@ def _scores(task: Task, samples: Sequence[Sample]) -> Iterable[str]:
         {s.id: Prediction(sample_id=s.id, text=s.targets[0]) for s in samples if s.targets},
     )
     for metric in task.metrics:
-        low, high = total(metric, failed), total(metric, gold)
+        low, high = total(task, metric, failed), total(task, metric, gold)
         if not _defined(low) and not _defined(high):
             yield f"The metric {metric.name!r} is undefined on {len(samples)} of its samples."
         elif _defined(low) and _defined(high) and _worse(metric, high, low):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import NotComparableError
-from evalkit.records import Prediction, differences, plain
+from evalkit.records import Prediction, Sample, differences, plain
 from evalkit.run_record import Fingerprint, ModelIdentity, RunConfig, RunRecord
 
 _MACHINE = ("batch_size", "device", "data", "offline", "task_paths")
@@ -97,6 +97,35 @@ def check_same(before: Manifest, now: Manifest, folder: Path) -> None:
         "Give --fresh to start anew (the old run is kept aside), or --name for a run of its own."
     )
     raise NotComparableError(message)
+
+
+def check_pictures(
+    samples: Sequence[Sample],
+    predictions: Mapping[str, Prediction],
+    fingerprint: Fingerprint,
+    folder: Path,
+) -> None:
+    """Refuse to mix answers to pictures that have changed since.
+
+    A hub dataset's commit stands for its pictures; local ones are read and compared.
+
+    Raises:
+        NotComparableError: The text names the first sample whose pictures differ.
+    """
+    if fingerprint.dataset.revision is not None:
+        return
+    for sample in samples:
+        made = predictions.get(sample.id)
+        if made is None or not made.images:
+            continue
+        now = tuple(hashlib.sha256(image.read()).hexdigest() for image in sample.images)
+        if now != made.images:
+            message = (
+                f"The run in {folder} answered the sample {sample.id!r} of "
+                f"{fingerprint.scorer.task!r} on another picture than the data hold now. Give "
+                "--fresh to start anew (the old run is kept aside), or --name for a run of its own."
+            )
+            raise NotComparableError(message)
 
 
 def _at(value: Any, path: str) -> Any:

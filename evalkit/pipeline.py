@@ -16,9 +16,10 @@ from typing import Any
 
 from evalkit import provenance, registry
 from evalkit.backends.interface import Backend, BackendOptions
-from evalkit.errors import BackendError, EvalkitError
+from evalkit.errors import BackendError, EvalkitError, NotComparableError
 from evalkit.manifest import (
     Manifest,
+    check_pictures,
     check_same,
     default_name,
     image_digest,
@@ -146,15 +147,28 @@ def _finished(
         versions=record.versions,
     )
     check_same(manifest_of(record), now, folder.path)
-    if any(result.coverage.failed for result in record.results):
-        return None
-    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
     stored = {p.task.name: _stored(folder, p.task) for p in prepared}
+    asked = {p.task.name: {sample.id for sample in p.samples} for p in prepared}
+    failed = any(result.coverage.failed for result in record.results)
+    if failed or any(own - stored[task].keys() for task, own in asked.items()):
+        return None
+    for p in prepared:
+        check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
+    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
     results = tuple(_finish(folder, p, stored[p.task.name]) for p in prepared)
-    if results != record.results:
-        watch.note("The stored answers are scored anew: the task's code has changed.")
-        record = replace(record, results=results, finished=_now())
-        folder.write_record(record)
+    return record if results == record.results else _mended(folder, record, results, watch)
+
+
+def _mended(
+    folder: RunFolder, record: RunRecord, results: tuple[TaskResult, ...], watch: Observer
+) -> RunRecord:
+    """Write the record anew with the numbers that the stored answers give now."""
+    watch.note(
+        "The stored answers give other numbers than run.json, which is written anew: the task's "
+        "code, an answer or the record has changed."
+    )
+    record = replace(record, results=results, finished=_now())
+    folder.write_record(record)
     return record
 
 
@@ -211,6 +225,9 @@ def _predictions(
     requests = {p.task.name: p.requests for p in prepared}
     with ExitStack() as stack:
         journals = {p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared}
+        for p in prepared:
+            made = journals[p.task.name].predictions
+            check_pictures(p.samples, made, p.fingerprint, folder.path)
         progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
         progress.start({name: journal.predictions for name, journal in journals.items()})
         engine.run(plan(requests, batch_size), backend, journals, progress.predicted)
@@ -232,6 +249,12 @@ def _begin(
         before = parse(Manifest, read_json(folder.started_path), str(folder.started_path))
     elif folder.record_path.exists():
         before = manifest_of(load_run(folder.path))
+    elif folder.holds_answers:
+        message = (
+            f"{folder.path} holds answers, but nothing says which model gave them: its run.json is "
+            "gone. Give --fresh to start anew (the old folder is kept aside)."
+        )
+        raise NotComparableError(message)
     else:
         before = replace(manifest, created=_now())
     check_same(before, manifest, folder.path)

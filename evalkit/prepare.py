@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
 from evalkit.task import Prompt, Task
+
+MAX_BATCH = 65536
+"""The largest batch size that can be meant."""
 
 IMAGE_PREPROCESS = ("processor", "pad-square")
 """What may happen to a picture before the model's processor: nothing, or padding to a square."""
@@ -70,7 +74,7 @@ def check_name(name: str | None) -> None:
     Raises:
         UsageError: The name is empty, or holds a path separator or a leading dot.
     """
-    if name is not None and (not name or name.startswith(".") or "/" in name or "\\" in name):
+    if name is not None and not re.fullmatch(r"[\w-][\w.-]*", name):
         message = f"The name {name!r} cannot name a run; use letters, digits, '-', '_' and '.'."
         raise UsageError(message)
 
@@ -86,8 +90,8 @@ def _check_settings(config: RunConfig) -> None:
     if any(limit is not None and limit < 1 for limit in limits):
         message = "A limit must be at least 1 sample."
         raise UsageError(message)
-    if config.batch_size < 1:
-        message = f"The batch size must be at least 1, not {config.batch_size}."
+    if not 1 <= config.batch_size <= MAX_BATCH:
+        message = f"The batch size must be between 1 and {MAX_BATCH}, not {config.batch_size}."
         raise UsageError(message)
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalkit.records import Prediction, Sample, SampleScore
-from evalkit.score import score_predictions
-from evalkit.stats import total
+from evalkit.score import score_predictions, total
 from evalkit.task import Task
 
 HEADLINE_SHARE = 0.02
@@ -121,12 +120,15 @@ class _Running:
 
     def _current_headline(self) -> Mapping[str, float]:
         """The headline, computed anew only when that takes a small share of the time."""
-        if self._headline_seconds > HEADLINE_SHARE * self._clock:
+        whole_task = len(self._scores) == len(self._samples)
+        if not whole_task and self._headline_seconds > HEADLINE_SHARE * self._clock:
             return self._headline
         begun = time.perf_counter()
         whole = self._whole_groups()
         metrics = [m for m in self._task.metrics if m.name in self._task.headline]
-        values = {metric.name: total(metric, whole) for metric in metrics} if whole else {}
+        values = (
+            {metric.name: total(self._task, metric, whole) for metric in metrics} if whole else {}
+        )
         self._headline = {name: v for name, v in values.items() if not math.isnan(v)}
         self._headline_seconds += time.perf_counter() - begun
         return self._headline

@@ -109,7 +109,12 @@ def load_task(name: str, task_paths: Sequence[str | Path] = ()) -> Task:
     Raises:
         UsageError: There is no such task or variant, or its file is broken.
     """
-    base, _, variant = name.partition(":")
+    base, colon, variant = name.partition(":")
+    if colon and not variant:
+        message = (
+            f"The task {name!r} names no variant; write {base!r}, or a variant after the colon."
+        )
+        raise UsageError(message)
     files = task_files(task_paths)
     if base not in files:
         raise UsageError(_unknown("task", base, files, "`evalkit tasks` lists them"))
@@ -182,7 +187,7 @@ def _import(file: TaskFile) -> ModuleType:
         if file.module:
             return importlib.import_module(file.module)
         return _import_path(file.path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = f"The task file {file.path} cannot be imported: {type(error).__name__}: {error}."
         raise UsageError(message) from error
 
@@ -306,7 +311,7 @@ def load_suite(name: str) -> Suite:
     except OSError as error:
         message = f"The task list {path} cannot be read: {error.strerror}."
         raise UsageError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"The task list {path} is not valid TOML: {error}."
         raise UsageError(message) from error
     return _checked_suite(raw, path)

@@ -40,7 +40,7 @@ def _sample_score(task: Task, sample: Sample, prediction: Prediction | None) -> 
     outcome = _outcome(task, sample, text)
     return SampleScore(
         sample_id=sample.id,
-        answer=None if text is None else outcome.answer,
+        answer=None if text is None or outcome.answer is None else _writable(outcome.answer),
         targets=sample.targets,
         values=outcome.values,
         group=sample.group,
@@ -48,6 +48,11 @@ def _sample_score(task: Task, sample: Sample, prediction: Prediction | None) -> 
         tags=sample.tags,
         failed=text is None,
     )
+
+
+def _writable(answer: str) -> str:
+    """The answer with lone surrogates replaced: no file could hold them."""
+    return answer if answer.isascii() else answer.encode("utf-8", "replace").decode()
 
 
 def _outcome(task: Task, sample: Sample, text: str | None) -> Outcome:
@@ -110,15 +115,30 @@ def _metrics(task: Task, scores: Sequence[SampleScore]) -> dict[str, MetricValue
     return {name: value for name, value in found if value is not None}
 
 
+def total(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> float:
+    """One of the task's metrics over the scores; NaN where it is undefined.
+
+    Raises:
+        UsageError: The metric needs what the scorer does not give.
+    """
+    try:
+        return stats.total(metric, scores)
+    except (LookupError, TypeError, ValueError) as error:
+        raise UsageError(_misfit(task, metric, error)) from error
+
+
 def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
     try:
         return stats.interval(metric, scores)
     except (LookupError, TypeError, ValueError) as error:
-        message = (
-            f"The metric {metric.name!r} of the task {task.name!r} does not fit the task's scores: "
-            f"{type(error).__name__}: {error}."
-        )
-        raise UsageError(message) from error
+        raise UsageError(_misfit(task, metric, error)) from error
+
+
+def _misfit(task: Task, metric: Metric, error: Exception) -> str:
+    return (
+        f"The metric {metric.name!r} of the task {task.name!r} does not fit the task's scores: "
+        f"{type(error).__name__}: {error}."
+    )
 
 
 def _slices(task: Task, scores: Sequence[SampleScore], tag: str) -> dict[str, dict[str, float]]:

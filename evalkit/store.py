@@ -15,6 +15,7 @@ something else is refused with the place that is wrong.
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,8 +58,16 @@ class RunFolder:
 
     @property
     def holds_a_run(self) -> bool:
-        """Whether a run was started or finished here."""
-        return self.record_path.exists() or self.started_path.exists()
+        """Whether a run was started or finished here, or left answers."""
+        named = self.record_path.exists() or self.started_path.exists()
+        return named or self.holds_answers
+
+    @property
+    def holds_answers(self) -> bool:
+        """Whether there are predictions, of a finished or of an unfinished run."""
+        return any(
+            any((self.path / folder).glob("*.jsonl")) for folder in ("predictions", "journal")
+        )
 
     def journal_path(self, stem: str) -> Path:
         """Where a task's predictions are appended while the run goes on."""
@@ -154,10 +163,25 @@ def read_json(path: Path) -> Any:
         StoreError: The file cannot be read or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return json.loads(
+            path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite
+        )
+    except (OSError, ValueError, RecursionError) as error:
         message = f"{path} cannot be read as JSON: {error}."
         raise StoreError(message) from error
+
+
+def _finite(text: str) -> float:
+    """A number as JSON may hold it.
+
+    Raises:
+        ValueError: It is NaN, or infinite.
+    """
+    value = float(text)
+    if not math.isfinite(value):
+        message = f"{text} is no number"
+        raise ValueError(message)
+    return value
 
 
 def parse(kind: type[Record], raw: Any, place: str) -> Record:
@@ -209,7 +233,7 @@ def parse_prediction(line: bytes, path: Path, number: int) -> Prediction:
     """
     try:
         raw = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{path}, line {number}, is not JSON: {error}."
         raise StoreError(message) from error
     return parse(Prediction, raw, f"{path}, line {number},")

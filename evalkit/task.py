@@ -108,7 +108,14 @@ class Prompt:
         return (*sample.images, text) if self.images_first else (text, *sample.images)
 
 
-_TEMPLATE_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_TEMPLATE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What an expression inside a template can raise, beside jinja2's own errors."""
 
 

@@ -107,7 +107,9 @@ class ReplayBackend(Backend):
 def _read(path: Path) -> Iterator[tuple[str, Prediction]]:
     try:
         content = path.read_bytes()
-        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
+        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode(
+            "utf-8-sig"
+        )
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         message = f"The predictions {path} cannot be read: {error}."
         raise UsageError(message) from error
@@ -120,18 +122,24 @@ def _read(path: Path) -> Iterator[tuple[str, Prediction]]:
 def _parse(line: str, place: str) -> Prediction:
     try:
         raw = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{place} is not JSON: {error}."
         raise UsageError(message) from error
     if not isinstance(raw, dict):
         message = f"{place} is not a JSON object."
         raise UsageError(message)
     sample_id = _first(raw, ID_KEYS, place)
+    if isinstance(sample_id, bool) or not isinstance(sample_id, (str, int)):
+        message = f"{place} has the id {sample_id!r}, which is neither a text nor a whole number."
+        raise UsageError(message)
     if isinstance(raw.get("failure"), dict):
         told = raw["failure"]
         failure = Failure(kind=str(told.get("kind")), message=str(told.get("message")))
         return Prediction(sample_id=str(sample_id), failure=failure)
     text = _first(raw, TEXT_KEYS, place)
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        message = f"{place} has the answer {text!r}, which is no text."
+        raise UsageError(message)
     return Prediction(sample_id=str(sample_id), text=str(text), finish="stop")
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from evalkit import __version__
-from evalkit.errors import EvalkitError, ExitCode
+from evalkit.errors import EvalkitError, ExitCode, UsageError
 
 VERBS = {
     "run": ("evalkit.cli.run", "Evaluate a model on tasks, a suite or a task list."),
@@ -62,7 +65,9 @@ def group() -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; every error becomes one sentence and its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _mend_streams()
     try:
+        _check_words(sys.argv[1:] if arguments is None else arguments)
         code = group.main(args=arguments, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
     except EvalkitError as error:
@@ -77,6 +82,26 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.OK)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"A file cannot be read or written{where}: {error.strerror}.", ExitCode.USAGE)
+
+
+def _mend_streams() -> None:
+    """Give closed streams a place to go, and let no character of a table end the program."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _check_words(words: Sequence[str]) -> None:
+    for word in words:
+        if not word.isascii() and word.encode("utf-8", "replace").decode() != word:
+            message = f"The word {word!r} of the command is no valid Unicode."
+            raise UsageError(message)
 
 
 def _interrupt(*_: Any) -> NoReturn:

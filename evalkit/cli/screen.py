@@ -10,6 +10,7 @@ import io
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -53,10 +54,11 @@ class Screen(Observer):
         """Print one sentence."""
         if self._quiet:
             return
-        if self._bars is not None:
-            self._bars.console.print(text, markup=False, highlight=False)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        with suppress(OSError):  # nobody may be watching; the run goes on
+            if self._bars is not None:
+                self._bars.console.print(text, markup=False, highlight=False)
+            else:
+                print(text, file=sys.stderr, flush=True)
 
     def started(self, tasks: Sequence[TaskProgress]) -> None:
         """Draw the bars, or say in plain lines what is to be done."""

@@ -172,6 +172,7 @@ def _check_samples(task: Task, samples: Sequence[Sample]) -> None:
         raise DataError(message)
     seen: dict[str, int] = {}
     for number, sample in enumerate(samples):
+        _check_texts(task, number, sample)
         if sample.id in seen:
             message = (
                 f"{task.name}: the sample id {sample.id!r} is that of row {seen[sample.id]} and of "
@@ -179,6 +180,27 @@ def _check_samples(task: Task, samples: Sequence[Sample]) -> None:
             )
             raise DataError(message)
         seen[sample.id] = number
+
+
+def _check_texts(task: Task, number: int, sample: Sample) -> None:
+    """Texts must be texts that a file can hold: an id of 7 would be written as a number."""
+    named: list[tuple[str, Any]] = [("id", sample.id), ("question", sample.question)]
+    named += [("cluster", sample.cluster)]
+    named += [("group", sample.group)] if sample.group is not None else []
+    named += [("target", text) for text in sample.targets]
+    named += [("choice", text) for text in sample.choices]
+    for name, text in named:
+        if not isinstance(text, str):
+            message = (
+                f"{task.name}: row {number} has the {name} {text!r}, which is no text; write "
+                "str(...) in to_sample."
+            )
+            raise DataError(message)
+        if not text.isascii() and text.encode("utf-8", "replace").decode() != text:
+            message = (
+                f"{task.name}: row {number} has the {name} {text!r}, which is no valid Unicode."
+            )
+            raise DataError(message)
 
 
 def _count_notes(task: Task, found: Found, rows: int) -> tuple[str, ...]:

@@ -1,6 +1,9 @@
 """`evalkit run` as a user types it, on a toy task with the dummy backend."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -161,7 +164,7 @@ def test_a_changed_scorer_scores_the_stored_answers_anew(run, toy, tmp_path):
     source = toy.path.read_text()
     toy.path.write_text(source.replace("float(answer == sample.targets[0])", "1.0"))
     done = run(*words)
-    assert "scored anew" in done.err
+    assert "written anew" in done.err
     assert "1.0000" in done.out
     assert len(log.read_text().splitlines()) == 40
     assert "1.0000" in run(*words).out
@@ -224,6 +227,66 @@ def test_two_tasks_may_not_share_a_file_name(run, toy):
     done = run("toy:short", "toy-short", "--model", "dummy:echo", "--task-path", other)
     assert done.code == 2
     assert "named twice" in done.err
+
+
+def test_changed_pictures_are_refused(run, toy):
+    words = ("toy", "--model", "dummy:constant,text=yes")
+    assert run(*words).code == 0
+    (toy.data / "toy" / "0.png").write_bytes((toy.data / "toy" / "1.png").read_bytes())
+    done = run(*words)
+    assert done.code == 13
+    assert "'q000' of 'toy' on another picture" in done.err
+
+
+def test_answers_of_nobody_knows_which_model_are_refused(run, tmp_path):
+    words = ("toy", "--name", "night", "--model")
+    assert run(*words, "dummy:constant,text=yes").code == 0
+    (folder_of(tmp_path) / "run.json").unlink()
+    done = run(*words, "dummy:constant,text=no")
+    assert done.code == 13
+    assert "nothing says which model" in done.err
+    assert run(*words, "dummy:constant,text=no", "--fresh").code == 0
+
+
+def test_a_lost_answer_is_asked_again(run, tmp_path):
+    log = tmp_path / "asked"
+    words = ("toy", "--model", f"dummy:constant,text=yes,log={log}")
+    whole = run(*words)
+    path = folder_of(tmp_path) / "predictions" / "toy.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    again = run(*words)
+    assert again.out == whole.out
+    assert log.read_text().splitlines()[40:] == ["toy\tq000"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('id=row["id"]', 'id=int(row["id"][1:])', "which is no text; write str"),
+        ('row["answer"],)', '"\\ud800",)', "no valid Unicode"),
+        ('values={"correct": float', 'values={"korrekt": float', "does not fit"),
+        ("def to_sample", "import sys; sys.exit(3)\ndef to_sample", "cannot be imported"),
+    ],
+)
+def test_a_tasks_slips_are_sentences(run, toy, old, new, said):
+    source = toy.path.read_text()
+    assert old in source
+    toy.path.write_text(source.replace(old, new))
+    done = run("toy", "--model", "dummy:constant,text=yes")
+    assert done.code in (2, 20)
+    assert said in done.err
+
+
+def test_closed_and_narrow_streams_lose_nothing(toy, tmp_path):
+    words = ["run", "toy", "--model", "dummy:constant,text=yes", *toy.options, "--out"]
+    command = " ".join(map(shlex.quote, [sys.executable, "-m", "evalkit", *words]))
+    for number, ending in enumerate(("2>&-", "2>&1 >&- | true", ">/dev/full")):
+        out = tmp_path / f"out{number}"
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {out} {ending}"], capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stdout + done.stderr
+        assert len(list(out.glob("*/*/run.json"))) == 1
 
 
 def test_changed_data_is_refused_on_resume(run, toy):

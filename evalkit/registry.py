@@ -227,6 +227,9 @@ def parse_model(text: str) -> ModelSpec:
         rest = str(Path(rest).expanduser())
     if Path(rest).exists():  # a folder's name may hold "@" and ","
         return ModelSpec(text=text, backend=backend, name=rest)
+    if not rest:
+        message = f"The model {text!r} names no model after the colon."
+        raise UsageError(message)
     name, *pairs = rest.split(",")
     name, _, revision = name.partition("@")
     return ModelSpec(

@@ -34,7 +34,7 @@ CASES = {
     "option without a value": (("toy", "--model", "dummy:echo,log"), USAGE, "key=value"),
     "limit of zero": (("toy", *MODEL, "--limit", "0"), USAGE, "at least 1"),
     "limit that is no number": (("toy", *MODEL, "--limit", "ten"), USAGE, "--limit"),
-    "batch size of zero": (("toy", *MODEL, "--batch-size", "0"), USAGE, "at least 1"),
+    "batch size of zero": (("toy", *MODEL, "--batch-size", "0"), USAGE, "between 1 and 65536"),
     "task twice": (("toy", "toy", *MODEL), USAGE, "named twice"),
     "suite beside a task": (("demo", "toy", *MODEL), USAGE, "give it alone"),
     "name that leaves the folder": (("toy", *MODEL, "--name", "../up"), USAGE, "cannot name a run"),

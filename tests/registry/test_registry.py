@@ -59,7 +59,6 @@ def test_a_folder_may_hold_any_character(tmp_path):
         ("demo-early", "demo-early"),
         ("hf:org/model", "org__model"),
         ("hf:..", "hf"),
-        ("dummy:", "dummy"),
     ],
 )
 def test_a_models_folder_is_a_safe_name(text, folder):

@@ -62,9 +62,9 @@ def preflight(
         raise UsageError(message)
     for task, choice in tasks:
         task.prompt(choice.prompt or config.prompt)
+    backend_class.preflight(options)
     for task, _ in tasks:
         data.preflight(task, _source(config))
-    backend_class.preflight(options)
     return tasks
 
 

@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from evalkit.backends import hf_checkpoint
@@ -84,7 +85,7 @@ class HfBackend(Backend):
         return ModelIdentity(
             spec=self._options.spec,
             backend="hf",
-            name=self._options.name.rstrip("/").rpartition("/")[2] if local else self._options.name,
+            name=_short_name(self._options) if local else self._options.name,
             revision=None if local else getattr(self._model.config, "_commit_hash", None),
             digest=self._digest,
             architecture=type(self._model).__name__,
@@ -322,10 +323,15 @@ def _device(options: BackendOptions) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         message = (
             f"The device {options.device} is not there: torch sees {torch.cuda.device_count()} "
-            "CUDA devices. Give --device cpu, or see evalkit doctor."
+            "CUDA devices (its CPU build sees none). Install torch for CUDA, or give --device cpu."
         )
         raise BackendError(message)
     return device
+
+
+def _short_name(options: BackendOptions) -> str:
+    """A folder's name; the spec itself where it is an alias, such as "demo"."""
+    return Path(options.name).name if ":" in options.spec else options.spec
 
 
 def _end_tokens(model: Any) -> frozenset[int]:

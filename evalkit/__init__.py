@@ -6,13 +6,21 @@
     task        what a task file may say
     answers     text -> answer, one module per official normaliser
     metrics     scores -> numbers, each a sum and a function of that sum
+    sums        scores -> sums of a metric's rows
     stats       intervals over any metric, by clusters
     data        dataset reference -> samples
+    columns     scored samples -> columns of a table
     store       the only reader and writer of run folders
     registry    name -> task, backend or suite
     backends    models that answer
     runner      plan, engine, journal
+    answer_files  prediction files -> answers, one module per way to publish them
+    official    benchmarks' own files: ground truth, and whose answer is whose
     score       predictions -> task results
+    audit       how answers were read, and what hangs on it
+    rescore     a file of answers -> a scored run
+    scored_folder  a scored file as a run folder
+    explain     why two protocols give two numbers
     report      records -> tables
     manifest    what a run is about, for resuming it
     progress    how far a run is

@@ -77,6 +77,12 @@ class StoreError(EvalkitError):
     exit_code = ExitCode.USAGE
 
 
+class IncompleteError(EvalkitError):
+    """Answers are missing, and the user asked that this be an error."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
 class NotComparableError(EvalkitError):
     """Two things that must agree do not; the text names the part that differs."""
 

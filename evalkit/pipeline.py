@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from evalkit import provenance, registry
+from evalkit.audit import audit
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
 from evalkit.manifest import (
@@ -167,7 +167,7 @@ def _mended(
         "The stored answers give other numbers than run.json, which is written anew: the task's "
         "code, an answer or the record has changed."
     )
-    record = replace(record, results=results, finished=_now())
+    record = replace(record, results=results, finished=provenance.now())
     folder.write_record(record)
     return record
 
@@ -199,7 +199,7 @@ def _generate_and_score(
         schema=SCHEMA,
         name=folder.path.name,
         created=begun.created,
-        finished=_now(),
+        finished=provenance.now(),
         source="measured",
         model=begun.model,
         config=config,
@@ -256,7 +256,7 @@ def _begin(
         )
         raise NotComparableError(message)
     else:
-        before = replace(manifest, created=_now())
+        before = replace(manifest, created=provenance.now())
     check_same(before, manifest, folder.path)
     write_json(folder.started_path, plain(before))
     return before
@@ -283,8 +283,5 @@ def _finish(
         notes.append(f"{task.name}: a server scores this split; give it submissions/{name}.")
     scores = score_predictions(task, prepared.samples, predictions)
     folder.write_scores(stem, scores)
-    return summarise(task, scores, fingerprint, tuple(notes))
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    read = audit(task, prepared.samples, predictions, scores)
+    return summarise(task, scores, fingerprint, tuple(notes), read)

@@ -64,7 +64,7 @@ def preflight(
         task.prompt(choice.prompt or config.prompt)
     backend_class.preflight(options)
     for task, _ in tasks:
-        data.preflight(task, _source(config))
+        data.preflight(task, source(config))
     return tasks
 
 
@@ -110,7 +110,8 @@ def backend_options(config: RunConfig, spec: registry.ModelSpec) -> BackendOptio
     )
 
 
-def _source(config: RunConfig) -> data.DataSource:
+def source(config: RunConfig) -> data.DataSource:
+    """Where a run takes its datasets from."""
     if config.data == "demo":
         from evalkit.demo import data_path
 
@@ -121,7 +122,7 @@ def _source(config: RunConfig) -> data.DataSource:
 
 def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) -> Prepared:
     """Load a task's samples, choose among them, and say what its numbers will be about."""
-    loaded = data.load(task, _source(config))
+    loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
     samples = data.select(loaded.samples, limit, config.seed)
     variant, prompt = task.prompt(choice.prompt or config.prompt)

@@ -38,7 +38,8 @@ class Sample:
         targets: Gold answers, as the official scorer compares them. Empty where the split has none.
         group: Ties what is scored together (an MME image, an MMVP pair); None where nothing is.
         cluster: Ties what is not independent (the image). Holds whole groups.
-        tags: Slices by name, such as {"category": "adversarial"}.
+        tags: Slices by name, such as {"category": "adversarial"}; a tuple where the sample is in
+            several slices, such as {"context": ("TXT", "IMG")}.
         inputs: What else a prompt template or a scorer may use (hint, OCR tokens, options).
     """
 
@@ -49,7 +50,7 @@ class Sample:
     targets: tuple[str, ...] = ()
     group: str | None = None
     cluster: str
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -138,6 +139,21 @@ class Prediction:
     seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a normaliser reads in one text, and by which of its rules.
+
+    Attributes:
+        answer: The answer, as it is compared; None when the text could not be parsed.
+        rule: The rule that decided, in a few words that stay the same ("first word", "no letter").
+        ambiguous: Whether a careful reader could have read something else.
+    """
+
+    answer: str | None
+    rule: str
+    ambiguous: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a scorer makes of one text.
@@ -145,10 +161,15 @@ class Outcome:
     Attributes:
         answer: The parsed answer; None when the text could not be parsed.
         values: Numbers by name; the task's metrics are sums of them.
+        rule: By which rule the answer was read; empty where the scorer does not say.
+        ambiguous: Whether a careful reader could have read something else: the audit counts such
+            answers, and says what the numbers were if all of them had been right, or wrong.
     """
 
     answer: str | None
     values: Mapping[str, float]
+    rule: str = ""
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +182,10 @@ class SampleScore:
     values: Mapping[str, float]
     group: str | None
     cluster: str
-    tags: Mapping[str, str]
+    tags: Mapping[str, str | tuple[str, ...]]
     failed: bool
+    rule: str = ""
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

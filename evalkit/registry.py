@@ -17,13 +17,16 @@ from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
     from evalkit.backends.interface import Backend
+    from evalkit.official.interface import OfficialFiles
     from evalkit.task import Task
+
+Parent = TypeVar("Parent")
 
 BACKENDS = {
     "hf": "evalkit.backends.hf:HfBackend",
@@ -264,14 +267,31 @@ def backend_class(spec: ModelSpec) -> type[Backend]:
     from evalkit.backends.interface import Backend
 
     place = BACKENDS.get(spec.backend) or _plugged_in(spec.backend)
+    return _class_at(place, "backend", Backend)  # type: ignore[type-abstract]
+
+
+def official_files(task: Task) -> OfficialFiles:
+    """What knows the benchmark's published files.
+
+    Raises:
+        UsageError: The task's field `files` names nothing that does.
+    """
+    from evalkit.official.interface import OfficialFiles
+
+    return _class_at(task.files, "files", OfficialFiles)() if task.files else OfficialFiles()
+
+
+def _class_at(place: str, kind: str, parent: type[Parent]) -> type[Parent]:
+    """The class at "module:Class", which must be derived from `parent`."""
     module_name, _, class_name = place.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
-        message = f"The backend {place!r} cannot be imported: {error}."
+        message = f"The {kind} {place!r} cannot be imported: {error}."
         raise UsageError(message) from error
-    if not (isinstance(found, type) and issubclass(found, Backend)):
-        message = f"The backend {place!r} is not a subclass of evalkit.backends.interface.Backend."
+    if not (isinstance(found, type) and issubclass(found, parent)):
+        wanted = f"{parent.__module__}.{parent.__name__}"
+        message = f"The {kind} {place!r} is not a subclass of {wanted}."
         raise UsageError(message)
     return found
 

@@ -12,7 +12,7 @@ from evalkit.records import Coverage, Generation, MetricValue, plain
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the run record's schema; a reader refuses what it does not know."""
 
 
@@ -64,11 +64,12 @@ class PromptIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorerIdentity:
-    """Whose rules score it, and in which version of the task."""
+    """Whose rules score it, in which version of the task, and what was done to answers before."""
 
     task: str
     version: int
     protocol: str
+    conversion: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +77,40 @@ class Fingerprint:
     """All that can move a task's number, part by part; equal parts make numbers comparable.
 
     `preprocessing` says what happens to pictures before the model sees them; `judge` is reserved
-    for judged tasks.
+    for judged tasks. `prompt` and `generation` are None, and `preprocessing` is empty, where
+    answers come from a file that does not say how they were made: unknown, not equal.
     """
 
     dataset: DatasetIdentity
-    prompt: PromptIdentity
-    generation: Generation
+    prompt: PromptIdentity | None
+    generation: Generation | None
     preprocessing: Mapping[str, str]
     scorer: ScorerIdentity
     judge: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """How a task's answers were read, and what hangs on it.
+
+    Attributes:
+        rules: Texts by the rule that read them; most frequent first.
+        empty: Texts without a letter, digit or sign.
+        refused: Texts that decline to answer (`evalkit.answers.refusal`).
+        truncated: Texts cut off at the token limit; None where nothing says how they ended.
+        unparsed: Texts in which the rules found no answer.
+        ambiguous: Texts in which a careful reader could have read something else.
+        bounds: The lowest and the highest value of each headline metric if every ambiguous answer
+            had been wrong, or right.
+    """
+
+    rules: Mapping[str, int]
+    empty: int
+    refused: int
+    truncated: int | None
+    unparsed: int
+    ambiguous: int
+    bounds: Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +118,7 @@ class TaskResult:
     """A task's numbers with their coverage and fingerprint.
 
     `breakdowns` is {tag: {slice: {metric: value}}}; `notes` are sentences that a reader must see,
-    such as a row count that differs.
+    such as a row count that differs; `audit` says how the answers were read.
     """
 
     task: str
@@ -104,6 +130,7 @@ class TaskResult:
     breakdowns: Mapping[str, Mapping[str, Mapping[str, float]]]
     fingerprint: Fingerprint
     notes: tuple[str, ...] = ()
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +219,8 @@ class RunRecord:
         name: The run's name, which is its folder's.
         created: When the run started, UTC, ISO 8601.
         finished: When its last task was scored.
-        source: "measured" by evalkit, or "self-reported" (copied from a publication).
+        source: "measured" by evalkit, "scored" by evalkit from a file of answers, or
+            "self-reported" (copied from a publication).
         model: Which model answered.
         config: What the run was told.
         versions: Versions of evalkit, Python and the libraries that can move a number.
@@ -206,7 +234,7 @@ class RunRecord:
     name: str
     created: str
     finished: str
-    source: Literal["measured", "self-reported"]
+    source: Literal["measured", "scored", "self-reported"]
     model: ModelIdentity
     config: RunConfig
     versions: Mapping[str, str]

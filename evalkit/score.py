@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from evalkit import stats
+from evalkit import stats, sums
 from evalkit.errors import UsageError
 from evalkit.records import Coverage, MetricValue, Outcome, Prediction, Sample, SampleScore
-from evalkit.run_record import Fingerprint, TaskResult
+from evalkit.run_record import Audit, Fingerprint, TaskResult
 from evalkit.task import Metric, Task
+
+Found = TypeVar("Found")
 
 
 def score_predictions(
@@ -32,11 +35,16 @@ def score_predictions(
         UsageError: The task's scorer breaks on a sample, or gives it a value that is no finite
             number.
     """
-    return tuple(_sample_score(task, sample, predictions.get(sample.id)) for sample in samples)
+    texts = {sample_id: prediction.text for sample_id, prediction in predictions.items()}
+    return tuple([scored(task, sample, texts.get(sample.id)) for sample in samples])
 
 
-def _sample_score(task: Task, sample: Sample, prediction: Prediction | None) -> SampleScore:
-    text = None if prediction is None else prediction.text
+def scored(task: Task, sample: Sample, text: str | None) -> SampleScore:
+    """One sample and one text, scored; None is a failed prediction.
+
+    Raises:
+        UsageError: As `score_predictions`.
+    """
     outcome = _outcome(task, sample, text)
     return SampleScore(
         sample_id=sample.id,
@@ -47,6 +55,8 @@ def _sample_score(task: Task, sample: Sample, prediction: Prediction | None) -> 
         cluster=sample.cluster,
         tags=sample.tags,
         failed=text is None,
+        rule="" if text is None else outcome.rule,
+        ambiguous=text is not None and outcome.ambiguous,
     )
 
 
@@ -58,6 +68,8 @@ def _writable(answer: str) -> str:
 def _outcome(task: Task, sample: Sample, text: str | None) -> Outcome:
     try:
         outcome = task.score(sample, text)
+        if all(map(math.isfinite, outcome.values.values())):
+            return outcome
         broken = {name: v for name, v in outcome.values.items() if not math.isfinite(v)}
     except Exception as error:
         message = (
@@ -65,13 +77,12 @@ def _outcome(task: Task, sample: Sample, text: str | None) -> Outcome:
             f"{type(error).__name__}: {error}."
         )
         raise UsageError(message) from error
-    for name, value in broken.items():
-        message = (
-            f"The scorer of the task {task.name!r} gave the sample {sample.id!r} the value "
-            f"{name!r} = {value}; values must be finite."
-        )
-        raise UsageError(message)
-    return outcome
+    name, value = next(iter(broken.items()))
+    message = (
+        f"The scorer of the task {task.name!r} gave the sample {sample.id!r} the value "
+        f"{name!r} = {value}; values must be finite."
+    )
+    raise UsageError(message)
 
 
 def summarise(
@@ -79,6 +90,7 @@ def summarise(
     scores: Sequence[SampleScore],
     fingerprint: Fingerprint,
     notes: tuple[str, ...] = (),
+    audit: Audit | None = None,
 ) -> TaskResult:
     """The task's numbers over the scores. A metric that is undefined on them is absent, not zero.
 
@@ -95,6 +107,7 @@ def summarise(
         breakdowns={tag: _slices(task, scores, tag) for tag in task.breakdowns},
         fingerprint=fingerprint,
         notes=notes,
+        audit=audit,
     )
 
 
@@ -121,38 +134,38 @@ def total(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> float:
     Raises:
         UsageError: The metric needs what the scorer does not give.
     """
-    try:
-        return stats.total(metric, scores)
-    except (LookupError, TypeError, ValueError) as error:
-        raise UsageError(_misfit(task, metric, error)) from error
+    return _fitting(task, metric, sums.total, scores)
 
 
 def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
+    return _fitting(task, metric, stats.interval, scores)
+
+
+def _fitting(task: Task, metric: Metric, count: Callable[..., Found], *given: Any) -> Found:
+    """What `count` makes of the metric; a metric that does not fit the scores is a task's fault."""
     try:
-        return stats.interval(metric, scores)
+        return count(metric, *given)
     except (LookupError, TypeError, ValueError) as error:
-        raise UsageError(_misfit(task, metric, error)) from error
-
-
-def _misfit(task: Task, metric: Metric, error: Exception) -> str:
-    return (
-        f"The metric {metric.name!r} of the task {task.name!r} does not fit the task's scores: "
-        f"{type(error).__name__}: {error}."
-    )
+        message = (
+            f"The metric {metric.name!r} of the task {task.name!r} does not fit the task's scores: "
+            f"{type(error).__name__}: {error}."
+        )
+        raise UsageError(message) from error
 
 
 def _slices(task: Task, scores: Sequence[SampleScore], tag: str) -> dict[str, dict[str, float]]:
     """{slice: {metric: value}} of one tag. Samples without the tag are in no slice."""
-    members: dict[str, list[SampleScore]] = {}
-    for score in scores:
-        if tag in score.tags:
-            members.setdefault(score.tags[tag], []).append(score)
-    return {name: _totals(task, members[name]) for name in sorted(members, key=_natural)}
-
-
-def _totals(task: Task, scores: Sequence[SampleScore]) -> dict[str, float]:
-    values = {metric.name: stats.total(metric, scores) for metric in task.metrics}
-    return {name: value for name, value in values.items() if not math.isnan(value)}
+    members: dict[str, list[int]] = {}
+    for place, score in enumerate(scores):
+        held = score.tags.get(tag, ())
+        for name in (held,) if isinstance(held, str) else held:
+            members.setdefault(name, []).append(place)
+    found: dict[str, dict[str, float]] = {name: {} for name in sorted(members, key=_natural)}
+    for metric in task.metrics if task.slice_metrics is None else task.slice_metrics:
+        for name, value in _fitting(task, metric, sums.totals, scores, members).items():
+            if not math.isnan(value):
+                found[name][metric.name] = value
+    return found
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

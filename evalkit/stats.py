@@ -14,11 +14,10 @@ intervals follow, of which `interval` chooses one:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.errors import UsageError
 from evalkit.records import MetricValue, SampleScore
+from evalkit.sums import Statistics, statistics
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -42,86 +41,6 @@ _KINK = 1e-3  # a jump between one-sided slopes that moves an interval by less i
 _NO_VARIATION = 1e-9  # standard errors below this share of the metric's range are rounding
 _UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
 _CELLS = 4_000_000  # entries of one chunk of the bootstrap's counts: 32 MB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
-    """What a metric needs of the scores, and which units belong together.
-
-    Attributes:
-        rows: Shape (units, k): the metric's row of each unit, in the order of the samples.
-        codes: Shape (units,): the cluster of each unit, numbered from 0 by first appearance.
-        clusters: Number of clusters, G.
-    """
-
-    rows: npt.NDArray[np.float64]
-    codes: npt.NDArray[np.intp]
-    clusters: int
-
-    @property
-    def sums(self) -> npt.NDArray[np.float64]:
-        """Shape (k,): the sum of the rows, added one by one.
-
-        numpy adds pairwise where it can, which rounds better and otherwise than a running sum. The
-        official evaluators run a sum, and numbers are to equal theirs in every digit.
-        """
-        import numpy as np
-
-        if not len(self.rows):
-            return np.zeros(self.rows.shape[1])
-        last: npt.NDArray[np.float64] = np.add.accumulate(self.rows, axis=0)[-1]
-        return last
-
-    @property
-    def cluster_sums(self) -> npt.NDArray[np.float64]:
-        """Shape (G, k): the sum of the rows of each cluster."""
-        import numpy as np
-
-        sums = np.zeros((self.clusters, self.rows.shape[1]))
-        np.add.at(sums, self.codes, self.rows)
-        return sums
-
-
-def statistics(metric: Metric, scores: Sequence[SampleScore]) -> Statistics:
-    """The metric's rows over the scores that it counts, by unit, in order of first appearance.
-
-    Raises:
-        UsageError: The samples of one group lie in more than one cluster.
-    """
-    import numpy as np
-
-    units = _units(metric, scores)
-    rows = np.array([metric.row(unit) for unit in units], dtype=np.float64)
-    codes: dict[str, int] = {}
-    numbers = [codes.setdefault(unit[0].cluster, len(codes)) for unit in units]
-    return Statistics(
-        rows=rows.reshape(len(units), metric.columns),
-        codes=np.array(numbers, dtype=np.intp),
-        clusters=len(codes),
-    )
-
-
-def _units(metric: Metric, scores: Sequence[SampleScore]) -> list[list[SampleScore]]:
-    counted = [score for score in scores if metric.only is None or metric.only(score)]
-    if metric.unit == "sample":
-        return [[score] for score in counted]
-    units: dict[tuple[str | None, str], list[SampleScore]] = {}
-    for score in counted:
-        alone = score.sample_id if score.group is None else ""
-        units.setdefault((score.group, alone), []).append(score)
-    for unit in units.values():
-        if len({score.cluster for score in unit}) > 1:
-            message = (
-                f"The samples of the group {unit[0].group!r} lie in more than one cluster; a "
-                "cluster holds whole groups, so the task's to_sample must give them the same one."
-            )
-            raise UsageError(message)
-    return list(units.values())
-
-
-def total(metric: Metric, scores: Sequence[SampleScore]) -> float:
-    """The metric over the scores; NaN where it is undefined, as it is over none."""
-    return _value(metric, statistics(metric, scores))
 
 
 def _value(metric: Metric, counted: Statistics) -> float:

@@ -18,13 +18,14 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from evalkit.columns import score_table
 from evalkit.errors import StoreError
 from evalkit.records import Prediction, SampleScore, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
@@ -104,16 +105,14 @@ class RunFolder:
     def write_scores(self, stem: str, scores: Sequence[SampleScore]) -> None:
         """Write a task's scored samples as Parquet, atomically.
 
-        Columns: sample_id, answer, targets (list), failed, group, cluster, one `value.<name>` for
-        each value and one `tag.<name>` for each tag.
+        Columns: sample_id, answer, targets (list), failed, group, cluster, rule, ambiguous, one
+        `value.<name>` for each value and one `tag.<name>` (list) for each tag.
         """
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.Table.from_pylist([_flat(score) for score in scores])
         path = self.scores_path(stem)
         with _replacing(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(score_table(scores), temporary, compression="zstd")
 
     def forget_journal(self) -> None:
         """Remove what only an unfinished run needs."""
@@ -222,7 +221,9 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def prediction_line(prediction: Prediction) -> str:
     """A prediction as one line of JSON."""
-    return json.dumps(plain(prediction), ensure_ascii=False, allow_nan=False) + "\n"
+    import msgspec
+
+    return msgspec.json.encode(prediction).decode() + "\n"
 
 
 def parse_prediction(line: bytes, path: Path, number: int) -> Prediction:
@@ -280,16 +281,3 @@ class _replacing:  # noqa: N801 - a context manager, read as a verb
         if isinstance(error, OSError):
             message = f"{self.path} cannot be written: {error.strerror}."
             raise StoreError(message) from error
-
-
-def _flat(score: SampleScore) -> Mapping[str, Any]:
-    return {
-        "sample_id": score.sample_id,
-        "answer": score.answer,
-        "targets": list(score.targets),
-        "failed": score.failed,
-        "group": score.group,
-        "cluster": score.cluster,
-        **{f"value.{name}": float(value) for name, value in score.values.items()},
-        **{f"tag.{name}": value for name, value in score.tags.items()},
-    }

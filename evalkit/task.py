@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import UsageError
@@ -108,6 +109,17 @@ class Prompt:
         return (*sample.images, text) if self.images_first else (text, *sample.images)
 
 
+SHORT_ANSWER_PROMPTS: Mapping[str, Prompt] = MappingProxyType(
+    {
+        "llava": Prompt(
+            template="{{ question }}\nAnswer the question using a single word or phrase."
+        ),
+        "qwen": Prompt(template="{{ question }} Answer:"),
+        "paligemma": Prompt(template="answer en {{ question }}"),
+    }
+)
+"""How open and yes/no questions are asked for a short answer, by the models' own evaluations."""
+
 _TEMPLATE_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -143,6 +155,7 @@ class Metric:
         columns: k, the number of statistics.
         low: Smallest possible value.
         high: Largest possible value; what gold answers reach, if `higher_is_better`.
+        pairwise: Whether rows are added in pairs, as numpy's mean does, and not one by one.
         proportion: Whether it is hits by n of single units, (hits, n): Wilson may apply.
         higher_is_better: Whether more is better; None for descriptions such as a yes-ratio.
         only: Samples that count at all; None is every one. It must not depend on the answer.
@@ -155,9 +168,33 @@ class Metric:
     columns: int
     low: float = 0.0
     high: float = 1.0
+    pairwise: bool = False
     proportion: bool = False
     higher_is_better: bool | None = True
     only: Callable[[SampleScore], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """Somebody else's rules for the same benchmark: what another harness computes.
+
+    Attributes:
+        source: Whose rules these are, with version, commit and file.
+        score: Its scorer.
+        metrics: Its numbers, under the task's own names where they mean the same.
+        headline: Which of them stand for the task.
+        breakdowns: Tags by which it reports slices; None is the task's own.
+        slice_metrics: What is reported of a slice; None is `metrics`.
+        best: As `Task.best`.
+    """
+
+    source: str
+    score: Scorer
+    metrics: tuple[Metric, ...]
+    headline: tuple[str, ...]
+    breakdowns: tuple[str, ...] | None = None
+    slice_metrics: tuple[Metric, ...] | None = None
+    best: Callable[[Sample], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,8 +212,16 @@ class Task:
         score: The official scorer.
         metrics: The numbers, in the order in which tables show them.
         headline: Names of the metrics that stand for the task in a table (MME has two).
-        protocol: Whose rules `score` follows.
-        breakdowns: Tags by which the metrics are also reported, slice by slice.
+        protocol: Whose rules `score` follows, as a name.
+        source: The same with version or commit, and file.
+        breakdowns: Tags by which metrics are also reported, slice by slice.
+        slice_metrics: What is reported of a slice; None is `metrics`.
+        best: A text that scores as well on a sample as any; None is its first target.
+        protocols: Other rules for the same benchmark by name ("lmms-eval", "vlmevalkit").
+        conversions: What may be done to published answers before they are scored, by name.
+        files: "module:name" of what knows the benchmark's published files (an
+            `evalkit.official.interface.OfficialFiles`); None where answers are matched by sample id
+            and references are the dataset's rows.
         variants: Named changes of fields, addressed as "task:variant".
         submission: Makes (file name, JSON value) of all predictions, for splits without gold
             answers; None where there is none.
@@ -192,7 +237,13 @@ class Task:
     metrics: tuple[Metric, ...]
     headline: tuple[str, ...]
     protocol: str = "official"
+    source: str = ""
     breakdowns: tuple[str, ...] = ()
+    slice_metrics: tuple[Metric, ...] | None = None
+    best: Callable[[Sample], str] | None = None
+    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    conversions: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    files: str | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     submission: Callable[[Sequence[tuple[Sample, str]]], tuple[str, Any]] | None = None
 
@@ -217,6 +268,31 @@ class Task:
             message = f"The task {self.name!r} has no variant {name!r}; it has: {known}."
             raise UsageError(message)
         return replace(self, name=f"{self.name}:{name}", variants={}, **self.variants[name])
+
+    def under(self, protocol: str) -> Task:
+        """The task under the rules of a protocol; its own name gives the task itself.
+
+        Raises:
+            UsageError: The task has no such protocol.
+        """
+        if protocol == self.protocol:
+            return self
+        if protocol not in self.protocols:
+            known = ", ".join([self.protocol, *self.protocols])
+            message = f"The task {self.name!r} has no protocol {protocol!r}; it has: {known}."
+            raise UsageError(message)
+        rules = self.protocols[protocol]
+        return replace(
+            self,
+            protocol=protocol,
+            source=rules.source,
+            score=rules.score,
+            metrics=rules.metrics,
+            headline=rules.headline,
+            breakdowns=self.breakdowns if rules.breakdowns is None else rules.breakdowns,
+            slice_metrics=rules.slice_metrics,
+            best=rules.best,
+        )
 
     def prompt(self, name: str | None) -> tuple[str, Prompt]:
         """The named prompt variant, or the default, with its name.

@@ -6,18 +6,25 @@ Hudson and Manning, CVPR 2019 (arXiv:1902.09506). The balanced test-dev split: 1
 
 Quirks: there is no other normalisation, so " yes" and "a dog" are wrong where "yes" and "dog" are
 gold. "open" is the structural type "query", "binary" is every other type. A program's length in
-`steps` leaves out existence and name operations, as `eval.py` does. Of its further numbers,
-consistency needs answers to all of test-dev, validity and plausibility need a file that is not
-published for test-dev, and distribution is a distance of histograms: none of them is computed here.
+`steps` leaves out existence and name operations, as `eval.py` does. A result list in GQA's own
+format is compared as it is: `eval.py` converts nothing. The evaluator's further numbers
+(consistency, validity, plausibility, grounding, distribution) need more than answers; they are in
+`evalkit.official.gqa_further` and come from `evalkit score`.
 
 The images stand in a second table of the dataset, joined by the image's id. 16 new tokens, as in
 lmms-eval; a longer answer is wrong in any case.
 """
 
-from evalkit.answers.gqa import gqa_answer
+from evalkit.answers.gqa import (
+    exact_match,
+    gqa_reading,
+    lmms_eval_reading,
+    result_list_reading,
+    vlmevalkit_reading,
+)
 from evalkit.metrics import accuracy
-from evalkit.records import Generation, Outcome, Sample
-from evalkit.task import DatasetRef, Join, Prompt, Row, Task
+from evalkit.records import Generation, Outcome, Sample, SampleScore
+from evalkit.task import SHORT_ANSWER_PROMPTS, DatasetRef, Join, Protocol, Row, Task
 
 _UNCOUNTED_STEPS = ("exist", "query: name", "choose name")
 
@@ -41,15 +48,26 @@ def to_sample(row: Row) -> Sample:
 
 
 def score(sample: Sample, text: str | None) -> Outcome:
-    """Exact equality with the gold answer after LLaVA's conversion."""
-    answer = None if text is None else gqa_answer(text)
-    return Outcome(answer=answer, values={"correct": float(answer == sample.targets[0])})
+    """Exact equality with the gold answer, after LLaVA's conversion if it is not made yet."""
+    converted = sample.inputs.get("converted") == "yes"
+    read = result_list_reading if converted else gqa_reading
+    return exact_match(text, sample.targets[0], read)
+
+
+def _is_binary(score: SampleScore) -> bool:
+    return score.tags.get("structural", "query") != "query"
+
+
+def _is_open(score: SampleScore) -> bool:
+    return score.tags.get("structural") == "query"
 
 
 def _is_counted(step: Row) -> bool:
     written = f"{step['operation']}: {step['argument']}"
     return not any(part in written for part in _UNCOUNTED_STEPS)
 
+
+METRICS = (accuracy(), accuracy("binary", only=_is_binary), accuracy("open", only=_is_open))
 
 TASK = Task(
     name="gqa",
@@ -64,20 +82,26 @@ TASK = Task(
         join=Join(config="testdev_balanced_images", key="id", on="imageId", columns=("image",)),
     ),
     to_sample=to_sample,
-    prompts={
-        "llava": Prompt(
-            template="{{ question }}\nAnswer the question using a single word or phrase."
-        ),
-        "qwen": Prompt(template="{{ question }} Answer:"),
-        "paligemma": Prompt(template="answer en {{ question }}"),
-    },
+    prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=16),
     score=score,
-    metrics=(
-        accuracy(),
-        accuracy("binary", only=lambda score: score.tags["structural"] != "query"),
-        accuracy("open", only=lambda score: score.tags["structural"] == "query"),
-    ),
+    source="GQA eval.py, after LLaVA scripts/convert_gqa_for_eval.py (c121f043)",
+    metrics=METRICS,
     headline=("accuracy",),
     breakdowns=("structural", "semantic", "steps", "words"),
+    protocols={
+        "lmms-eval": Protocol(
+            source="lmms-eval 0.7.3 (75571cfe), tasks/gqa/gqa.yaml: exact_match",
+            score=lambda s, text: exact_match(text, s.targets[0], lmms_eval_reading, both=True),
+            metrics=METRICS,
+            headline=("accuracy",),
+        ),
+        "vlmevalkit": Protocol(
+            source="VLMEvalKit (e8e78f05), dataset/utils/vqa_eval.py: accuracy (Overall, x100)",
+            score=lambda s, text: exact_match(text, s.targets[0], vlmevalkit_reading, both=True),
+            metrics=METRICS,
+            headline=("accuracy",),
+        ),
+    },
+    files="evalkit.official.gqa:GqaFiles",
 )

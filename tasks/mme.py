@@ -14,29 +14,17 @@ asks without that sentence, and so do all prompts here. 16 new tokens, as in lmm
 reads four characters.
 """
 
-from evalkit.answers.yes_no import mme_answer
-from evalkit.metrics import mme_total
-from evalkit.records import Generation, Outcome, Sample
-from evalkit.task import DatasetRef, Prompt, Row, Task
+from evalkit.answers.yes_no import lmms_mme_reading, mme_reading, vlmevalkit_reading
+from evalkit.metrics import accuracy, group_accuracy, mme_mean_total, mme_score, mme_total
+from evalkit.records import Generation, Outcome, Reading, Sample
+from evalkit.task import SHORT_ANSWER_PROMPTS, DatasetRef, Protocol, Row, Task
 
 PERCEPTION = (
-    "existence",
-    "count",
-    "position",
-    "color",
-    "posters",
-    "celebrity",
-    "scene",
-    "landmark",
-    "artwork",
-    "OCR",
+    *("existence", "count", "position", "color", "posters"),
+    *("celebrity", "scene", "landmark", "artwork", "OCR"),
 )
-COGNITION = (
-    "commonsense_reasoning",
-    "numerical_calculation",
-    "text_translation",
-    "code_reasoning",
-)
+COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
+SLICE_METRICS = (accuracy(), group_accuracy("accuracy_plus"), mme_score())
 
 
 def to_sample(row: Row) -> Sample:
@@ -50,18 +38,39 @@ def to_sample(row: Row) -> Sample:
         group=image,
         cluster=image,
         tags={"subtask": row["category"]},
+        inputs={"place": str(row.get("__index__", 0))},
     )
 
 
 def score(sample: Sample, text: str | None) -> Outcome:
     """Right or wrong; what is neither yes nor no is wrong."""
-    answer = None if text is None else mme_answer(text)
-    return Outcome(answer=answer, values={"correct": float(answer == sample.targets[0])})
+    return _outcome(sample, None if text is None else mme_reading(text))
+
+
+def lmms_score(sample: Sample, text: str | None) -> Outcome:
+    """As lmms-eval reads the answer; the place tells in which order it adds the subtasks."""
+    reading = None if text is None else lmms_mme_reading(text)
+    return _outcome(sample, reading, place=float(str(sample.inputs["place"])))
+
+
+def vlmevalkit_score(sample: Sample, text: str | None) -> Outcome:
+    """As VLMEvalKit reads the answer."""
+    return _outcome(sample, None if text is None else vlmevalkit_reading(text))
+
+
+def _outcome(sample: Sample, reading: Reading | None, **further: float) -> Outcome:
+    found = Reading(None, "") if reading is None else reading
+    return Outcome(
+        answer=found.answer,
+        values={"correct": float(found.answer == sample.targets[0]), **further},
+        rule=found.rule,
+        ambiguous=found.ambiguous,
+    )
 
 
 TASK = Task(
     name="mme",
-    version=1,
+    version=2,
     dataset=DatasetRef(
         repositories=("lmms-lab-encoder/MME", "lmms-lab/MME"),
         split="test",
@@ -70,16 +79,36 @@ TASK = Task(
         rows=2_374,
     ),
     to_sample=to_sample,
-    prompts={
-        "llava": Prompt(
-            template="{{ question }}\nAnswer the question using a single word or phrase."
-        ),
-        "qwen": Prompt(template="{{ question }} Answer:"),
-        "paligemma": Prompt(template="answer en {{ question }}"),
-    },
+    prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=16),
     score=score,
+    source="MME eval_tool.zip calculation.py (dd29509)",
     metrics=(mme_total("perception", PERCEPTION), mme_total("cognition", COGNITION)),
     headline=("perception", "cognition"),
     breakdowns=("subtask",),
+    slice_metrics=SLICE_METRICS,
+    files="evalkit.official.mme:MmeFiles",
+    protocols={
+        "lmms-eval": Protocol(
+            source="lmms-eval 0.7.3 (75571cfe) tasks/mme/utils.py",
+            score=lmms_score,
+            metrics=(
+                mme_mean_total("perception", PERCEPTION),
+                mme_mean_total("cognition", COGNITION),
+            ),
+            headline=("perception", "cognition"),
+            slice_metrics=SLICE_METRICS,
+        ),
+        "vlmevalkit": Protocol(
+            # It calls cognition "reasoning", and adds the subtasks in alphabetical order.
+            source="VLMEvalKit e8e78f05 vlmeval/dataset/utils/yorn.py (MME_rating), no judge",
+            score=vlmevalkit_score,
+            metrics=(
+                mme_total("perception", sorted(PERCEPTION)),
+                mme_total("cognition", sorted(COGNITION)),
+            ),
+            headline=("perception", "cognition"),
+            slice_metrics=SLICE_METRICS,
+        ),
+    },
 )

@@ -2,9 +2,10 @@
 
 Tong et al., CVPR 2024 (arXiv:2401.06209). 300 questions in 150 pairs, rows (1, 2), (3, 4), ... The
 official evaluator, tsb0601/MMVP `scripts/gpt_grader.py` (7635005), asks GPT-4 whether an answer is
-right and counts the pairs with two yes. This task follows another protocol, "letter": the answer is
-read as (a) or (b) by a rule (`evalkit.answers.letter`), without a judge, so its numbers and the
-published ones are not of one kind. The headline is the share of pairs, as a fraction, in both.
+right and counts the pairs with two yes: the protocol `official`, for files with the judge's
+replies. The task's own protocol is another, "letter": the answer is read as (a) or (b) by a rule
+(`evalkit.answers.letter`), without a judge, so its numbers and the published ones are not of one
+kind. The headline is the share of whole pairs, as a fraction, in all.
 
 Quirk: two pairs of the original key are disputed, 99/100 (the elephant's tusks) and 279/280
 (standing or sitting). lmms-lab-eval/MMVP has them swapped (its notes disagree on the direction).
@@ -20,10 +21,12 @@ sentences.
 import re
 from functools import partial
 
-from evalkit.answers.letter import mmvp_letter
-from evalkit.metrics import accuracy, group_accuracy
-from evalkit.records import Generation, Outcome, Sample
-from evalkit.task import DatasetRef, Prompt, Row, Task
+from evalkit.answers.letter import lmms_eval_mmvp_letter, mmvp_letter
+from evalkit.answers.option import option
+from evalkit.answers.verdict import mmvp_verdict
+from evalkit.metrics import accuracy, exact_match, group_accuracy
+from evalkit.records import Generation, Sample
+from evalkit.task import DatasetRef, Prompt, Protocol, Row, Task
 
 _TUSKS = "Does the elephant have long or short tusks?"
 _POSTURE = "Is the elderly person standing or sitting in the picture?"
@@ -32,14 +35,16 @@ _CORRECTED = {row: "BA"["AB".index(letter)] for row, letter in _ORIGINAL.items()
 
 
 def to_sample(row: Row, *, disputed: dict[tuple[int, str], str] = _ORIGINAL) -> Sample:
-    """One question of a pair.
+    """One question of a pair; its input `corrected` is the letter of the corrected key.
 
     Args:
-        row: Index (from 1), Question, Options such as "(a) Open (b) Closed", Correct Answer.
+        row: Index (from 1), Question, Options such as "(a) Open (b) Closed", Correct Answer; a
+            Category where the file has one.
         disputed: Index and question of disputed rows -> the letter that shall be gold.
     """
     index, question, options = int(row["Index"]), row["Question"], row["Options"]
     given = str(row["Correct Answer"]).strip("() ").upper()
+    place = (index, question.strip())
     parts = re.fullmatch(r"\(a\) (.*) \(b\) (.*)", options.strip())
     pair = str((index + 1) // 2)
     return Sample(
@@ -47,22 +52,20 @@ def to_sample(row: Row, *, disputed: dict[tuple[int, str], str] = _ORIGINAL) -> 
         question=question,
         images=(row["image"],),
         choices=parts.groups() if parts else (),
-        targets=(disputed.get((index, question.strip()), given),),
+        targets=(disputed.get(place, given),),
         group=pair,
         cluster=pair,
-        inputs={"options": options},
+        tags={"category": row["Category"]} if row.get("Category") else {},
+        inputs={"options": options, "corrected": _CORRECTED.get(place, given)},
     )
 
 
-def score(sample: Sample, text: str | None) -> Outcome:
-    """Whether the letter that the text decides for is the gold one."""
-    answer = None if text is None else mmvp_letter(text, sample.choices)
-    return Outcome(answer=answer, values={"correct": float(answer == sample.targets[0])})
-
+_METRICS = (group_accuracy("pair_accuracy", size=2), accuracy())
+_protocol = partial(Protocol, metrics=_METRICS, headline=("pair_accuracy",))
 
 TASK = Task(
     name="mmvp",
-    version=1,
+    version=2,
     dataset=DatasetRef(
         repositories=("lmms-lab-eval/MMVP",),
         split="train",
@@ -85,9 +88,28 @@ TASK = Task(
         ),
     },
     generation=Generation(max_new_tokens=128),
-    score=score,
-    metrics=(group_accuracy("pair_accuracy"), accuracy()),
+    score=exact_match(lambda sample, text: mmvp_letter(text, sample.choices)),
+    source="evalkit's own rule: no official tool reads letters",
+    metrics=_METRICS,
     headline=("pair_accuracy",),
     protocol="letter",
+    breakdowns=("category",),
+    protocols={
+        "official": _protocol(
+            source="tsb0601/MMVP 7635005, scripts/gpt_grader.py, on the judge's replies",
+            score=exact_match(lambda _, reply: mmvp_verdict(reply), gold="yes"),
+            best=lambda _: "yes",
+        ),
+        "lmms-eval": _protocol(
+            source="lmms-eval 0.7.3 (75571cfe), lmms_eval/tasks/mmvp/utils.py",
+            score=exact_match(lambda _, text: lmms_eval_mmvp_letter(text)),
+        ),
+        # `accuracy` is its Average, `pair_accuracy` its Overall.
+        "vlmevalkit": _protocol(
+            source="VLMEvalKit e8e78f05, vlmeval/utils/matching_util.py, policy exact_matching",
+            score=exact_match(lambda sample, text: option(text, sample.choices)),
+        ),
+    },
+    files="evalkit.official.mmvp:MmvpFiles",
     variants={"corrected": {"to_sample": partial(to_sample, disputed=_CORRECTED)}},
 )

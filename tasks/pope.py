@@ -13,45 +13,74 @@ allows: a false negative where the object is there, a false positive where it is
 128 new tokens, as in LLaVA's loader: the official rule reads the whole first sentence.
 """
 
-from evalkit.answers.yes_no import pope_answer
-from evalkit.metrics import accuracy, macro_f1, precision_recall_f1
-from evalkit.records import Generation, Outcome, Sample
-from evalkit.task import DatasetRef, Prompt, Row, Task
+from evalkit.answers.yes_no import lmms_pope_reading, pope_reading, vlmevalkit_reading
+from evalkit.metrics import (
+    accuracy,
+    guarded_precision_recall_f1,
+    macro_f1,
+    precision_recall_f1,
+    yes_ratio,
+)
+from evalkit.records import Generation, Outcome, Reading, Sample
+from evalkit.task import SHORT_ANSWER_PROMPTS, DatasetRef, Protocol, Row, Task
+
+SPLIT_METRICS = (accuracy(), *precision_recall_f1())
+HARNESS_METRICS = (accuracy(), *guarded_precision_recall_f1())
 
 
 def to_sample(row: Row) -> Sample:
-    """One question; question ids start again in each category."""
+    """One question; ids start again in each category, which some files do not tell ("")."""
+    category = row["category"]
     return Sample(
-        id=f"{row['category']}/{row['question_id']}",
+        id=f"{category}/{row['question_id']}" if category else str(row["question_id"]),
         question=row["question"].strip(),
         images=(row["image"],),
         targets=(row["answer"].strip().lower(),),
         cluster=str(row["image_source"]),
-        tags={"category": row["category"]},
+        tags={"category": category} if category else {},
     )
 
 
 def score(sample: Sample, text: str | None) -> Outcome:
     """Right or wrong, and in which of the four ways."""
+    reading = None if text is None else pope_reading(text)
+    return _outcome(sample, reading, otherwise="yes" if sample.targets[0] == "no" else "no")
+
+
+def lmms_score(sample: Sample, text: str | None) -> Outcome:
+    """As lmms-eval: only the bare word counts; and its yes-ratio is that of the gold answers."""
+    return _outcome(sample, None if text is None else lmms_pope_reading(text), otherwise=None)
+
+
+def vlmevalkit_score(sample: Sample, text: str | None) -> Outcome:
+    """As VLMEvalKit: the unknown is wrong, and a no for precision, recall and F1."""
+    return _outcome(sample, None if text is None else vlmevalkit_reading(text), otherwise="no")
+
+
+def _outcome(sample: Sample, reading: Reading | None, otherwise: str | None) -> Outcome:
+    """The counts; `otherwise` is what stands in them for an answer that there is not."""
+    found = Reading(None, "") if reading is None else reading
     is_there = sample.targets[0] != "no"
-    answer = None if text is None else pope_answer(text)
-    is_right = answer == ("yes" if is_there else "no")
+    counted = otherwise if found.answer is None else found.answer
     return Outcome(
-        answer=answer,
+        answer=found.answer,
         values={
-            "correct": float(is_right),
-            "tp": float(is_there and is_right),
-            "fp": float(not is_there and not is_right),
-            "tn": float(not is_there and is_right),
-            "fn": float(is_there and not is_right),
-            "yes": float(answer == "yes"),
+            "correct": float(found.answer == ("yes" if is_there else "no")),
+            "tp": float(is_there and counted == "yes"),
+            "fp": float(not is_there and counted == "yes"),
+            "tn": float(not is_there and counted == "no"),
+            "fn": float(is_there and counted == "no"),
+            "yes": float(found.answer == "yes"),
+            "gold_yes": float(is_there),
         },
+        rule=found.rule,
+        ambiguous=found.ambiguous,
     )
 
 
 TASK = Task(
     name="pope",
-    version=1,
+    version=2,
     dataset=DatasetRef(
         repositories=("lmms-lab-encoder/POPE", "lmms-lab/POPE"),
         split="test",
@@ -60,20 +89,28 @@ TASK = Task(
         rows=9_000,
     ),
     to_sample=to_sample,
-    prompts={
-        "llava": Prompt(
-            template="{{ question }}\nAnswer the question using a single word or phrase."
-        ),
-        "qwen": Prompt(template="{{ question }} Answer:"),
-        "paligemma": Prompt(template="answer en {{ question }}"),
-    },
+    prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=128),
     score=score,
-    metrics=(
-        accuracy(),
-        *precision_recall_f1(),
-        macro_f1(tag="category", slices=("random", "popular", "adversarial")),
-    ),
+    source="RUCAIBox/POPE evaluate.py (3df3ba1)",
+    metrics=(*SPLIT_METRICS, macro_f1(tag="category", slices=("random", "popular", "adversarial"))),
     headline=("macro_f1",),
     breakdowns=("category",),
+    slice_metrics=SPLIT_METRICS,
+    files="evalkit.official.pope:PopeFiles",
+    protocols={
+        "lmms-eval": Protocol(
+            source="lmms-eval 0.7.3 (75571cfe) tasks/pope/utils.py",
+            score=lmms_score,
+            metrics=(*HARNESS_METRICS, yes_ratio(of="gold_yes")),
+            headline=("accuracy", "f1"),
+            breakdowns=(),
+        ),
+        "vlmevalkit": Protocol(
+            source="VLMEvalKit e8e78f05 vlmeval/dataset/utils/yorn.py (POPE_rating), no judge",
+            score=vlmevalkit_score,
+            metrics=HARNESS_METRICS,
+            headline=("f1",),
+        ),
+    },
 )

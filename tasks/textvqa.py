@@ -2,7 +2,8 @@
 
 Singh et al., CVPR 2019 (arXiv:1904.08920). Validation split of version 0.5.1: 5,000 questions.
 Official evaluator: `m4c_evaluators.py` (facebookresearch/mmf, b0ffc7fb); LLaVA's `eval_textvqa.py`
-and `m4c_evaluator.py` (c121f043) compute the same. Rules in `evalkit.answers.evalai`.
+and `m4c_evaluator.py` (c121f043) compute the same. Rules in `evalkit.answers.evalai` and
+`evalkit.answers.agreement`.
 
 Quirks: unlike VQAv2's evaluator it always normalises, so "1,000" is 1000 and capitals never matter.
 LLaVA-1.5's published 58.2 (7B) and 61.3 (13B) are with the OCR tokens of the dataset in the prompt,
@@ -16,11 +17,10 @@ letter is touched here, so that names in other data keep their capitals.
 128 new tokens, as in LLaVA's loader; a line of text in an image may be long.
 """
 
-from evalkit.answers.evalai import evalai_answer
-from evalkit.answers.vqa import soft_score
+from evalkit.answers.agreement import LMMS_EVAL_TEXTVQA, M4C, VLMEVALKIT_VQA
 from evalkit.metrics import mean
-from evalkit.records import Generation, Outcome, Sample
-from evalkit.task import DatasetRef, Prompt, Row, Task
+from evalkit.records import Generation, Sample
+from evalkit.task import DatasetRef, Prompt, Protocol, Row, Task
 
 _QUESTION = "{{ question[:1] | upper }}{{ question[1:] }}"
 _SHORT = "\nAnswer the question using a single word or phrase."
@@ -38,18 +38,9 @@ def to_sample(row: Row) -> Sample:
     )
 
 
-def score(sample: Sample, text: str | None) -> Outcome:
-    """The soft score: how far the ten people agree with the answer."""
-    if text is None:
-        return Outcome(answer=None, values={"score": 0.0})
-    answer = evalai_answer(text)
-    gold = tuple(evalai_answer(target) for target in sample.targets)
-    return Outcome(answer=answer, values={"score": soft_score(answer, gold)})
-
-
 TASK = Task(
     name="textvqa",
-    version=1,
+    version=2,
     dataset=DatasetRef(
         repositories=("lmms-lab-encoder/textvqa", "lmms-lab/textvqa"),
         split="validation",
@@ -67,7 +58,19 @@ TASK = Task(
         "paligemma": Prompt(template="answer en {{ question }}"),
     },
     generation=Generation(max_new_tokens=128),
-    score=score,
+    score=M4C.score,
     metrics=(mean(),),
     headline=("accuracy",),
+    best=M4C.best,
+    files="evalkit.official.textvqa:TextvqaFiles",
+    protocols={
+        name: Protocol(
+            source=its.source,
+            score=its.score,
+            best=its.best,
+            metrics=(mean(pairwise=its is VLMEVALKIT_VQA),),
+            headline=("accuracy",),
+        )
+        for name, its in (("lmms-eval", LMMS_EVAL_TEXTVQA), ("vlmevalkit", VLMEVALKIT_VQA))
+    },
 )

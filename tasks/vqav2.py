@@ -6,26 +6,33 @@ GT-Vision-Lab/VQA `vqaEval.py` (a013f004), rules in `evalkit.answers.vqa`, Pytho
 
 Quirks: nothing is normalised where the ten people agree, so "Yes" scores 0 against ten times "yes";
 published numbers hide it, because LLaVA and others run EvalAI's answer processor over the answers
-before they upload them. The official report rounds to two decimals; numbers here are not rounded.
+before they upload them (the conversion `llava`). Numbers here are not rounded; the official report,
+to two decimals, is a note beside them. lmms-eval and VLMEvalKit always normalise.
 
 Variant `testdev`: 107,394 questions without gold answers, scored by the EvalAI server. Its
-submission file holds the answers after EvalAI's processor, as LLaVA's
-`scripts/convert_vqav2_for_submission.py` (a689fd8c) makes it. That script also lists each other
-question of test2015 with an empty answer; this file lists the questions that were asked.
+submission holds the answers after EvalAI's processor, as `scripts/convert_vqav2_for_submission.py`
+of LLaVA (a689fd8c) makes it; not the other questions of test2015, which that lists as empty.
 
 16 new tokens, as in lmms-eval: answers are a word or a phrase.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from sys import intern
 from typing import Any
 
+from evalkit.answers.agreement import LMMS_EVAL_VQA, VLMEVALKIT_VQA, vqa_best, vqa_score
 from evalkit.answers.evalai import evalai_answer
-from evalkit.answers.vqa import as_compared, soft_score
 from evalkit.metrics import mean
 from evalkit.records import Generation, Outcome, Sample
-from evalkit.task import DatasetRef, Prompt, Row, Task
+from evalkit.task import DatasetRef, Prompt, Protocol, Row, Task
 
 _REPOSITORIES = ("lmms-lab-encoder/VQAv2", "lmms-lab/VQAv2")
+_ASKED = ("question_id", "question", "image_id", "image")
+_SHORT = "\nAnswer the question using a single word or phrase."
+_ANSWER = itemgetter("answer")
+_TAGS = ("answer_type", "question_type")
 
 
 def to_sample(row: Row) -> Sample:
@@ -34,18 +41,16 @@ def to_sample(row: Row) -> Sample:
         id=str(row["question_id"]),
         question=row["question"],
         images=(row["image"],),
-        targets=tuple(given["answer"] for given in row.get("answers") or ()),
-        cluster=str(row["image_id"]),
-        tags={tag: row[tag] for tag in ("answer_type", "question_type") if row.get(tag)},
+        # Two million answers have few texts: one object for each.
+        targets=tuple(map(intern, map(_ANSWER, row.get("answers") or ()))),
+        cluster=intern(str(row["image_id"])),
+        tags=_tags(row.get("answer_type"), row.get("question_type")),
     )
 
 
-def score(sample: Sample, text: str | None) -> Outcome:
-    """The soft score: how far the ten people agree with the answer."""
-    if text is None:
-        return Outcome(answer=None, values={"score": 0.0})
-    answer, gold = as_compared(text, sample.targets)
-    return Outcome(answer=answer, values={"score": soft_score(answer, gold)})
+@lru_cache(maxsize=4096)
+def _tags(*values: str | None) -> Mapping[str, str]:
+    return {tag: value for tag, value in zip(_TAGS, values, strict=True) if value}
 
 
 def convert(sample: Sample, text: str | None) -> Outcome:
@@ -56,49 +61,50 @@ def convert(sample: Sample, text: str | None) -> Outcome:
 
 def submission(answered: Sequence[tuple[Sample, str]]) -> tuple[str, Any]:
     """The file that EvalAI takes: a list of question ids and converted answers."""
-    entries = [
-        {"question_id": int(sample.id), "answer": evalai_answer(text)} for sample, text in answered
-    ]
+    entries = [{"question_id": int(s.id), "answer": evalai_answer(text)} for s, text in answered]
     return "vqav2_testdev_submission.json", entries
 
 
 TASK = Task(
     name="vqav2",
-    version=1,
+    version=2,
     dataset=DatasetRef(
         repositories=_REPOSITORIES,
         split="validation",
-        columns=(
-            "question_id",
-            "question",
-            "answers",
-            "answer_type",
-            "question_type",
-            "image_id",
-            "image",
-        ),
+        columns=(*_ASKED, "answers", *_TAGS),
         image_columns=("image",),
         rows=214_354,
     ),
     to_sample=to_sample,
     prompts={
-        "llava": Prompt(
-            template="{{ question }}\nAnswer the question using a single word or phrase."
-        ),
+        "llava": Prompt(template="{{ question }}" + _SHORT),
         "qwen": Prompt(template="{{ question }} Answer:"),
         "paligemma": Prompt(template="answer en {{ question }}"),
     },
     generation=Generation(max_new_tokens=16),
-    score=score,
+    score=vqa_score,
     metrics=(mean(),),
     headline=("accuracy",),
-    breakdowns=("answer_type", "question_type"),
+    breakdowns=_TAGS,
+    best=vqa_best,
+    files="evalkit.official.vqav2:Vqav2Files",
+    conversions={"llava": evalai_answer},
+    protocols={
+        name: Protocol(
+            source=its.source,
+            score=its.score,
+            best=its.best,
+            metrics=(mean(pairwise=its is VLMEVALKIT_VQA),),
+            headline=("accuracy",),
+        )
+        for name, its in (("lmms-eval", LMMS_EVAL_VQA), ("vlmevalkit", VLMEVALKIT_VQA))
+    },
     variants={
         "testdev": {
             "dataset": DatasetRef(
                 repositories=_REPOSITORIES,
                 split="testdev",
-                columns=("question_id", "question", "image_id", "image"),
+                columns=_ASKED,
                 image_columns=("image",),
                 rows=107_394,
             ),
@@ -107,6 +113,8 @@ TASK = Task(
             "headline": (),
             "breakdowns": (),
             "submission": submission,
+            "best": None,
+            "protocols": {},
         }
     },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -13,6 +14,137 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+OFFICIAL = {
+    "gqa": "GQA's eval.py",
+    "vqa": "a checkout of GT-Vision-Lab/VQA",
+    "pope": "RUCAIBox/POPE's evaluate.py",
+    "llava": "a checkout of haotian-liu/LLaVA",
+    "vlmevalkit": "a checkout of VLMEvalKit",
+    "lmms-eval": "a Python that has lmms-eval",
+}
+
+
+def pytest_addoption(parser):
+    for name, what in OFFICIAL.items():
+        parser.addoption(f"--official-{name}", metavar="PATH", help=f"{what}, for -m official")
+
+
+PIECES = (
+    *("yes", "Yes", "YES", "yes.", "Yes,", "no", "No", "NO", "No.", "not", "Not", "none", "know"),
+    *(
+        "A",
+        "B",
+        "C",
+        "a",
+        "(a)",
+        "(B)",
+        "A.",
+        "b)",
+        "The answer is A.",
+        "The answer is",
+        "Option b",
+    ),
+    *(
+        "dog",
+        "Dog.",
+        "the dog",
+        "a",
+        "an",
+        "the",
+        "two",
+        "2",
+        "1,000",
+        "1.5",
+        ".5",
+        "5.",
+        "t-shirt",
+    ),
+    *("dont", "don't", "Im", "let's", "dog's", "o'clock", "somebody'd", "it is", "there is no"),
+    *(
+        ".",
+        ",",
+        "!",
+        "?",
+        ";",
+        ":",
+        "/",
+        "-",
+        "_",
+        "`",
+        "'",
+        '"',
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "@",
+    ),
+    *("", " ", "  ", "\n", "\t", "\r", "\x0b", "\x00", "\x1c", "\x7f", "\xa0", "\u180e", "\u200b"),
+    *(
+        "\u2028",
+        "\u3000",
+        "\ufeff",
+        "\u202e",
+        "İ",
+        "Σ",
+        "ΑΣ",
+        "ß",
+        "é",
+        "e\u0301",
+        "答案",
+        "否",
+        "نعم",
+    ),
+    *(
+        "٣",
+        "५",
+        "①",
+        "½",
+        "😀",
+        "👩‍👩‍👧",
+        "\U0010ffff",
+        "<b>yes</b>",
+        "```no```",
+        "</s>",
+        "<image>",
+        "NaN",
+    ),
+    *(
+        "null",
+        "[]",
+        "{}",
+        "%s",
+        "{{ x }}",
+        "$(ls)",
+        "'; DROP",
+        "\\",
+        "\\n",
+        "I'm sorry, but I can't",
+    ),
+)
+"""What odd answers are made of."""
+
+
+@pytest.fixture(scope="session")
+def odd_texts() -> Callable[[int, int], list[str]]:
+    """(seed, n) -> n odd answers: each piece alone first, then mixtures, some of them long."""
+
+    def made(seed: int, n: int) -> list[str]:
+        dice = random.Random(seed)
+        mixed = [
+            dice.choice(("", " ", " ", "\n")).join(
+                dice.choices(PIECES, k=dice.choice((2, 3, 5, 9)))
+            )
+            for _ in range(n)
+        ]
+        long = [piece * 5_000 for piece in ("no ", "a,", ". ", "é")]
+        return [*PIECES, *long, *mixed][:n] if n > len(PIECES) else mixed[:n]
+
+    return made
+
 
 TOY = '''"""toy: is the picture's number even? A task for tests.
 

@@ -1,9 +1,24 @@
-"""VQA: the official normalisation of answers, and the soft score against ten people.
+"""VQA: how the official evaluator, and its copies, normalise answers before they compare them.
 
 Source: GT-Vision-Lab/VQA `PythonEvaluationTools/vqaEvaluation/vqaEval.py` at a013f004, which runs
-on Python 2.7 only. Python 3 differs in three respects, all of them rare: which characters are
-digits, what the lower case of two letters is, and whether U+180E is white space. Python 2.7 is
-followed here; `evalai` shares the steps and follows Python 3, in which its evaluator runs.
+on Python 2.7 only; Python 2.7 is followed here. `evalkit.answers.evalai` shares the steps and
+follows Python 3, in which its evaluator runs. A port of the tool to Python 3 differs from it in
+
+- which characters are digits: those of ASCII in 2.7, those of all scripts in 3, so that a full stop
+  before an Arabic digit goes in 2.7 and stays in 3;
+- the lower case of two letters: a dotted capital I gives one letter in 2.7 and two in 3; a capital
+  sigma that ends a word gives an ordinary sigma in 2.7 and a final one in 3;
+- white space: U+180E is white space in 2.7 only;
+- `round` of exact ties, in what is printed: 3.125 gives 3.13 in 2.7 and 3.12 in 3
+  (`evalkit.answers.agreement.two_decimals`).
+
+Two harnesses carry copies. Both always normalise, where the tool compares unanimous answers as they
+are written, and both run on Python 3:
+
+- lmms-eval 0.7.3 (75571cfe), `tasks/vqav2/utils.py` and `tasks/_task_utils/vqa_eval_metric.py`:
+  any run of commas between two digits makes all marks vanish; ten numbers are averaged exactly;
+- VLMEvalKit (e8e78f05), `dataset/utils/vqa_eval.py` and `smp/misc.py`: a full stop stays if a digit
+  stands before it, too; ten numbers are averaged by numpy, which adds in pairs.
 """
 
 import re
@@ -20,12 +35,12 @@ _SPACES_2 = (
 )
 # The official call passes `re.UNICODE`, which is 32, where `re.sub` expects how many to replace.
 _PERIODS_AT_MOST = 32
-_NEEDED = 3.0
+_CACHED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """Where Python 2.7 and Python 3 disagree.
+    """Where Python 2.7, Python 3 and the copies in other harnesses disagree.
 
     Attributes:
         joined: Finds a comma between two digits.
@@ -42,6 +57,8 @@ class Dialect:
 def _words_2(text: str) -> list[str]:
     # Python 2.7 lowers letter by letter: a dotted capital I gives one letter, and a sigma that ends
     # a word is like any other.
+    if text.isascii():
+        return text.lower().split()
     return "".join(letter.lower()[0] for letter in text).replace("\u180e", " ").split()
 
 
@@ -50,6 +67,10 @@ PYTHON2 = Dialect(
 )
 PYTHON3 = Dialect(
     joined=re.compile(r"\d,\d"), period=re.compile(r"\.(?!\d)"), words=lambda x: x.lower().split()
+)
+LMMS_EVAL = Dialect(joined=re.compile(r"\d,+\d"), period=PYTHON3.period, words=PYTHON3.words)
+VLMEVALKIT = Dialect(
+    joined=PYTHON3.joined, period=re.compile(r"(?<!\d)\.(?!\d)"), words=PYTHON3.words
 )
 
 
@@ -74,37 +95,50 @@ def canonical_words(text: str, dialect: Dialect) -> str:
     return " ".join(CONTRACTIONS.get(word, word) for word in digits if word not in ARTICLES)
 
 
+@lru_cache(maxsize=_CACHED)
 def stripped(text: str) -> str:
     """The text on one line, without white space at its ends; unanimous answers stay like this."""
     return text.replace("\n", " ").replace("\t", " ").strip(_SPACES_2)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=_CACHED)
 def vqa_answer(text: str) -> str:
     """The text as the VQA evaluator compares it where the ten people disagree."""
     return canonical_words(without_marks(stripped(text), PYTHON2), PYTHON2)
 
 
-def as_compared(text: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+@lru_cache(maxsize=_CACHED)
+def lmms_eval_answer(text: str) -> str:
+    """The text as lmms-eval's VQAv2 compares it."""
+    line = text.replace("\n", " ").replace("\t", " ").strip()
+    return canonical_words(without_marks(line, LMMS_EVAL), LMMS_EVAL)
+
+
+@lru_cache(maxsize=_CACHED)
+def vlmevalkit_answer(text: str) -> str:
+    """The text as VLMEvalKit's "vqa_score" compares it, for VQAv2 and TextVQA alike."""
+    line = text.replace("\n", " ").replace("\t", " ").strip()
+    return canonical_words(without_marks(line, VLMEVALKIT), VLMEVALKIT)
+
+
+def as_compared(text: str, targets: Sequence[str]) -> tuple[str, tuple[str, ...], bool]:
     """A prediction and the ten answers as the VQA evaluator compares them.
 
     The official quirk: where all ten people said the same, nothing is normalised, neither their
     answers nor the prediction; "Yes" against ten times "yes" scores 0.
+
+    Returns:
+        The prediction, the ten answers, and whether the ten were the same.
     """
-    gold = tuple(stripped(target) for target in targets)
-    if len(set(gold)) == 1:
-        return stripped(text), gold
-    return vqa_answer(text), tuple(vqa_answer(target) for target in gold)
+    if _same(targets):
+        return stripped(text), (stripped(targets[0]),) * len(targets), True
+    gold = tuple(map(vqa_answer, targets))
+    if _same(gold):  # only then can the texts be the same but for white space at their ends
+        said = tuple(map(stripped, targets))
+        if _same(said):
+            return stripped(text), said, True
+    return vqa_answer(text), gold, False
 
 
-def soft_score(answer: str, targets: Sequence[str]) -> float:
-    """How far people agree with an answer: 0, .3, .6, .9 or 1 for 0, 1, 2, 3 or more of ten.
-
-    Each person is left out in turn, three equal answers among the others are full agreement, and
-    the ten numbers are averaged, in this order: the floating-point sums are the official ones.
-    Equal answers of two people are two answers: the official tool tells them apart by `answer_id`,
-    which every real annotation has.
-    """
-    matches = sum(target == answer for target in targets)
-    total = sum(min(1.0, (matches - (target == answer)) / _NEEDED) for target in targets)
-    return total / len(targets)
+def _same(texts: Sequence[str]) -> bool:
+    return bool(texts) and texts.count(texts[0]) == len(texts)

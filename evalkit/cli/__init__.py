@@ -17,6 +17,7 @@ from evalkit.errors import EvalkitError, ExitCode, UsageError
 
 VERBS = {
     "run": ("evalkit.cli.run", "Evaluate a model on tasks, a suite or a task list."),
+    "score": ("evalkit.cli.score", "Score a file of answers, without a model."),
     "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
     "tasks": ("evalkit.cli.tasks", "List, show, start or check tasks."),
     "doctor": ("evalkit.cli.doctor", "Say what is installed and what is missing."),
@@ -67,9 +68,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     _mend_streams()
     try:
-        _check_words(sys.argv[1:] if arguments is None else arguments)
-        code = group.main(args=arguments, standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else ExitCode.OK)
+        words = sys.argv[1:] if arguments is None else arguments
+        _check_words(words)
+        code = _invoke(words)
+        sys.stdout.flush()
+        sys.exit(code)
     except EvalkitError as error:
         _fail(str(error), error.exit_code)
     except click.ClickException as error:
@@ -79,12 +82,22 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             "Interrupted. What was finished is on disk; the same command goes on from there.",
             ExitCode.INCOMPLETE,
         )
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader has seen enough; the interpreter must not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"A file cannot be read or written{where}: {error.strerror}.", ExitCode.USAGE)
+
+
+def _invoke(words: Sequence[str]) -> int:
+    """Run the verb. Not by way of `group.main`, which makes a closed pipe an error of its own."""
+    try:
+        with group.make_context("evalkit", list(words)) as context:
+            code = group.invoke(context)
+    except click.exceptions.Exit as done:  # --help, --version
+        code = done.exit_code
+    return code if isinstance(code, int) else int(ExitCode.OK)
 
 
 def _mend_streams() -> None:

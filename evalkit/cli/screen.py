@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evalkit.progress import Observer, TaskProgress
-from evalkit.report.table import NUMERIC, Table, run_table
+from evalkit.report.table import Table, numeric_columns, run_table
 from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def text_table(table: Table, title: str) -> str:
     from rich.text import Text
 
     drawn = RichTable(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left")
-    for name in table.header:
-        drawn.add_column(name, justify="right" if name in NUMERIC else "left", no_wrap=True)
+    for name, right in zip(table.header, numeric_columns(table), strict=True):
+        drawn.add_column(name, justify="right" if right else "left", no_wrap=True)
     for row in table.rows:
         drawn.add_row(*map(Text, row))
     text = io.StringIO()

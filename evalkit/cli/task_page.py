@@ -46,6 +46,11 @@ def _numbers(task: Task) -> Iterable[str]:
         yield f"  metric      {metric.name} ({metric.low:g} to {metric.high:g}{headline})"
     if task.breakdowns:
         yield f"  breakdowns  {', '.join(task.breakdowns)}"
+    yield f"  protocol    {task.protocol}: {task.source or 'the task file says'}"
+    for name, protocol in task.protocols.items():
+        yield f"  protocol    {name}: {protocol.source}"
+    for name in task.conversions:
+        yield f"  conversion  {name} (for `evalkit score --convert`)"
     for name, changes in task.variants.items():
         yield f"  variant     {task.name}:{name} (changes {', '.join(changes)})"
 

@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from evalkit.errors import UsageError
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
@@ -68,4 +70,7 @@ def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIde
 
 
 def _line(values: Sequence[str | int]) -> bytes:
-    return json.dumps(values, separators=(",", ":")).encode() + b"\n"
+    line = msgspec.json.encode(values)
+    if not line.isascii():  # the digests are those of Python's own writer, which escapes
+        line = json.dumps(values, separators=(",", ":")).encode()
+    return line + b"\n"

@@ -6,7 +6,25 @@ differences, with no code here.
 """
 
 from evalkit.metrics.basic import accuracy, group_accuracy, mean
-from evalkit.metrics.binary import macro_f1, precision_recall_f1
-from evalkit.metrics.mme import mme_total
+from evalkit.metrics.binary import (
+    guarded_precision_recall_f1,
+    macro_f1,
+    precision_recall_f1,
+    yes_ratio,
+)
+from evalkit.metrics.exact import exact_match
+from evalkit.metrics.mme import mme_mean_total, mme_score, mme_total
 
-__all__ = ["accuracy", "group_accuracy", "macro_f1", "mean", "mme_total", "precision_recall_f1"]
+__all__ = [
+    "accuracy",
+    "exact_match",
+    "group_accuracy",
+    "guarded_precision_recall_f1",
+    "macro_f1",
+    "mean",
+    "mme_mean_total",
+    "mme_score",
+    "mme_total",
+    "precision_recall_f1",
+    "yes_ratio",
+]

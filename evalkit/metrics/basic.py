@@ -37,6 +37,7 @@ def mean(
     *,
     of: str = "score",
     only: Callable[[SampleScore], bool] | None = None,
+    pairwise: bool = False,
 ) -> Metric:
     """The mean of a value in [0, 1], such as VQA's soft score.
 
@@ -44,12 +45,13 @@ def mean(
         name: The metric's name.
         of: The value's key in `SampleScore.values`.
         only: Which samples count; None is all.
+        pairwise: Whether it is added as numpy's mean is.
     """
 
     def row(unit: Sequence[SampleScore]) -> Sequence[float]:
         return (unit[0].values[of], 1.0)
 
-    return Metric(name=name, row=row, value=divide, columns=2, only=only)
+    return Metric(name=name, row=row, value=divide, columns=2, only=only, pairwise=pairwise)
 
 
 def accuracy(
@@ -68,15 +70,18 @@ def accuracy(
     return replace(mean(name, of=of, only=only), proportion=True)
 
 
-def group_accuracy(name: str, *, of: str = "correct") -> Metric:
+def group_accuracy(name: str, *, of: str = "correct", size: int | None = None) -> Metric:
     """The share of groups in which every sample is right, such as MMVP's pairs.
 
     Args:
         name: The metric's name.
         of: The value's key in `SampleScore.values`; it is 0 or 1.
+        size: How many samples a whole group has; other groups do not count. None: all groups do.
     """
 
     def row(unit: Sequence[SampleScore]) -> Sequence[float]:
+        if size is not None and len(unit) != size:
+            return (0.0, 0.0)
         return (min(score.values[of] for score in unit), 1.0)
 
     return Metric(name=name, unit="group", row=row, value=divide, columns=2, proportion=True)

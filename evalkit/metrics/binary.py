@@ -1,15 +1,17 @@
 """Precision, recall, F1 and yes-ratio of yes/no questions: counts, and functions of their sums.
 
 A scorer gives each sample 1 in one of "tp", "fp", "tn" and "fn" and 0 in the others, and "yes" as 1
-if the answer was yes. A failed prediction is a "fn" or a "fp", whichever is wrong.
+if the answer was yes. Under the official rules a failed prediction is a "fn" or a "fp", whichever
+is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit.metrics.basic import divide
+from evalkit.metrics.basic import accuracy, divide
 from evalkit.records import SampleScore
 from evalkit.task import Metric
 
@@ -29,13 +31,33 @@ def precision_recall_f1() -> tuple[Metric, Metric, Metric, Metric]:
         Metric(name="precision", row=_hits_and("fp"), value=divide, columns=2),
         Metric(name="recall", row=_hits_and("fn"), value=divide, columns=2),
         Metric(name="f1", row=_counts, value=f1_of_counts, columns=3),
+        yes_ratio(),
+    )
+
+
+def yes_ratio(*, of: str = "yes") -> Metric:
+    """Metric "yes_ratio": a share of samples that is neither good nor bad.
+
+    Args:
+        of: The value's key in `SampleScore.values`: "yes" for answers.
+    """
+    return replace(accuracy("yes_ratio", of=of), higher_is_better=None)
+
+
+def guarded_precision_recall_f1() -> tuple[Metric, Metric, Metric]:
+    """Metrics "precision", "recall" and "f1", which are 0 where a division by zero would be.
+
+    Source: lmms-eval 0.7.3 (75571cfe) `tasks/pope/utils.py`; VLMEvalKit e8e78f05
+    `vlmeval/dataset/utils/yorn.py`, `POPE_rating`.
+    """
+    return (
+        Metric(name="precision", row=_counted_hits_and("fp"), value=_guarded, columns=3),
+        Metric(name="recall", row=_counted_hits_and("fn"), value=_guarded, columns=3),
         Metric(
-            name="yes_ratio",
-            row=lambda unit: (unit[0].values["yes"], 1.0),
-            value=divide,
-            columns=2,
-            proportion=True,
-            higher_is_better=None,
+            name="f1",
+            row=lambda unit: (*_counts(unit), 1.0),
+            value=_guarded_f1,
+            columns=4,
         ),
     )
 
@@ -72,7 +94,7 @@ def macro_f1(name: str = "macro_f1", *, tag: str, slices: Sequence[str]) -> Metr
         row=row,
         value=value,
         columns=3 * len(order),
-        only=lambda score: score.tags[tag] in order,
+        only=lambda score: score.tags.get(tag) in order,
     )
 
 
@@ -107,3 +129,29 @@ def _hits_and(misses: str) -> Callable[[Sequence[SampleScore]], Sequence[float]]
         return (values["tp"], values["tp"] + values[misses])
 
     return row
+
+
+def _counted_hits_and(misses: str) -> Callable[[Sequence[SampleScore]], Sequence[float]]:
+    row = _hits_and(misses)
+    return lambda unit: (*row(unit), 1.0)
+
+
+def _guarded(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The first statistic by the second, 0 where that is 0; NaN where nothing was counted."""
+    import numpy as np
+
+    return _where_counted(np.nan_to_num(divide(sums[..., :2])), sums)
+
+
+def _guarded_f1(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    return _where_counted(np.nan_to_num(f1_of_counts(sums[..., :3])), sums)
+
+
+def _where_counted(
+    values: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    return np.where(sums[..., -1] == 0, np.nan, values)

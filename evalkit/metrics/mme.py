@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evalkit.metrics.basic import divide
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+_Row = Callable[[Sequence[SampleScore]], Sequence[float]]
+
 _COLUMNS = 4
+_MEAN_COLUMNS = 3
 _FULL_MARKS = 200.0
 
 
@@ -33,21 +36,85 @@ def mme_total(name: str, subtasks: Sequence[str]) -> Metric:
     """
     order = tuple(subtasks)
 
-    def row(unit: Sequence[SampleScore]) -> Sequence[float]:
-        right = [score.values["correct"] for score in unit]
-        counts = (sum(right), len(right), min(right), 1.0)
-        place = order.index(unit[0].tags["subtask"])
-        return tuple(n * (k == place) for k in range(len(order)) for n in counts)
-
     return Metric(
         name=name,
         unit="group",
-        row=row,
+        row=_by_subtask(_counts, order),
         value=_total,
         columns=_COLUMNS * len(order),
         high=_FULL_MARKS * len(order),
-        only=lambda score: score.tags["subtask"] in order,
+        only=lambda score: score.tags.get("subtask") in order,
     )
+
+
+def mme_score(name: str = "score") -> Metric:
+    """What one subtask adds to its total, from 0 to 200; its unit is an image.
+
+    Args:
+        name: The metric's name.
+    """
+    return Metric(
+        name=name, unit="group", row=_counts, value=_total, columns=_COLUMNS, high=_FULL_MARKS
+    )
+
+
+def mme_mean_total(name: str, subtasks: Sequence[str]) -> Metric:
+    """The sum over subtasks of the mean score of an image: 100 x accuracy, and 100 if all is right.
+
+    The same number as `mme_total` but for the last bits. lmms-eval adds the subtasks in the order
+    in which they first appear. Where a scorer gives the value "place", where a sample stands in its
+    file, the mean place of a subtask tells that order.
+
+    Source: lmms-eval 0.7.3 (75571cfe) `tasks/mme/utils.py`, `mme_aggregate_results`.
+
+    Args:
+        name: The metric's name.
+        subtasks: In the order in which they are added where no place is known.
+    """
+    order = tuple(subtasks)
+    return Metric(
+        name=name,
+        unit="group",
+        row=_by_subtask(_image_score, order),
+        value=_sum_of_means,
+        columns=_MEAN_COLUMNS * len(order),
+        high=_FULL_MARKS * len(order),
+        only=lambda score: score.tags.get("subtask") in order,
+    )
+
+
+def _by_subtask(count: _Row, order: Sequence[str]) -> _Row:
+    """The row with a column for each subtask, all zero but in that of the unit."""
+
+    def row(unit: Sequence[SampleScore]) -> Sequence[float]:
+        counts = count(unit)
+        place = unit[0].tags["subtask"]
+        return tuple(n if name == place else 0.0 for name in order for n in counts)
+
+    return row
+
+
+def _counts(unit: Sequence[SampleScore]) -> Sequence[float]:
+    right = [score.values["correct"] for score in unit]
+    return (sum(right), len(right), min(right), 1.0)
+
+
+def _image_score(unit: Sequence[SampleScore]) -> Sequence[float]:
+    right = [score.values["correct"] for score in unit]
+    place = min(score.values.get("place", 0.0) for score in unit)
+    return (100.0 * min(right) + sum(right) / len(right) * 100.0, 1.0, place)
+
+
+def _sum_of_means(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    each = sums.reshape(*sums.shape[:-1], -1, _MEAN_COLUMNS)
+    means, places = np.nan_to_num(divide(each[..., :2])), divide(each[..., [2, 1]])
+    order = np.argsort(places, axis=-1, kind="stable")  # subtasks that are not there come last
+    ordered = np.take_along_axis(means, order, axis=-1)
+    total = np.add.accumulate(ordered, axis=-1)[..., -1]
+    empty: npt.NDArray[np.bool_] = each[..., 1].sum(axis=-1) == 0
+    return np.where(empty, np.nan, total)
 
 
 def _total(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evalkit.report.table import NUMERIC, Table, run_table
+from evalkit.report.table import Table, numeric_columns, run_table
 from evalkit.run_record import RunRecord
 
 
@@ -12,7 +12,7 @@ def markdown_table(table: Table) -> str:
     """A table in GitHub's Markdown, numbers to the right."""
     from tabulate import tabulate
 
-    align = ["right" if name in NUMERIC else "left" for name in table.header]
+    align = ["right" if right else "left" for right in numeric_columns(table)]
     return str(
         tabulate(
             [[_escaped(cell) for cell in row] for row in table.rows],
@@ -67,7 +67,7 @@ def _data_table(record: RunRecord) -> Table:
                 "/".join(filter(None, (dataset.repository, dataset.config, dataset.split))),
                 dataset.revision or "unpinned, local",
                 f"{dataset.samples} of {dataset.rows}",
-                result.fingerprint.prompt.variant,
+                result.fingerprint.prompt.variant if result.fingerprint.prompt else "unknown",
                 result.protocol,
                 dataset.digest[:12],
             )

@@ -6,13 +6,17 @@ the binary value, as Python's `format` does it. Records keep full precision.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evalkit.records import MetricValue
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import Audit, RunRecord, TaskResult
 
-HEADER = ("task", "metric", "value", "95 % interval", "of", "n", "clusters", "failed", "unparsed")
+HEADER = (
+    *("task", "protocol", "metric", "value", "95 % interval", "of", "n", "clusters"),
+    *("failed", "unparsed"),
+)
 """Column names of `rows`."""
 
 NUMERIC = frozenset({"value", "95 % interval", "of", "n", "clusters", "failed", "unparsed"})
@@ -26,6 +30,18 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
+
+
+def numeric_columns(table: Table) -> list[bool]:
+    """Which columns are set to the right: those known to be, and those that hold numbers alone."""
+    cells = list(zip(*table.rows, strict=True)) or [()] * len(table.header)
+    return [
+        name in NUMERIC or (place > 0 and bool(held) and all(map(_NUMBER.fullmatch, held)))
+        for place, (name, held) in enumerate(zip(table.header, cells, strict=True))
+    ]
+
+
+_NUMBER = re.compile(r"[-+]?[\d.,]+|-")
 
 
 def run_table(record: RunRecord, *, every_metric: bool = False) -> Table:
@@ -47,12 +63,13 @@ def _rows(result: TaskResult, *, every_metric: bool) -> Iterable[tuple[str, ...]
     ]
     coverage = (str(result.coverage.failed), str(result.coverage.unparsed))
     if not chosen:
-        blank = ("-",) * (len(HEADER) - 4)
-        yield (result.task, "(no number)", *blank, *coverage)
+        blank = ("-",) * (len(HEADER) - 5)
+        yield (result.task, result.protocol, "(no number)", *blank, *coverage)
     for i, (name, value) in enumerate(chosen):
         first = i == 0
         yield (
             result.task if first else "",
+            result.protocol if first else "",
             name,
             *_cells(value),
             *(coverage if first else ("", "")),
@@ -85,8 +102,53 @@ def _notes(record: RunRecord) -> Iterable[str]:
     for result in record.results:
         yield from result.notes
         coverage = result.coverage
-        if coverage.failed:
+        if coverage.failed and record.source == "measured":
             yield (
                 f"{result.task}: {coverage.failed} of {coverage.asked} samples failed; they count "
                 "as wrong. The same command asks them again."
             )
+        if result.audit is not None:
+            yield f"{result.task}: {audit_line(result.audit, result)}"
+
+
+_RULES_SHOWN = 3
+
+
+def audit_line(audit: Audit, result: TaskResult) -> str:
+    """How a task's answers were read, in one line: rules, what was not read, and the bounds."""
+    rules = [f"{rule} {n:,}" for rule, n in audit.rules.items()]
+    if len(rules) > _RULES_SHOWN:
+        rest = sum(list(audit.rules.values())[_RULES_SHOWN:])
+        rules = [*rules[:_RULES_SHOWN], f"{len(audit.rules) - _RULES_SHOWN} other rules {rest:,}"]
+    counts = [f"empty {audit.empty:,}", f"refused {audit.refused:,}"]
+    if audit.truncated is not None:
+        counts.append(f"truncated {audit.truncated:,}")
+    counts += [f"unparsed {audit.unparsed:,}", f"ambiguous {audit.ambiguous:,}"]
+    read = "; ".join(filter(None, ("read by " + ", ".join(rules) if rules else "", *counts)))
+    return read + "".join(_bounds(audit, result)) + "."
+
+
+def _bounds(audit: Audit, result: TaskResult) -> Iterable[str]:
+    for name, (low, high) in audit.bounds.items() if audit.ambiguous else ():
+        maximum = result.metrics[name].maximum
+        ends = f"{number(low, maximum)} to {number(high, maximum)}"
+        yield f"; {name} {ends} if all of those were wrong, or right"
+
+
+def breakdown_tables(result: TaskResult) -> Iterable[tuple[str, Table]]:
+    """A table for each tag of the result's breakdowns, with its title."""
+    for tag, slices in result.breakdowns.items():
+        names = list(dict.fromkeys(name for held in slices.values() for name in held))
+        rows = tuple(
+            (slice_, *(_slice_cell(result, held.get(name), name) for name in names))
+            for slice_, held in slices.items()
+        )
+        if rows:
+            yield f"by {tag}", Table(header=(tag, *names), rows=rows, notes=())
+
+
+def _slice_cell(result: TaskResult, value: float | None, name: str) -> str:
+    if value is None:
+        return "-"
+    known = result.metrics.get(name)
+    return number(value, max(1.0, abs(value)) if known is None else known.maximum)

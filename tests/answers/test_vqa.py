@@ -1,6 +1,12 @@
 import pytest
 
-from evalkit.answers.vqa import as_compared, soft_score, stripped, vqa_answer
+from evalkit.answers.vqa import (
+    as_compared,
+    lmms_eval_answer,
+    stripped,
+    vlmevalkit_answer,
+    vqa_answer,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +54,33 @@ def test_a_text_is_put_on_one_line():
     assert stripped("\tyes\nno\n") == "yes no"
 
 
-def test_unanimous_answers_are_not_normalised():
-    assert as_compared("Yes", ["yes"] * 10) == ("Yes", ("yes",) * 10)
-    assert as_compared("Yes", ["yes"] * 9 + ["Two"]) == ("yes", ("yes",) * 9 + ("2",))
+@pytest.mark.parametrize(
+    ("said", "unanimous"),
+    [(["yes"] * 10, True), (["yes"] * 9 + ["yes \n"], True), (["yes"] * 9 + ["Yes"], False)],
+)
+def test_unanimous_answers_are_not_normalised(said, unanimous):
+    answer = "Yes" if unanimous else "yes"
+    assert as_compared("Yes", said) == (answer, ("yes",) * 10, unanimous)
+
+
+def test_others_are():
+    said = ["yes"] * 9 + ["Two"]
+    assert as_compared("Yes", said) == ("yes", ("yes",) * 9 + ("2",), False)
+    assert as_compared("Yes", ()) == ("yes", (), False)
 
 
 @pytest.mark.parametrize(
-    ("matches", "score"), [(0, 0.0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1.0), (10, 1.0)]
+    ("text", "official", "lmms_eval", "vlmevalkit"),
+    [
+        ("5.", "5", "5", "5."),
+        ("a.b", "ab", "ab", "ab"),
+        ("t-shirt 1,,2", "t shirt 1 2", "tshirt 12", "t shirt 1 2"),
+        ("t-shirt 1,2", "tshirt 12", "tshirt 12", "tshirt 12"),
+        ("\u039f\u03a3", "\u03bf\u03c3", "\u03bf\u03c2", "\u03bf\u03c2"),
+        (" Two\tdogs\n", "2 dogs", "2 dogs", "2 dogs"),
+    ],
+    ids=["full stop", "inner full stop", "two commas", "one comma", "sigma", "white space"],
 )
-def test_agreement_with_ten_people(matches, score):
-    targets = ["yes"] * matches + ["no"] * (10 - matches)
-    assert soft_score("yes", targets) == pytest.approx(score, rel=1e-15)
-    assert soft_score("yes", targets[::-1]) == pytest.approx(score, rel=1e-15)
+def test_copies_differ(text, official, lmms_eval, vlmevalkit):
+    found = (vqa_answer(text), lmms_eval_answer(text), vlmevalkit_answer(text))
+    assert found == (official, lmms_eval, vlmevalkit)

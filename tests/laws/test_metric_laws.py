@@ -21,19 +21,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit import tasks
+from evalkit.audit import best_text
 from evalkit.metrics import accuracy
 from evalkit.records import Image, Prediction, Sample, SampleScore
 from evalkit.score import score_predictions
-from evalkit.stats import Statistics, delta_interval, interval, statistics, total
+from evalkit.stats import delta_interval, interval
+from evalkit.sums import Statistics, statistics, total
 from evalkit.task import Metric, Task
 
 ROWS = json.loads(Path(__file__).with_name("rows.json").read_text(encoding="utf-8"))
 NAMES = sorted(module.name for module in pkgutil.iter_modules(tasks.__path__))
 BASES = [import_module(f"evalkit.tasks.{name}").TASK for name in NAMES]
 TASKS = [task for base in BASES for task in (base, *map(base.variant, base.variants))]
-TABLE = [(task, metric) for task in TASKS for metric in task.metrics if task.folder in ROWS]
+RULED = [task.under(name) for task in TASKS for name in (task.protocol, *task.protocols)]
+TABLE = [(task, metric) for task in RULED for metric in task.metrics if task.folder in ROWS]
 EVERY_METRIC = pytest.mark.parametrize(
-    ("task", "metric"), TABLE, ids=[f"{task.name}-{metric.name}" for task, metric in TABLE]
+    ("task", "metric"),
+    TABLE,
+    ids=[f"{task.name}-{task.protocol}-{metric.name}" for task, metric in TABLE],
 )
 WRONG = ("", "I cannot tell.", None)
 FEW = settings(max_examples=25, deadline=None)
@@ -66,10 +71,13 @@ def exam(task: Task, seed: int) -> Exam:
     dice = random.Random(seed)
     entries = [(n, entry) for n in range(dice.choice((1, 2, 5, 12))) for entry in ROWS[task.folder]]
     dice.shuffle(entries)
-    gold = tuple(entry["gold"] for _, entry in entries)
+    samples = tuple(copied(task.to_sample(with_picture(entry["row"])), n) for n, entry in entries)
+    gold = tuple(
+        entry["gold"] if task in TASKS else best_text(task, sample)
+        for (_, entry), sample in zip(entries, samples, strict=True)
+    )
     skill, others = dice.choice((0.0, 0.3, 0.6, 0.9, 1.0)), (*WRONG, *sorted(set(gold)))
     texts = tuple(text if dice.random() < skill else dice.choice(others) for text in gold)
-    samples = tuple(copied(task.to_sample(with_picture(entry["row"])), n) for n, entry in entries)
     return Exam(task, samples, gold, texts)
 
 

@@ -7,7 +7,15 @@ import pytest
 import evalkit
 from evalkit.records import Coverage, MetricValue
 from evalkit.report.markdown import run_page
-from evalkit.report.table import interval, number, run_table
+from evalkit.report.table import (
+    audit_line,
+    breakdown_tables,
+    interval,
+    number,
+    numeric_columns,
+    run_table,
+)
+from evalkit.run_record import Audit
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +40,10 @@ def test_no_interval_is_a_dash():
 
 def test_a_task_with_two_headlines_has_two_rows(record):
     rows = run_table(record).rows
-    assert [row[:2] for row in rows] == [
-        ("mme", "perception"),
-        ("", "cognition"),
-        ("pope", "macro_f1"),
+    assert [row[:3] for row in rows] == [
+        ("mme", "official", "perception"),
+        ("", "", "cognition"),
+        ("pope", "official", "macro_f1"),
     ]
     assert len(run_table(record, every_metric=True).rows) > 6
 
@@ -46,6 +54,37 @@ def test_failures_are_said_below_the_table(record):
     )
     notes = run_table(replace(record, results=(record.results[0], broken))).notes
     assert any("10 of 120 samples failed" in note for note in notes)
+
+
+def test_how_answers_were_read_is_one_line_below_the_table(record):
+    read = Audit(
+        rules={"first word": 90, "prefix": 20, "a": 4, "b": 3, "c": 1},
+        empty=1,
+        refused=2,
+        truncated=None,
+        unparsed=3,
+        ambiguous=4,
+        bounds={"macro_f1": (0.5, 0.75)},
+    )
+    line = audit_line(read, record.results[1])
+    assert line == (
+        "read by first word 90, prefix 20, a 4, 2 other rules 4; empty 1; refused 2; unparsed 3; "
+        "ambiguous 4; macro_f1 0.5000 to 0.7500 if all of those were wrong, or right."
+    )
+    assert "truncated 5" in audit_line(replace(read, truncated=5), record.results[1])
+    certain = audit_line(replace(read, ambiguous=0), record.results[1])
+    assert certain.endswith("ambiguous 0.")
+    assert any(note.startswith("pope: read by") for note in run_table(record).notes)
+
+
+def test_breakdowns_have_a_table_each(record):
+    (title, table), *others = breakdown_tables(record.results[0])
+    assert (title, table.header) == (
+        "by subtask",
+        ("subtask", "accuracy", "accuracy_plus", "score"),
+    )
+    assert not others
+    assert numeric_columns(table) == [False, True, True, True]
 
 
 def test_a_page_is_a_function_of_the_record(record):

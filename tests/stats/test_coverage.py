@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from evalkit.metrics import accuracy, precision_recall_f1
-from evalkit.stats import Statistics, delta_interval, wilson_interval
+from evalkit.stats import delta_interval, wilson_interval
+from evalkit.sums import Statistics
 
 REPETITIONS = 1000
 ACCURACY, F1 = accuracy(), precision_recall_f1()[2]

@@ -11,15 +11,13 @@ from evalkit.errors import UsageError
 from evalkit.metrics import accuracy, group_accuracy, mean, precision_recall_f1
 from evalkit.records import SampleScore
 from evalkit.stats import (
-    Statistics,
     bootstrap_interval,
     delta_interval,
     influence,
     interval,
-    statistics,
-    total,
     wilson,
 )
+from evalkit.sums import Statistics, statistics, total
 from evalkit.task import Metric
 
 F1 = precision_recall_f1()[2]

@@ -57,6 +57,35 @@ def test_totals(row, score_of, numbers_of):
     assert numbers_of(TASK, both, half, none)["cognition"] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("protocol", "text", "answer"),
+    [("lmms-eval", "Y", "yes"), ("vlmevalkit", "It is a yes", "yes"), ("vlmevalkit", "eyes", None)],
+)
+def test_the_harnesses_read_otherwise(row, score_of, protocol, text, answer):
+    assert score_of(TASK.under(protocol), row, text).answer == answer
+    assert score_of(TASK.under(protocol), row, None).values["correct"] == 0.0
+
+
+@pytest.mark.parametrize("protocol", ["official", "lmms-eval", "vlmevalkit"])
+def test_totals_are_the_same_under_every_protocol(row, score_of, numbers_of, protocol):
+    task, no = TASK.under(protocol), row | {"answer": "No"}
+    both = [score_of(task, row, "yes"), score_of(task, no, "no")]
+    half = [score_of(task, row, "yes"), score_of(task, no, "yes")]
+    assert numbers_of(task, both, half)["perception"] == pytest.approx(125)
+    assert math.isnan(numbers_of(task, both, half)["cognition"])
+
+
+def test_a_slice_has_accuracy_accuracy_plus_and_their_sum(row, score_of, numbers_of):
+    no = row | {"answer": "No"}
+    both = [score_of(TASK, row, "yes"), score_of(TASK, no, "no")]
+    half = [score_of(TASK, row, "yes"), score_of(TASK, no, "yes")]
+    named = {metric.name: metric for metric in TASK.slice_metrics}
+    sums = np.sum([named["score"].row(unit) for unit in (both, half)], axis=0)
+    assert list(named) == ["accuracy", "accuracy_plus", "score"]
+    assert named["score"].value(sums) == 125
+    assert named["accuracy_plus"].value(np.array([1.0, 2.0])) == 0.5
+
+
 def test_a_total_of_many_sums_at_once():
     metric = mme_total("total", ("count", "color"))
     assert (metric.columns, metric.high) == (8, 400.0)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from evalkit.tasks.mmvp import TASK, to_sample
@@ -62,3 +64,37 @@ def test_another_question_in_a_disputed_row_keeps_its_answer(row):
     other = row | {"Index": 99}
     assert TASK.to_sample(other).targets == ("B",)
     assert TASK.variant("corrected").to_sample(other).targets == ("B",)
+
+
+def test_a_torn_pair_does_not_count(row, score_of, numbers_of):
+    assert math.isnan(numbers_of(TASK, [score_of(TASK, row, "b")])["pair_accuracy"])
+
+
+def test_a_category_is_a_slice_where_the_file_has_one(row):
+    assert to_sample(row).tags == {}
+    assert to_sample(row | {"Category": "sc"}).tags == {"category": "sc"}
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("(b)", [1, 1, 0]),
+        ("B", [1, 1, 1]),
+        ("They are closed", [0, 0, 1]),
+        ("Nab is it", [0, 1, 0]),
+        (None, [0, 0, 0]),
+    ],
+)
+def test_protocols_differ(row, score_of, text, right):
+    found = [
+        score_of(TASK.under(name), row, text).values["correct"]
+        for name in ("letter", "lmms-eval", "vlmevalkit")
+    ]
+    assert found == right
+
+
+@pytest.mark.parametrize(("reply", "right"), [("Yes", 1.0), ("yes.", 0.0), ("no", 0.0), (None, 0)])
+def test_the_judge_says_what_is_right(row, score_of, reply, right):
+    official = TASK.under("official")
+    assert score_of(official, row, reply).values == {"correct": right}
+    assert score_of(official, row, official.best(to_sample(row))).values == {"correct": 1.0}

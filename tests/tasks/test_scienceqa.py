@@ -25,18 +25,23 @@ def test_sample(row, picture):
     assert sample.choices == ("a feather", "a stone")
     assert sample.tags == {
         "subject": "natural science",
+        "context": ("TXT", "IMG"),
         "grade": "G7-12",
         "topic": "physics",
-        "text_context": "yes",
-        "image_context": "yes",
     }
 
 
 def test_sample_without_context(row):
     sample = to_sample(row | {"image": None, "hint": None, "grade": "grade6"})
     assert sample.images == ()
-    assert (sample.tags["text_context"], sample.tags["image_context"]) == ("no", "no")
-    assert sample.tags["grade"] == "G1-6"
+    assert (sample.tags["context"], sample.tags["grade"]) == (("NO",), "G1-6")
+
+
+def test_a_slice_that_is_not_known_is_left_away(row):
+    known = {name: row[name] for name in ("__index__", "image", "question", "choices", "answer")}
+    assert to_sample(known | {"hint": ""}).tags == {"context": ("IMG",)}
+    empty = row | {"subject": "", "grade": "", "topic": None}
+    assert to_sample(empty).tags == {"context": ("TXT", "IMG")}
 
 
 def test_prompts(row, prompts_of):
@@ -73,15 +78,30 @@ def test_score(row, score_of, text, answer, correct):
     assert (score.answer, score.values) == (answer, {"correct": correct})
 
 
-def test_columns_of_the_paper_overlap(row, score_of, numbers_of):
+def test_image_accuracy_counts_questions_with_an_image(row, score_of, numbers_of):
     rows = [row, row | {"hint": ""}, row | {"image": None}, row | {"image": None, "hint": ""}]
     units = [[score_of(TASK, asked, text)] for asked, text in zip(rows, "BABB", strict=True)]
-    assert numbers_of(TASK, *units) == {
-        "accuracy": 0.75,
-        "image_accuracy": 0.5,
-        "text_accuracy": 1.0,
-        "no_context_accuracy": 1.0,
-    }
+    assert numbers_of(TASK, *units) == {"accuracy": 0.75, "image_accuracy": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("B", [1, 1, 1]),
+        ("b", [0, 1, 0]),
+        ("B.", [0, 1, 1]),
+        ("(B)", [0, 0, 1]),
+        ("The answer is B.", [1, 0, 1]),
+        ("a stone", [0, 0, 1]),
+        (None, [0, 0, 0]),
+    ],
+)
+def test_protocols_differ(row, score_of, text, right):
+    found = [
+        score_of(TASK.under(name), row, text).values["correct"]
+        for name in ("official", "lmms-eval", "vlmevalkit")
+    ]
+    assert found == right
 
 
 def test_the_image_table_is_a_variant():

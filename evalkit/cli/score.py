@@ -1,0 +1,116 @@
+"""`evalkit score`: anyone's prediction file under anyone's rules, without a model."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.answer_files import FORMATS
+from evalkit.errors import ExitCode, UsageError
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(
+    epilog="Formats are found out; MME's answers are a folder. References are the benchmark's own "
+    "ground-truth files, or a folder with rows of the dataset; without them, what the answer file "
+    "carries, else the task's dataset. Exit code 12: questions without an answer."
+)
+@click.argument("task")
+@click.option("--predictions", "-p", required=True, type=_PATH, metavar="FILE", help="The answers.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE|DIR", help="The gold answers.")
+@click.option(
+    "--protocol", metavar="NAME", help="official (default), lmms-eval or vlmevalkit: whose rules."
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["auto", *FORMATS]),
+    default="auto",
+    metavar="NAME",
+    help=f"auto (default), {', '.join(FORMATS)}.",
+)
+@click.option("--labels", type=click.Choice(["original", "corrected"]), help="MMVP's answer key.")
+@click.option("--convert", metavar="NAME", help="llava: LLaVA's conversion before submission.")
+@click.option(
+    "--missing",
+    type=click.Choice(["wrong", "exclude", "fail"]),
+    help="Questions without an answer (default: as the official tool does, and said).",
+)
+@click.option("--out", type=_PATH, metavar="DIR", help="Write a run folder, as `run` does.")
+@click.option("--model", metavar="NAME", help="The model's name in the record.")
+@click.option("--explain", metavar="A,B", help="List the answers that two protocols score apart.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, help="Answers that are listed.")
+@click.option("--offline", is_flag=True, help="Fetch nothing; fail where data is missing.")
+@click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    task: str, *, kind: str, labels: str | None, as_json: bool, limit: int, **given: Any
+) -> int:
+    """Score a file of answers, without a model, a GPU or a network."""
+    from evalkit.rescore import Order
+
+    explain, out, model = (given.pop(name) for name in ("explain", "out", "model"))
+    wanted = None if kind == "auto" else kind
+    order = Order(task=_labelled(task, labels), format=wanted, **given)
+    if explain is not None:
+        return _explain(order, explain, limit, as_json=as_json)
+    return _score(order, out, model, as_json=as_json)
+
+
+def _labelled(task: str, labels: str | None) -> str:
+    """The task with the chosen answer key, which is a variant of the task."""
+    if labels in (None, "original"):
+        return task
+    if ":" in task:
+        message = f"The task {task!r} names a variant already; leave --labels {labels} away."
+        raise UsageError(message)
+    return f"{task}:{labels}"
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Pause the search for cycles: records make none, and a million of them make it slow."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@_no_collector()
+def _score(order: Any, out: Path | None, model: str | None, *, as_json: bool) -> int:
+    from evalkit import scored_folder
+    from evalkit.cli.score_page import json_object, print_scored
+    from evalkit.rescore import score_file
+
+    scored = score_file(order)
+    record = None if out is None else scored_folder.write(scored, out, model)
+    if as_json:
+        print(json.dumps(json_object(scored), ensure_ascii=False))
+    else:
+        print_scored(scored, record or scored_folder.record_of(scored, "scored", model), out)
+    return ExitCode.INCOMPLETE if scored.result.coverage.failed else ExitCode.OK
+
+
+def _explain(order: Any, names: str, limit: int, *, as_json: bool) -> int:
+    from evalkit.cli.score_page import print_explanation
+    from evalkit.explain import explain
+    from evalkit.records import plain
+
+    first, comma, second = (part.strip() for part in names.partition(","))
+    if not comma or not second or "," in second:
+        message = f"--explain takes two protocols, such as official,lmms-eval, not {names!r}."
+        raise UsageError(message)
+    found = explain(order, first, second)
+    if as_json:
+        print(json.dumps(plain(found), ensure_ascii=False))
+    else:
+        print_explanation(found, limit)
+    return ExitCode.OK

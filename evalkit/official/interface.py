@@ -1,0 +1,167 @@
+"""What a benchmark's own files are asked for: samples, and whose answer is whose.
+
+A task without files of its own uses `OfficialFiles` as it is: references are rows of its dataset,
+and answers are matched by sample id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from evalkit.answer_files.interface import Answer, AnswerFile
+from evalkit.records import Image, MetricValue, Sample, SampleScore
+from evalkit.task import Task
+
+Treatment = Literal["wrong", "exclude", "refuse"]
+"""What becomes of a question without an answer: it counts as wrong, it does not count, or the
+official tool stops with an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What answers are scored against.
+
+    Attributes:
+        samples: In the order of the references.
+        label: What is recorded as the data's repository: "files", "predictions" or a hub id.
+        extra: What the benchmark's further numbers need, under names that only it knows.
+        notes: Sentences that a reader of the numbers must see.
+    """
+
+    samples: tuple[Sample, ...]
+    label: str = "files"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """Answers by the samples that they answer.
+
+    Attributes:
+        answers: By sample id; of several answers to one sample, the one that counts.
+        samples: All samples that were asked, in the references' order.
+        unknown: Answers to questions that the references do not have.
+        repeated: Answers that another answer to the same sample replaced.
+        notes: Sentences that a reader of the numbers must see.
+    """
+
+    answers: Mapping[str, Answer]
+    samples: tuple[Sample, ...]
+    unknown: tuple[Answer, ...] = ()
+    repeated: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class OfficialFiles:
+    """The files of a benchmark; each method may be replaced by a benchmark's own."""
+
+    missing: Treatment = "wrong"
+    """What the official tool does with a question without an answer."""
+
+    missing_note: str = ""
+    """The same in a sentence, with its source; shown when an answer is missing."""
+
+    def references(self, task: Task, path: Path) -> References | None:
+        """The samples in official ground-truth files.
+
+        Args:
+            task: The task, with the protocol and labels that were asked for.
+            path: A file, or a folder that holds several; plain or gzip.
+
+        Returns:
+            None where nothing there is an official file of the benchmark: the caller then reads
+            the path as a folder of the dataset's rows.
+
+        Raises:
+            DataError: A file is an official one, and damaged; the text names file and place.
+        """
+        del task, path
+        return None
+
+    def own_references(self, task: Task, answers: AnswerFile) -> References | None:
+        """The samples that the prediction file itself carries; None where it has no gold answers.
+
+        MME's answer files and VLMEvalKit's tables do.
+        """
+        del task, answers
+        return None
+
+    def match(self, task: Task, references: References, answers: AnswerFile) -> Matched:
+        """Which answer belongs to which sample.
+
+        Raises:
+            DataError: The file's answers cannot be told apart, or fit nothing.
+        """
+        del task
+        return matched_by(references.samples, answers, {s.id: s.id for s in references.samples})
+
+    def unanswered(self, sample: Sample) -> Sample | None:
+        """A sample without an answer, as the official tool counts it; None: it does not count.
+
+        Only asked where the official tool's own treatment applies.
+        """
+        return None if self.missing == "exclude" else sample
+
+    def protocol(self, task: Task, asked: str | None, answers: AnswerFile) -> tuple[str, str]:
+        """The protocol to be used, and a sentence about it that may be empty.
+
+        Args:
+            task: The task.
+            asked: What the user asked for; None is the default.
+            answers: What the file holds: judge replies, for instance.
+        """
+        del answers
+        return task.protocol if asked in (None, "official") else asked or "", ""
+
+    def further(
+        self, references: References, answers: AnswerFile, scores: Sequence[SampleScore]
+    ) -> tuple[Mapping[str, MetricValue], tuple[str, ...]]:
+        """Numbers that need more than scores, such as GQA's consistency, and notes about them."""
+        del references, answers, scores
+        return {}, ()
+
+
+def matched_by(
+    samples: tuple[Sample, ...],
+    answers: AnswerFile,
+    ids: Mapping[Any, str],
+    keys: Iterable[Any] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Matched:
+    """Match answers by a key; of several answers with one key the last one counts.
+
+    Args:
+        samples: All samples.
+        answers: The prediction file.
+        ids: Key -> sample id.
+        keys: The key of each answer, in order; None is the answer's own id.
+        notes: Passed on.
+    """
+    found: dict[str, Answer] = {}
+    unknown: list[Answer] = []
+    repeated = 0
+    named = (answer.id for answer in answers.answers) if keys is None else keys
+    for answer, key in zip(answers.answers, named, strict=True):
+        sample_id = ids.get(key)
+        if sample_id is None:
+            unknown.append(answer)
+        else:
+            repeated += sample_id in found
+            found[sample_id] = answer
+    return Matched(
+        answers=found, samples=samples, unknown=tuple(unknown), repeated=repeated, notes=notes
+    )
+
+
+def no_picture(key: str) -> Image:
+    """The picture of a sample that is only scored: it has a name, and cannot be read."""
+
+    def read() -> bytes:
+        message = f"The picture {key!r} is not here: answers from a file are scored without it."
+        raise OSError(message)
+
+    return Image(key=key, read=read)

@@ -1,0 +1,365 @@
+"""A file of answers -> a scored run: anyone's predictions under anyone's rules, without a model.
+
+The answers are read (`evalkit.answer_files`), the questions are found (`evalkit.official`: the
+benchmark's own ground-truth files, what the answer file itself carries, or the task's dataset),
+each answer is given to its question, and from there on everything is as in a run: the same scorers,
+metrics, intervals and records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evalkit import data, registry
+from evalkit.answer_files import Answer, AnswerFile, read_answers
+from evalkit.audit import audit
+from evalkit.errors import IncompleteError, StoreError, UsageError
+from evalkit.official.interface import Matched, OfficialFiles, References
+from evalkit.prepare import source
+from evalkit.records import Failure, MetricValue, Prediction, Sample, SampleScore
+from evalkit.run_record import (
+    DatasetIdentity,
+    Fingerprint,
+    RunRecord,
+    ScorerIdentity,
+    TaskResult,
+)
+from evalkit.score import score_predictions, summarise
+from evalkit.store import load_run
+from evalkit.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be scored, and how.
+
+    Attributes:
+        task: The task's name, with an optional variant.
+        predictions: The file of answers, or MME's folder.
+        references: Official ground-truth files, or a folder of the dataset's rows; None is what the
+            answer file carries, else the task's dataset.
+        protocol: Whose rules; None is the task's default.
+        format: Format of the answers; None finds it out.
+        convert: "llava" converts VQA answers as LLaVA does before it submits them.
+        missing: "wrong", "exclude" or "fail"; None is what the official tool does.
+        offline: The hub is not asked.
+        task_paths: Files or folders with further tasks.
+    """
+
+    task: str
+    predictions: Path
+    references: Path | None = None
+    protocol: str | None = None
+    format: str | None = None
+    convert: str | None = None
+    missing: str | None = None
+    offline: bool = False
+    task_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A file of answers, scored.
+
+    Attributes:
+        task: The task under the protocol that was used.
+        answers: The file as it was read.
+        samples: The questions that count.
+        predictions: By sample id.
+        scores: One a sample.
+        result: The numbers.
+        run: The run that the answers are from, where the file lies in its folder; None else.
+    """
+
+    task: Task
+    answers: AnswerFile
+    samples: tuple[Sample, ...]
+    predictions: Mapping[str, Prediction]
+    scores: tuple[SampleScore, ...]
+    result: TaskResult
+    run: RunRecord | None
+
+
+def score_file(order: Order) -> Scored:
+    """Score a file of answers.
+
+    Raises:
+        UsageError: The file, the references or a choice cannot be meant.
+        IncompleteError: Answers are missing, and `missing` is "fail".
+        DataError: The task's dataset cannot be had.
+    """
+    given = matched(order)
+    return _scored(order, given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Answers with their questions, before any rule is applied."""
+
+    task: Task
+    files: OfficialFiles
+    answers: AnswerFile
+    references: References
+    matched: Matched
+    run: RunRecord | None
+    notes: tuple[str, ...]
+
+
+def matched(order: Order) -> Given:
+    """Read the answers, find the questions, and give each answer to its question.
+
+    Raises:
+        UsageError: As `score_file`.
+        DataError: As `score_file`.
+    """
+    task = registry.load_task(order.task, order.task_paths)
+    answers = read_answers(order.predictions, order.format)
+    files = registry.official_files(task)
+    name, note = files.protocol(task, order.protocol, answers)
+    ruled = task.under(name)
+    run = _run_of(answers)
+    references = _references(order, ruled, files, answers, run)
+    found = files.match(ruled, references, answers)
+    if not found.answers:
+        raise UsageError(_nothing_fits(answers, found))
+    notes = tuple(filter(None, (*answers.notes, note, *references.notes, *found.notes)))
+    return Given(
+        task=ruled,
+        files=files,
+        answers=answers,
+        references=references,
+        matched=found,
+        run=run,
+        notes=notes,
+    )
+
+
+def _nothing_fits(answers: AnswerFile, found: Matched) -> str:
+    ours = repr(found.samples[0].id) if found.samples else "nothing"
+    theirs = repr(answers.answers[0].id or answers.answers[0].prompt)
+    return (
+        f"None of the {len(answers.answers)} answers in {answers.path} (format {answers.format}) "
+        f"belongs to a question: the first answers {theirs}, the references begin with {ours}. "
+        "Is it another benchmark or split, or another format (--format)?"
+    )
+
+
+def _run_of(answers: AnswerFile) -> RunRecord | None:
+    """The run in whose folder the answers lie."""
+    path = answers.path.resolve()
+    if answers.format != "evalkit" or path.parent.name != "predictions":
+        return None
+    try:
+        return load_run(path.parent.parent)
+    except StoreError:
+        return None
+
+
+# Questions
+
+
+def _references(
+    order: Order, task: Task, files: OfficialFiles, answers: AnswerFile, run: RunRecord | None
+) -> References:
+    if order.references is not None:
+        return _given_references(order.references, task, files)
+    own = files.own_references(task, answers)
+    if own is not None:
+        return own
+    if run is not None:
+        choices = {choice.name.partition(":")[0]: choice for choice in run.config.tasks}
+        choice = choices.get(task.folder)
+        limit = run.config.limit if choice is None or choice.limit is None else choice.limit
+        return _dataset(task, source(run.config), limit, run.config.seed)
+    return _dataset(task, data.DataSource(offline=order.offline))
+
+
+def _given_references(path: Path, task: Task, files: OfficialFiles) -> References:
+    if not path.exists():
+        message = f"There are no references at {path}."
+        raise UsageError(message)
+    found = files.references(task, path)
+    if found is not None:
+        return found
+    if path.is_dir():
+        return _dataset(task, data.DataSource(folder=path))
+    message = (
+        f"{path} is no ground-truth file of {task.name!r} that evalkit knows; give the benchmark's "
+        "own file, a folder with its files, or a folder with rows of the dataset."
+    )
+    raise UsageError(message)
+
+
+def _dataset(
+    task: Task, place: data.DataSource, limit: int | None = None, seed: int = 0
+) -> References:
+    loaded = data.load(task, place)
+    return References(
+        samples=data.select(loaded.samples, limit, seed),
+        label=loaded.identity.repository,
+        extra={"identity": loaded.identity},
+        notes=loaded.notes,
+    )
+
+
+# Scores
+
+
+def _scored(order: Order, given: Given) -> Scored:
+    """The answers under the rules that were asked for."""
+    task, asked, samples = given.task, given.matched.samples, _counted(order, given)
+    convert = _converted(order, task)
+    predictions = {
+        sample_id: _prediction(answer, sample_id, convert)
+        for sample_id, answer in given.matched.answers.items()
+    }
+    scores = score_predictions(task, samples, predictions)
+    metrics, notes = _further(given, scores)
+    result = summarise(
+        task,
+        scores,
+        _fingerprint(order, task, given, samples),
+        (*given.notes, *_notes(order, given, samples), *notes),
+        audit(task, samples, predictions, scores),
+    )
+    failed = result.coverage.failed + len(asked) - len(samples)
+    coverage = replace(result.coverage, asked=len(asked), failed=failed)
+    return Scored(
+        task=task,
+        answers=given.answers,
+        samples=samples,
+        predictions=predictions,
+        scores=scores,
+        result=replace(result, metrics={**result.metrics, **metrics}, coverage=coverage),
+        run=given.run,
+    )
+
+
+def _further(
+    given: Given, scores: Sequence[SampleScore]
+) -> tuple[Mapping[str, MetricValue], tuple[str, ...]]:
+    """The official tool's further numbers, under its own rules alone."""
+    if not _is_official(given):
+        return {}, ()
+    return given.files.further(given.references, given.answers, scores)
+
+
+def _is_official(given: Given) -> bool:
+    return given.task.protocol == "official"
+
+
+def _counted(order: Order, given: Given) -> tuple[Sample, ...]:
+    """The samples that count: those with an answer, and the others as `missing` has it.
+
+    Raises:
+        IncompleteError: An answer is missing, and that was asked to be an error.
+    """
+    answered, samples = given.matched.answers, given.matched.samples
+    missing = [sample for sample in samples if sample.id not in answered]
+    if not missing or order.missing == "wrong":
+        return samples
+    if order.missing == "fail":
+        message = (
+            f"{len(missing)} of {len(samples)} questions have no answer in {given.answers.path} "
+            f"(the first is {missing[0].id!r}); --missing wrong or --missing exclude scores it."
+        )
+        raise IncompleteError(message)
+    if order.missing is None and not _is_official(given):
+        return samples
+    left_out = order.missing == "exclude"
+    kept = (
+        s if s.id in answered else None if left_out else given.files.unanswered(s) for s in samples
+    )
+    return tuple(sample for sample in kept if sample is not None)
+
+
+def _converted(order: Order, task: Task) -> Callable[[str], str] | None:
+    if order.convert is None:
+        return None
+    if order.convert not in task.conversions:
+        known = ", ".join(task.conversions) or "none"
+        message = f"The task {task.name!r} has no conversion {order.convert!r}; it has: {known}."
+        raise UsageError(message)
+    return task.conversions[order.convert]
+
+
+def _prediction(answer: Answer, sample_id: str, convert: Callable[[str], str] | None) -> Prediction:
+    if answer.text is None:
+        failure = Failure(kind="no_answer", message="the file holds no answer to the question")
+        return Prediction(sample_id=sample_id, failure=failure)
+    text = answer.text if convert is None else convert(answer.text)
+    return Prediction(sample_id=sample_id, text=text, finish=answer.finish)
+
+
+# What is said of it
+
+
+def _fingerprint(order: Order, task: Task, given: Given, samples: Sequence[Sample]) -> Fingerprint:
+    known = given.references.extra.get("identity")
+    identity = known or DatasetIdentity(
+        repository=given.references.label,
+        config=task.dataset.config,
+        split=task.dataset.split,
+        requested_revision=None,
+        revision=None,
+        rows=len(given.references.samples),
+        expected_rows=task.dataset.rows,
+        samples=0,
+        digest="",
+    )
+    own = _own_fingerprint(given, task)
+    return Fingerprint(
+        dataset=data.identify(identity, samples),
+        prompt=own.prompt if own else None,
+        generation=own.generation if own else None,
+        preprocessing=own.preprocessing if own else {},
+        scorer=ScorerIdentity(
+            task=task.name,
+            version=task.version,
+            protocol=task.protocol,
+            conversion=order.convert,
+        ),
+    )
+
+
+def _own_fingerprint(given: Given, task: Task) -> Fingerprint | None:
+    """The fingerprint of the task in the run that the answers are from."""
+    results = given.run.results if given.run else ()
+    stems = {result.task.replace(":", "-"): result.fingerprint for result in results}
+    return stems.get(given.answers.path.stem) or stems.get(task.file_stem)
+
+
+def _notes(order: Order, given: Given, samples: Sequence[Sample]) -> Iterator[str]:
+    """What a reader must know of answers and questions that do not fit each other."""
+    found, total = given.matched, len(given.matched.samples)
+    if missing := total - len(found.answers):
+        fate = _fate(order, given, samples)
+        yield f"{missing} of {total} questions have no answer. {fate[:1].upper()}{fate[1:]}"
+    if found.unknown:
+        first = found.unknown[0]
+        yield (
+            f"{len(found.unknown)} answers belong to no question and are left out (the first is "
+            f"number {first.place}, {first.id or first.prompt!r})."
+        )
+    if found.repeated:
+        yield (
+            f"{found.repeated} answers are followed by another to the same question; the last "
+            "counts."
+        )
+    if silent := [a for a in found.answers.values() if a.text is None]:
+        yield (
+            f"{len(silent)} entries hold no answer (the first is number {silent[0].place}); they "
+            "count as wrong."
+        )
+    if order.convert:
+        yield f"Answers were converted as {order.convert} does before scoring."
+
+
+def _fate(order: Order, given: Given, samples: Sequence[Sample]) -> str:
+    """What became of questions without an answer."""
+    if order.missing is None and _is_official(given) and given.files.missing_note:
+        return given.files.missing_note
+    left_out = len(samples) < len(given.matched.samples)
+    return "they are left out." if left_out else "they count as wrong."

@@ -1,0 +1,167 @@
+"""A file of answers to a user's own task: which answers count, and what is said of the others."""
+
+import json
+
+import pytest
+
+
+def gold(n: int) -> str:
+    return "no" if n % 2 else "yes"
+
+
+@pytest.fixture
+def scored(evalkit, toy, tmp_path):
+    """Scores answers to the toy's 40 questions: {number: text}, or rows as they are."""
+
+    def run(answers, *words, code=0):
+        rows = answers
+        if isinstance(answers, dict):
+            rows = [{"question_id": f"q{n:03}", "text": text} for n, text in answers.items()]
+        path = tmp_path / "answers.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        task = ("--task-path", toy.path, "-r", toy.data, "-p", path)
+        done = evalkit("score", "toy", *task, *words)
+        assert done.code == code, done.err
+        return done
+
+    return run
+
+
+def numbers(done) -> dict:
+    return json.loads(done.out)
+
+
+def test_the_json_holds_what_is_promised(scored):
+    found = numbers(scored({n: gold(n) if n else "maybe" for n in range(40)}, "--json"))
+    assert found["task"] == "toy"
+    assert found["protocol"] == "official"
+    assert set(found["metrics"]["accuracy"]) == {"value", "low", "high", "n", "clusters"}
+    assert found["metrics"]["accuracy"]["value"] == 39 / 40
+    assert found["metrics"]["pair_accuracy"]["value"] == 19 / 20
+    assert found["breakdown"]["kind"]["low"]["accuracy"] == 19 / 20
+    assert found["coverage"] == {"asked": 40, "answered": 39, "failed": 0, "unparsed": 1}
+    assert found["notes"] == []
+    assert found["audit"]["unparsed"] == 1
+
+
+def test_the_order_of_lines_does_not_matter(scored):
+    answers = [(n, gold(n) if n % 3 else "yes") for n in range(40)]
+    one = numbers(scored(dict(answers), "--json"))
+    two = numbers(scored(dict(answers[::-1]), "--json"))
+    assert one == two
+
+
+PARTIAL = {n: gold(n) for n in range(30)}
+
+
+def test_a_missing_answer_is_wrong_and_said(scored):
+    found = numbers(scored(PARTIAL, "--json", code=12))
+    assert found["metrics"]["accuracy"]["value"] == 30 / 40
+    assert found["coverage"] == {"asked": 40, "answered": 30, "failed": 10, "unparsed": 0}
+    assert found["notes"] == ["10 of 40 questions have no answer. They count as wrong."]
+
+
+def test_missing_answers_can_be_left_out(scored):
+    found = numbers(scored(PARTIAL, "--missing", "exclude", "--json", code=12))
+    assert found["metrics"]["accuracy"]["value"] == 1.0
+    assert found["metrics"]["accuracy"]["n"] == 30
+    assert found["coverage"] == {"asked": 40, "answered": 30, "failed": 10, "unparsed": 0}
+    assert found["notes"] == ["10 of 40 questions have no answer. They are left out."]
+
+
+def test_missing_answers_can_be_an_error(scored):
+    done = scored(PARTIAL, "--missing", "fail", code=12)
+    assert "10 of 40 questions have no answer" in done.err
+    assert "'q030'" in done.err
+    assert not done.out
+
+
+def test_unknown_repeated_and_empty_entries_are_named(scored):
+    rows = [{"question_id": f"q{n:03}", "text": gold(n)} for n in range(40)]
+    rows += [{"question_id": "q000", "text": "no"}, {"question_id": "x", "text": "yes"}]
+    rows[7] = {"question_id": "q007"}
+    found = numbers(scored(rows, "--json", code=12))
+    assert found["metrics"]["accuracy"]["value"] == 38 / 40
+    assert found["coverage"]["failed"] == 1
+    assert found["notes"] == [
+        "1 answers belong to no question and are left out (the first is number 42, 'x').",
+        "1 answers are followed by another to the same question; the last counts.",
+        "1 entries hold no answer (the first is number 8); they count as wrong.",
+    ]
+
+
+def test_answers_to_other_questions_are_refused(scored):
+    done = scored(dict.fromkeys(range(100, 120), "yes"), code=2)
+    assert "None of the 20 answers" in done.err
+    assert "'q100'" in done.err
+    assert "'q000'" in done.err
+
+
+def test_a_run_folder_is_written_and_can_be_shown(scored, evalkit, tmp_path):
+    out = tmp_path / "m"
+    scored({n: gold(n) for n in range(40)}, "--out", out, "--model", "mine")
+    record = json.loads((out / "run.json").read_text())
+    assert record["source"] == "scored"
+    assert record["model"]["name"] == "mine"
+    assert record["results"][0]["fingerprint"]["prompt"] is None
+    assert record["results"][0]["fingerprint"]["dataset"]["samples"] == 40
+    assert (out / "scores" / "toy.parquet").exists()
+    assert len((out / "predictions" / "toy.jsonl").read_text().splitlines()) == 40
+    shown = evalkit("show", out)
+    assert "1.0000" in shown.out
+    assert evalkit("show", out, "--format", "markdown").code == 0
+    # The same file again replaces its own result.
+    scored(dict.fromkeys(range(40), "yes"), "--out", out, "--model", "mine")
+    again = json.loads((out / "run.json").read_text())
+    assert [r["metrics"]["accuracy"]["value"] for r in again["results"]] == [0.5]
+    refused = scored(PARTIAL, "--out", out, "--model", "other", code=2)
+    assert "'mine'" in refused.err
+    assert json.loads((out / "run.json").read_text()) == again
+
+
+def test_a_measured_run_is_not_written_over(evalkit, toy, scored, tmp_path):
+    evalkit("run", "toy", "--model", "dummy:constant,text=yes", *toy.options, "--out", tmp_path)
+    (run,) = tmp_path.glob("**/run.json")
+    before = run.read_text()
+    done = scored(dict.fromkeys(range(40), "no"), "--out", run.parent, code=2)
+    assert "measured" in done.err
+    assert run.read_text() == before
+
+
+def test_a_run_s_own_predictions_need_no_references(evalkit, toy, tmp_path):
+    model = ("--model", "dummy:constant,text=yes", "--limit", "10")
+    evalkit("run", "toy", *model, *toy.options, "--out", tmp_path, "--name", "r")
+    (predictions,) = tmp_path.glob("**/predictions/toy.jsonl")
+    done = evalkit("score", "toy", "--task-path", toy.path, "-p", predictions, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    record = json.loads((predictions.parents[1] / "run.json").read_text())
+    theirs = record["results"][0]
+    assert found["metrics"]["accuracy"]["value"] == theirs["metrics"]["accuracy"]["value"]
+    assert found["coverage"] == theirs["coverage"]
+    out = tmp_path / "again"
+    words = ("--task-path", toy.path, "-p", predictions, "--out", out)
+    assert evalkit("score", "toy", *words).code == 0
+    again = json.loads((out / "run.json").read_text())["results"][0]
+    assert again["fingerprint"] == theirs["fingerprint"] | {
+        "dataset": theirs["fingerprint"]["dataset"] | {"images": None}
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--protocol", "helm"), "no protocol 'helm'; it has: official"),
+        (("--convert", "llava"), "no conversion 'llava'"),
+        (("--labels", "corrected"), "no variant 'corrected'"),
+        (("--format", "excel"), "excel"),
+        (("--explain", "official"), "takes two protocols"),
+        (("--explain", "official,official"), "same protocol"),
+        (("--references", "nowhere"), "no references at nowhere"),
+        (("--predictions", "nowhere"), "no prediction file nowhere"),
+    ],
+)
+def test_wrong_words_are_one_sentence(scored, words, said):
+    done = scored(PARTIAL, *words, code=2)
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1

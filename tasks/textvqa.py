@@ -40,7 +40,7 @@ def to_sample(row: Row) -> Sample:
 
 TASK = Task(
     name="textvqa",
-    version=2,
+    version=1,
     dataset=DatasetRef(
         repositories=("lmms-lab-encoder/textvqa", "lmms-lab/textvqa"),
         split="validation",
@@ -59,6 +59,7 @@ TASK = Task(
     },
     generation=Generation(max_new_tokens=128),
     score=M4C.score,
+    source="facebookresearch/mmf m4c_evaluators.py (b0ffc7fb)",
     metrics=(mean(),),
     headline=("accuracy",),
     best=M4C.best,

@@ -26,11 +26,10 @@ from evalkit.answers.agreement import LMMS_EVAL_VQA, VLMEVALKIT_VQA, vqa_best, v
 from evalkit.answers.evalai import evalai_answer
 from evalkit.metrics import mean
 from evalkit.records import Generation, Outcome, Sample
-from evalkit.task import DatasetRef, Prompt, Protocol, Row, Task
+from evalkit.task import SHORT_ANSWER_PROMPTS, DatasetRef, Protocol, Row, Task
 
 _REPOSITORIES = ("lmms-lab-encoder/VQAv2", "lmms-lab/VQAv2")
 _ASKED = ("question_id", "question", "image_id", "image")
-_SHORT = "\nAnswer the question using a single word or phrase."
 _ANSWER = itemgetter("answer")
 _TAGS = ("answer_type", "question_type")
 
@@ -67,7 +66,7 @@ def submission(answered: Sequence[tuple[Sample, str]]) -> tuple[str, Any]:
 
 TASK = Task(
     name="vqav2",
-    version=2,
+    version=1,
     dataset=DatasetRef(
         repositories=_REPOSITORIES,
         split="validation",
@@ -76,13 +75,10 @@ TASK = Task(
         rows=214_354,
     ),
     to_sample=to_sample,
-    prompts={
-        "llava": Prompt(template="{{ question }}" + _SHORT),
-        "qwen": Prompt(template="{{ question }} Answer:"),
-        "paligemma": Prompt(template="answer en {{ question }}"),
-    },
+    prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=16),
     score=vqa_score,
+    source="GT-Vision-Lab/VQA vqaEval.py (a013f004), Python 2.7",
     metrics=(mean(),),
     headline=("accuracy",),
     breakdowns=_TAGS,

@@ -77,7 +77,7 @@ class OfficialFiles:
             the path as a folder of the dataset's rows.
 
         Raises:
-            DataError: A file is an official one, and damaged; the text names file and place.
+            UsageError: A file is an official one, and damaged; the text names file and place.
         """
         del task, path
         return None
@@ -94,7 +94,7 @@ class OfficialFiles:
         """Which answer belongs to which sample.
 
         Raises:
-            DataError: The file's answers cannot be told apart, or fit nothing.
+            UsageError: The file's answers cannot be told apart, or fit nothing.
         """
         del task
         return matched_by(references.samples, answers, {s.id: s.id for s in references.samples})

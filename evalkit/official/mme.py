@@ -18,7 +18,7 @@ from evalkit.answer_files.fields import as_id
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.answer_files.mme_folder import SUBTASKS
 from evalkit.answer_files.source import text
-from evalkit.errors import DataError
+from evalkit.errors import UsageError
 from evalkit.official.interface import (
     Matched,
     OfficialFiles,
@@ -136,7 +136,7 @@ def _table_lines(file: Path) -> Iterator[Line]:
                 f"{file}, line {number}, has {len(columns)} of the three columns image, question "
                 "and gold answer."
             )
-            raise DataError(message)
+            raise UsageError(message)
         yield _checked(Line(f"{file}, line {number},", _subtask(file), *columns[:_COLUMNS]))
 
 
@@ -158,7 +158,7 @@ def _folder_lines(folder: Path) -> Iterator[Line]:
                 continue
             if not tab:
                 message = f"{file}, line {number}, lacks the gold answer after a tab."
-                raise DataError(message)
+                raise UsageError(message)
             place = f"{file}, line {number},"
             yield _checked(Line(place, subtask, file.name, question, gold))
 
@@ -166,7 +166,7 @@ def _folder_lines(folder: Path) -> Iterator[Line]:
 def _checked(line: Line) -> Line:
     if line.gold.strip().lower() not in ("yes", "no"):
         message = f"{line.place} has the gold answer {line.gold[:40]!r}; MME's are Yes and No."
-        raise DataError(message)
+        raise UsageError(message)
     return line
 
 

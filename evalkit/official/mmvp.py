@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.errors import DataError
+from evalkit.errors import UsageError
 from evalkit.official.interface import Matched, OfficialFiles, References, matched_by
 from evalkit.official.mmvp_questions import asked, own_rows, read_questions
 from evalkit.records import Sample
@@ -39,7 +39,7 @@ class MmvpFiles(OfficialFiles):
         """The rows of `Questions.csv`.
 
         Raises:
-            DataError: As `evalkit.official.mmvp_questions.read_questions`.
+            UsageError: As `evalkit.official.mmvp_questions.read_questions`.
         """
         rows = read_questions(path)
         if rows is None:
@@ -63,7 +63,7 @@ class MmvpFiles(OfficialFiles):
         answers are those of the corrected key, which its dataset has.
 
         Raises:
-            DataError: The ids are no Index, and there are more or fewer answers than questions; or
+            UsageError: The ids are no Index, and there are more or fewer answers than questions; or
                 the answers are to other questions.
         """
         samples = references.samples
@@ -143,7 +143,7 @@ def _sample_ids(samples: Sequence[Sample], answers: AnswerFile) -> list[str | No
     """The sample of each answer; None where it is unknown.
 
     Raises:
-        DataError: The ids are no Index, and order cannot stand in for them.
+        UsageError: The ids are no Index, and order cannot stand in for them.
     """
     numbers = _numbers(answers)
     if numbers and answers.format in _HARNESSES:  # rows of a dataset in the order of the questions
@@ -161,14 +161,14 @@ def _sample_ids(samples: Sequence[Sample], answers: AnswerFile) -> list[str | No
         f"cannot be given to {len(samples)} questions by their order: put the Index, from 1, in "
         "each line's question_id."
     )
-    raise DataError(message)
+    raise UsageError(message)
 
 
 def _check_questions(found: Matched, answers: AnswerFile) -> None:
     """See that prompts ask what the samples ask.
 
     Raises:
-        DataError: More than half of them do not.
+        UsageError: More than half of them do not.
     """
     questions = {sample.id: _words(sample.question) for sample in found.samples}
     said = {key: _words(asked(answer)[0]) for key, answer in found.answers.items()}
@@ -178,7 +178,7 @@ def _check_questions(found: Matched, answers: AnswerFile) -> None:
             f"{answers.path} asks other questions than the references: its answer to question "
             f"{other[0]!r} was asked {said[other[0]][:80]!r}. Is it sorted, and whole?"
         )
-        raise DataError(message)
+        raise UsageError(message)
 
 
 def _words(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from evalkit.answer_files.fields import as_text
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.answer_files.source import text
-from evalkit.errors import DataError
+from evalkit.errors import UsageError
 from evalkit.official.interface import no_picture
 from evalkit.task import Row
 
@@ -30,7 +30,7 @@ def read_questions(path: Path) -> tuple[Row, ...] | None:
 
     Raises:
         UsageError: The file cannot be read.
-        DataError: A column is missing, or a row cannot be scored.
+        UsageError: A column is missing, or a row cannot be scored.
     """
     if path.is_dir():
         names = {file.name.lower(): file for file in sorted(path.iterdir())}
@@ -43,13 +43,13 @@ def read_questions(path: Path) -> tuple[Row, ...] | None:
         rows, header = list(reader), reader.fieldnames or ()
     except csv.Error as error:
         message = f"{path}, line {reader.line_num}, cannot be read as a table: {error}."
-        raise DataError(message) from error
+        raise UsageError(message) from error
     lacking = [name for name in _COLUMNS if name not in header]
     if "Question" not in header and "Options" not in header:
         return None
     if lacking:
         message = f"{path} lacks the column {lacking[0]!r} of MMVP's Questions.csv."
-        raise DataError(message)
+        raise UsageError(message)
     return _checked(rows, path)
 
 
@@ -57,25 +57,25 @@ def _checked(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Row, ...]:
     """The rows with their pictures' names.
 
     Raises:
-        DataError: An Index is no number or stands twice, or an answer is neither (a) nor (b).
+        UsageError: An Index is no number or stands twice, or an answer is neither (a) nor (b).
     """
     found: dict[str, Row] = {}
     for number, row in enumerate(rows, start=1):
         index = (row["Index"] or "").strip()
         if not index.isascii() or not index.isdigit() or str(int(index)) in found:
             message = f"{path}, row {number}: the Index {index!r} is no number, or stands twice."
-            raise DataError(message)
+            raise UsageError(message)
         if _letter(row["Correct Answer"]) is None or None in (row["Question"], row["Options"]):
             message = (
                 f"{path}, row {number}: the Correct Answer {row['Correct Answer']!r} is neither "
                 "(a) nor (b), or a cell is missing."
             )
-            raise DataError(message)
+            raise UsageError(message)
         name = str(int(index))
         found[name] = {**row, "Index": int(index), "image": no_picture(f"{name}.jpg")}
     if not found:
         message = f"{path} has no questions."
-        raise DataError(message)
+        raise UsageError(message)
     return tuple(found.values())
 
 
@@ -90,7 +90,7 @@ def own_rows(answers: AnswerFile, numbers: Sequence[int]) -> tuple[Row, ...] | N
         None where the file has no gold answers.
 
     Raises:
-        DataError: Some answers have none that is (a) or (b).
+        UsageError: Some answers have none that is (a) or (b).
     """
     field = _GOLD.get(answers.format, "")
     letters = [_letter(answer.fields.get(field)) for answer in answers.answers]
@@ -103,7 +103,7 @@ def own_rows(answers: AnswerFile, numbers: Sequence[int]) -> tuple[Row, ...] | N
                 f"{answers.path}, number {answer.place}: the gold answer "
                 f"{answer.fields.get(field)!r} is neither (a) nor (b)."
             )
-            raise DataError(message)
+            raise UsageError(message)
         question, options = asked(answer)
         rows[number] = {
             "Index": number,

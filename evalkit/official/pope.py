@@ -13,7 +13,7 @@ from pathlib import Path
 from evalkit.answer_files.fields import as_id
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.answer_files.source import content, rows
-from evalkit.errors import DataError, UsageError
+from evalkit.errors import UsageError
 from evalkit.official.interface import (
     Matched,
     OfficialFiles,
@@ -73,10 +73,10 @@ class PopeFiles(OfficialFiles):
         samples = tuple(sample for file in files for sample in _samples(task, file))
         if not samples:
             message = f"{path} holds no question."
-            raise DataError(message)
+            raise UsageError(message)
         if len({sample.id for sample in samples}) < len(samples):
             message = f"{path} asks one question twice: a question_id occurs again in its split."
-            raise DataError(message)
+            raise UsageError(message)
         return References(
             samples=samples,
             extra={} if asked is None else {"questions": _questions(asked), "file": asked.name},
@@ -197,7 +197,7 @@ def _samples(task: Task, file: Path) -> Iterable[Sample]:
                 f"{file}, line {number}, is no line of POPE's ground truth: it needs the texts "
                 "'image' and 'text', and the 'label' yes or no."
             )
-            raise DataError(message)
+            raise UsageError(message)
         name = as_id(line.get("question_id"))
         yield task.to_sample(
             {
@@ -217,7 +217,7 @@ def _questions(file: Path) -> Mapping[str, Question]:
         name, category = as_id(line.get("question_id")), line.get("category")
         if name is None or not isinstance(category, str):
             message = f"{file}, line {number}, lacks 'question_id' or 'category'."
-            raise DataError(message)
+            raise UsageError(message)
         found[name] = Question(
             category, image_stem(word(line.get("image"))), asked_question(word(line.get("text")))
         )

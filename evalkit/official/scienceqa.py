@@ -13,7 +13,7 @@ from typing import Any
 
 from evalkit.answer_files.fields import as_text
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.errors import DataError
+from evalkit.errors import UsageError
 from evalkit.official.interface import Matched, OfficialFiles, References, matched_by, no_picture
 from evalkit.official.scienceqa_pairing import by_row, by_words
 from evalkit.official.scienceqa_problems import (
@@ -42,7 +42,7 @@ class ScienceqaFiles(OfficialFiles):
         """The test split's questions in `problems.json` or in LLaVA's `llava_test_*.json`.
 
         Raises:
-            DataError: As `evalkit.official.scienceqa_problems.read_problems`.
+            UsageError: As `evalkit.official.scienceqa_problems.read_problems`.
         """
         found = read_problems(path)
         if found is None:
@@ -75,7 +75,7 @@ class ScienceqaFiles(OfficialFiles):
         LLaVA counts as IMG what was asked with an image, so its files bring that slice along.
 
         Raises:
-            DataError: The file names pids and the references have none; or the questions cannot
+            UsageError: The file names pids and the references have none; or the questions cannot
                 be told apart.
         """
         found = self._paired(references, answers)
@@ -98,7 +98,7 @@ class ScienceqaFiles(OfficialFiles):
             f"{answers.path} names questions by pid, and the dataset has none: give the official "
             "problems.json, or LLaVA's llava_test_CQM-A.json, with --references."
         )
-        raise DataError(message)
+        raise UsageError(message)
 
     def unanswered(self, sample: Sample) -> Sample | None:
         """The sample outside of IMG: LLaVA takes a missing answer for one without an image."""
@@ -177,7 +177,7 @@ def _own_row(
     """A row of the dataset.
 
     Raises:
-        DataError: The gold letter is none of the choices, where these are known.
+        UsageError: The gold letter is none of the choices, where these are known.
     """
     letter = gold.strip().upper()
     index = LETTERS.find(letter) if len(letter) == 1 else -1
@@ -186,7 +186,7 @@ def _own_row(
             f"{answers.path}, number {answer.place}: the gold answer {gold!r} is no letter of the "
             f"question's {len(choices)} choices."
         )
-        raise DataError(message)
+        raise UsageError(message)
     return {
         "__index__": answer.id or str(answer.place),
         "question": question,

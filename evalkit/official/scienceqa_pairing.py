@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from evalkit.answer_files.fields import as_text
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.errors import DataError
+from evalkit.errors import UsageError
 from evalkit.official.interface import Matched, References, matched_by
 from evalkit.official.scienceqa_problems import LETTERS, question_and_choices, text_key
 from evalkit.records import Sample
@@ -25,7 +25,8 @@ def by_row(references: References, answers: AnswerFile) -> Matched:
     letters in its file tell which of the two it is.
 
     Raises:
-        DataError: The order of the questions is not known, or fits the gold letters in neither way.
+        UsageError: The order of the questions is not known, or fits the gold letters in neither
+            way.
     """
     samples = references.samples
     order = references.extra.get("order", tuple(sample.id for sample in samples))
@@ -34,7 +35,7 @@ def by_row(references: References, answers: AnswerFile) -> Matched:
             f"{answers.path} names questions by row: put pid_splits.json beside the references, "
             "or give all questions of the test split."
         )
-        raise DataError(message)
+        raise UsageError(message)
     whole = len(order) == len(samples)
     images = tuple(sample.id for sample in samples if sample.images) if whole else ()
     if answers.format == "lmms-eval" and _is_of_images(order, images, references, answers):
@@ -60,7 +61,7 @@ def _is_of_images(
             f"The gold letters in {answers.path} are not those of the references, row by row: they "
             "are of another split or revision."
         )
-        raise DataError(message)
+        raise UsageError(message)
     if every == pictured:
         return "scienceqa_img" in answers.path.name
     return pictured > every
@@ -83,7 +84,7 @@ def by_words(samples: tuple[Sample, ...], answers: AnswerFile) -> Matched:
     answers all of them.
 
     Raises:
-        DataError: No question can be seen in the file, or some that read the same cannot be told
+        UsageError: No question can be seen in the file, or some that read the same cannot be told
             apart.
     """
     held: dict[tuple[str, ...], list[Sample]] = {}
@@ -97,7 +98,7 @@ def by_words(samples: tuple[Sample, ...], answers: AnswerFile) -> Matched:
             f"{answers.path} names questions by pid, and the dataset has none; nor are its prompts "
             "the questions of the dataset: give the official problems.json with --references."
         )
-        raise DataError(message)
+        raise UsageError(message)
     places: dict[tuple[str, ...], list[int]] = {}
     for place, key in enumerate(keys):
         places.setdefault(key, []).append(place)
@@ -112,7 +113,7 @@ def _told(alike: Sequence[Sample], found: Sequence[int], answers: AnswerFile) ->
     """The sample of each of the answers to questions that read the same.
 
     Raises:
-        DataError: Fewer or more answers than questions, and their gold letters differ.
+        UsageError: Fewer or more answers than questions, and their gold letters differ.
     """
     ids: list[str | None] = [sample.id for sample in alike]
     if len(ids) == len(found):
@@ -125,7 +126,7 @@ def _told(alike: Sequence[Sample], found: Sequence[int], answers: AnswerFile) ->
         f"{len(found)} of them without saying which: give the official problems.json with "
         "--references."
     )
-    raise DataError(message)
+    raise UsageError(message)
 
 
 def _key(answer: Answer) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 from evalkit.answer_files.fields import as_id
 from evalkit.answer_files.source import content, json_value
 from evalkit.answers.letter import scienceqa_letter
-from evalkit.errors import DataError, UsageError
+from evalkit.errors import UsageError
 from evalkit.official.interface import no_picture
 from evalkit.task import Row
 
@@ -65,7 +65,7 @@ def read_problems(path: Path) -> Problems | None:
 
     Raises:
         UsageError: A file cannot be read.
-        DataError: It has no question of the test split, or a question that cannot be scored.
+        UsageError: It has no question of the test split, or a question that cannot be scored.
     """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.name.endswith((".json", ".json.gz")))
@@ -81,7 +81,7 @@ def _best(files: Iterable[Path]) -> Problems | None:
     for path in files:
         try:
             found.append(_read(path))
-        except (UsageError, DataError) as error:
+        except UsageError as error:
             errors.append(error)
     held = [problems for problems in found if problems is not None]
     if not held and errors:
@@ -105,7 +105,7 @@ def _read(path: Path) -> Problems | None:
     }
     if not kept:
         message = f"{path} has no question of ScienceQA's test split; give problems.json."
-        raise DataError(message)
+        raise UsageError(message)
     order = tuple(test) or (tuple(kept) if len(kept) == TEST_QUESTIONS else ())
     pids = [pid for pid in order if pid in kept] or list(kept)
     return Problems(path=path, rows=tuple(_row(pid, kept[pid], path) for pid in pids), order=order)
@@ -137,7 +137,7 @@ def _entries(value: Any, path: Path) -> dict[str, Mapping[str, Any]] | None:
         return None
     if len(dict(named)) != len(value):
         message = f"{path} has entries without a pid, or without fields, or two with one pid."
-        raise DataError(message)
+        raise UsageError(message)
     return dict(named)
 
 
@@ -150,7 +150,7 @@ def _conversation(pid: str, entry: Mapping[str, Any], path: Path) -> dict[str, A
     said = [turn["value"] for turn in turns[:2] if isinstance(turn, dict) and "value" in turn]
     if len(said) != 2 or not _are_texts(said):  # noqa: PLR2004 - question and answer
         message = f"{path}, id {pid!r}, has no conversation of a question and an answer."
-        raise DataError(message)
+        raise UsageError(message)
     stem, choices = question_and_choices(said[0])
     letter = scienceqa_letter(said[1].strip()).answer
     return {
@@ -194,16 +194,16 @@ def _row(pid: str, entry: Mapping[str, Any], path: Path) -> Row:
     """The entry as a row of the dataset.
 
     Raises:
-        DataError: It has no question, choices or answer that can be scored.
+        UsageError: It has no question, choices or answer that can be scored.
     """
     question = entry.get("question", entry.get("question_and_context"))
     choices, answer, grade = entry.get("choices"), entry.get("answer"), entry.get("grade")
     if not isinstance(question, str) or choices is None or not _are_texts(choices):
         message = f"{path}, pid {pid!r}, has no question, or no choices that are texts."
-        raise DataError(message)
+        raise UsageError(message)
     if type(answer) is not int or not 0 <= answer < min(len(choices), len(LETTERS)):
         message = f"{path}, pid {pid!r}, has no answer among its {len(choices)} choices."
-        raise DataError(message)
+        raise UsageError(message)
     image = entry.get("image")
     return {
         "__index__": pid,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,15 +20,16 @@ from evalkit.records import Sample
 
 Entry = TypeVar("Entry")
 
+_ROWS = (".jsonl", ".parquet", ".arrow", ".csv", ".tsv", ".xlsx")
 _PEOPLE = 10
 _DIGITS = 10  # no data set has rows with longer numbers
 
 
 def json_files(path: Path) -> tuple[Path, ...]:
-    """The file, or the folder's JSON files; none where the file's name is that of a table."""
+    """The file, or the folder's JSON files; none where the file's name is that of rows."""
     if path.is_dir():
         return tuple(sorted(p for p in path.iterdir() if p.name.endswith((".json", ".json.gz"))))
-    return (path,) if path.name.endswith((".json", ".json.gz", ".gz")) else ()
+    return () if path.name.removesuffix(".gz").endswith(_ROWS) else (path,)
 
 
 def lists_in(path: Path, names: Sequence[str]) -> dict[str, list[msgspec.Raw]]:
@@ -40,17 +41,31 @@ def lists_in(path: Path, names: Sequence[str]) -> dict[str, list[msgspec.Raw]]:
     raw = content(path)
     if raw.lstrip()[:1] != b"{":
         return {}
+    fields = [(name, list[msgspec.Raw] | None, None) for name in names]
+    decoder = msgspec.json.Decoder(msgspec.defstruct("Lists", fields))
     try:
-        wanted = [(name, list[msgspec.Raw] | None, None) for name in names]
-        found = msgspec.structs.asdict(
-            msgspec.json.decode(raw, type=msgspec.defstruct("Head", wanted))
-        )
-        return {name: held for name, held in found.items() if held is not None}
-    except msgspec.ValidationError:
-        return {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _present(decoder, raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return _present(decoder, _by_the_book(raw))
+    except (ValueError, RecursionError) as error:
         message = f"{path} is damaged: {error}. Fetch it again."
         raise UsageError(message) from error
+
+
+def _present(decoder: msgspec.json.Decoder[Any], raw: bytes) -> dict[str, list[msgspec.Raw]]:
+    try:
+        found = msgspec.structs.asdict(decoder.decode(raw))
+    except msgspec.ValidationError:  # under one of the names stands something else than a list
+        return {}
+    return {name: held for name, held in found.items() if held is not None}
+
+
+def _by_the_book(raw: bytes) -> bytes:
+    """The JSON without what Python writes beside: NaN, and lone surrogates."""
+    value = json.loads(raw, parse_constant=str)
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def the_one(held: Mapping[Path, list[msgspec.Raw]], what: str) -> tuple[Path, list[msgspec.Raw]]:
@@ -77,18 +92,9 @@ def entries(raws: Sequence[msgspec.Raw], kind: type[Entry], place: str) -> Itera
     for number, raw in enumerate(raws, start=1):
         try:
             yield decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            yield _slowly(raw, kind, f"{place} {number}")
-
-
-def _slowly(raw: msgspec.Raw, kind: type[Entry], place: str) -> Entry:
-    """An entry with what Python writes and JSON does not have: NaN, lone surrogates."""
-    try:
-        text = json.dumps(json.loads(bytes(raw)), ensure_ascii=False)
-        return msgspec.convert(json.loads(text.encode("utf-8", "replace")), kind)
-    except (ValueError, RecursionError, msgspec.DecodeError) as error:
-        message = f"{place} is not as the official files have it: {error}. Fetch the file again."
-        raise UsageError(message) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            message = f"{place} {number} is not as the official files have it: {error}."
+            raise UsageError(message) from error
 
 
 def checked(samples: Sequence[Sample], path: Path, stops: str) -> References:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.errors import DataError, UsageError
+from evalkit.errors import UsageError
 from evalkit.official.interface import References
 from evalkit.official.mmvp import MmvpFiles
 from evalkit.tasks.mmvp import TASK
@@ -101,7 +101,7 @@ def test_another_file_is_left_to_the_caller(write, tmp_path, name):
     ],
 )
 def test_a_damaged_table_is_refused_in_a_sentence(write, lines, complaint):
-    with pytest.raises((DataError, UsageError)) as caught:
+    with pytest.raises(UsageError) as caught:
         FILES.references(TASK, write(*lines))
     assert complaint in str(caught.value)
     assert "Questions.csv" in str(caught.value)
@@ -137,7 +137,7 @@ def test_harnesses_count_rows_from_0():
 def test_without_gold_answers_there_are_no_questions():
     assert FILES.own_references(TASK, answers(line("1"))) is None
     assert FILES.own_references(TASK, answers(line("1"), form="evalkit")) is None
-    with pytest.raises(DataError, match="number 2: the gold answer None"):
+    with pytest.raises(UsageError, match="number 2: the gold answer None"):
         FILES.own_references(TASK, answers(gold("1", "a"), line("2")))
 
 
@@ -171,13 +171,13 @@ def test_pairs_of_two_questions_are_said():
 
 
 def test_ids_that_say_nothing_are_refused(references):
-    with pytest.raises(DataError, match="3 answers cannot be given to 4 questions"):
+    with pytest.raises(UsageError, match="3 answers cannot be given to 4 questions"):
         FILES.match(TASK, references, answers(*[line("x")] * 3))
 
 
 def test_other_questions_are_refused(references):
     given = [line(str(n), prompt=f"Is it red? {OPTIONS}") for n in (1, 2, 3, 4)]
-    with pytest.raises(DataError, match="asks other questions than the references"):
+    with pytest.raises(UsageError, match="asks other questions than the references"):
         FILES.match(TASK, references, answers(*given))
 
 

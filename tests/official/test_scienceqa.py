@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.errors import DataError, UsageError
+from evalkit.errors import UsageError
 from evalkit.official.interface import References
 from evalkit.official.scienceqa import ScienceqaFiles
 from evalkit.official.scienceqa_problems import question_and_choices
@@ -185,7 +185,7 @@ def test_a_folder_without_such_a_file_is_left_to_the_caller(tmp_path):
     ],
 )
 def test_a_damaged_file_is_refused_in_a_sentence(write, value, complaint):
-    with pytest.raises((DataError, UsageError)) as caught:
+    with pytest.raises(UsageError) as caught:
         FILES.references(TASK, write(value))
     assert complaint in str(caught.value)
     assert "problems.json" in str(caught.value)
@@ -239,7 +239,7 @@ def test_an_unanswered_question_leaves_img(references):
 def test_result_files_need_pids(dataset, references):
     given = answers(("4", "B"), form="scienceqa")
     assert texts(FILES.match(TASK, references(), given)) == {"4": "B"}
-    with pytest.raises(DataError, match=r"give the official problems\.json"):
+    with pytest.raises(UsageError, match=r"give the official problems\.json"):
         FILES.match(TASK, dataset, given)
 
 
@@ -261,12 +261,12 @@ def test_questions_that_read_the_same_are_paired_in_order_or_refused():
     alike, asked = References(samples=samples), HEAVY.replace("Context: Both fall.\n", "")
     both = FILES.match(TASK, alike, answers(("5", "A", asked), ("9", "B", asked)))
     assert texts(both) == {"0": "A", "1": "B"}
-    with pytest.raises(DataError, match="2 questions read 'Which is heavier"):
+    with pytest.raises(UsageError, match="2 questions read 'Which is heavier"):
         FILES.match(TASK, alike, answers(("9", "B", asked)))
 
 
 def test_prompts_that_are_other_questions_are_refused(dataset):
-    with pytest.raises(DataError, match="nor are its prompts"):
+    with pytest.raises(UsageError, match="nor are its prompts"):
         FILES.match(TASK, dataset, answers(("4", "B", "Who?"), ("5", "A")))
 
 
@@ -274,7 +274,7 @@ def test_evalkit_s_own_files_name_rows(write, dataset):
     given = answers(("0", "B"), ("2", "A"), form="evalkit")
     assert texts(FILES.match(TASK, dataset, given)) == {"0": "B", "2": "A"}
     path = write(PROBLEMS)
-    with pytest.raises(DataError, match=r"put pid_splits\.json beside"):
+    with pytest.raises(UsageError, match=r"put pid_splits\.json beside"):
         FILES.match(TASK, FILES.references(TASK, path), given)
     write({"test": ["4", "5", "11"]}, "pid_splits.json")
     known = FILES.references(TASK, path)
@@ -295,7 +295,7 @@ def test_lmms_eval_s_rows_are_all_questions_or_those_with_an_image(dataset):
     found = FILES.match(TASK, dataset, images)
     assert (texts(found), [s.id for s in found.samples]) == ({"1": "A", "2": "B"}, ["1", "2"])
     other = answers(*(sample_line(n, "A", "E") for n in range(3)), form="lmms-eval")
-    with pytest.raises(DataError, match="not those of the references"):
+    with pytest.raises(UsageError, match="not those of the references"):
         FILES.match(TASK, dataset, other)
 
 
@@ -341,7 +341,7 @@ def test_vlmevalkit_s_table_carries_its_questions(dataset):
 @pytest.mark.parametrize("gold", ["C", "", "AB", "7"])
 def test_a_gold_answer_that_is_no_choice_is_refused(gold):
     file = answers(("3", "B", cells(answer=gold)), form="vlmevalkit")
-    with pytest.raises(DataError, match="number 1: the gold answer"):
+    with pytest.raises(UsageError, match="number 1: the gold answer"):
         FILES.own_references(TASK, file)
 
 

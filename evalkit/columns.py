@@ -48,8 +48,11 @@ def score_table(scores: Sequence[SampleScore]) -> pa.Table:
 def _texts(values: Sequence[str | None]) -> pa.Array:
     import pyarrow as pa
 
-    encoded = [b"" if value is None else value.encode() for value in values]
-    buffers = [_known(values), _ends(map(len, encoded)), pa.py_buffer(b"".join(encoded))]
+    given = ["" if value is None else value for value in values]
+    joined = "".join(given)
+    ascii_only = joined.isascii()  # then a letter is a byte, and no text is encoded by itself
+    lengths = (len(v) if ascii_only or v.isascii() else len(v.encode()) for v in given)
+    buffers = [_known(values), _ends(lengths), pa.py_buffer(joined.encode())]
     return pa.Array.from_buffers(pa.large_string(), len(values), buffers)
 
 

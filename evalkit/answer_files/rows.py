@@ -67,8 +67,11 @@ class RowFormat:
             text=as_text(text),
             prompt=prompt if isinstance(prompt, str) else None,
             finish=_finish(row.get("finish")),
-            fields=row if self.keeps else {},
+            fields=row if self.keeps else _NO_FIELDS,
         )
+
+
+_NO_FIELDS: Mapping[str, Any] = {}
 
 
 def _finish(value: Any) -> Literal["stop", "length"] | None:

@@ -80,8 +80,11 @@ def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """
     raw = content(path)
     if raw.lstrip()[:1] == b"[":
-        for number, entry in enumerate(json_value(raw, str(path)), start=1):
-            yield number, _object(entry, f"{path}, entry {number},")
+        entries = json_value(raw, str(path))
+        for number, entry in enumerate(entries, start=1):
+            if not isinstance(entry, dict):  # a place is only put into words where it is needed
+                _object(entry, f"{path}, entry {number},")
+            yield number, entry
         return
     for number, line in enumerate(raw.split(b"\n"), start=1):
         if line.strip():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +77,6 @@ def _labelled(task: str, labels: str | None) -> str:
 @contextmanager
 def _no_collector() -> Iterator[None]:
     """Pause the search for cycles: records make none, and a million of them make it slow."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle threads of numpy and scipy spin
     gc.disable()
     try:
         yield

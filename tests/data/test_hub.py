@@ -1,5 +1,7 @@
 """The seven benchmarks from a stand-in hub: what users run, in a process of its own."""
 
+import json
+
 import pytest
 
 pytest.importorskip("datasets")
@@ -297,3 +299,29 @@ def test_offline_says_what_is_missing(later, seven):
     assert "lmms-lab-encoder/VQAv2 only in part" in part["error"]
     assert "no/where is not in the cache of this machine" in nothing["error"]
     assert part["code"] == nothing["code"] == 20
+
+
+GIVEN = {
+    "gqa": [{"question_id": "q1", "text": "Man."}, {"question_id": "q0", "text": "yes"}],
+    "mme": [{"question_id": "existence/1.jpg", "prompt": "Is there a cat in this image?"}],
+    "pope": [{"doc_id": n, "filtered_resps": "Yes", "target": "yes"} for n in range(6)],
+    "vqav2": [{"question_id": 262148000, "answer": "yes"}],
+    "textvqa": [{"sample_id": "34602", "text": "nokia", "finish": "stop"}],
+    "scienceqa": [{"doc_id": 1, "filtered_resps": "A", "target": "A"}],
+    "mmvp": [{"doc_id": 0, "filtered_resps": "(a)", "target": "A"}],
+}
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_answers_without_references_are_scored_against_the_hub_s_rows(
+    name, hub, seven, home, evalkit, tmp_path
+):
+    path = tmp_path / "answers.jsonl"
+    rows = [{"text": "yes"} | row if "prompt" in row else row for row in GIVEN[name]]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    environment = {"HF_HOME": str(home), "HF_ENDPOINT": hub.endpoint}
+    done = evalkit("score", name, "-p", path, "--json", "--offline", **environment)
+    assert done.code in (0, 12), done.err
+    found = json.loads(done.out)
+    assert found["coverage"]["answered"] + found["coverage"]["unparsed"] == len(rows)
+    assert found["metrics"]

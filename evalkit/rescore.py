@@ -335,8 +335,9 @@ def _notes(order: Order, given: Given, samples: Sequence[Sample]) -> Iterator[st
     """What a reader must know of answers and questions that do not fit each other."""
     found, total = given.matched, len(given.matched.samples)
     if missing := total - len(found.answers):
-        fate = _fate(order, given, samples)
-        yield f"{missing} of {total} questions have no answer. {fate[:1].upper()}{fate[1:]}"
+        fate = "are left out" if len(samples) < total else "count as wrong"
+        told = given.files.missing_note if order.missing is None and _is_official(given) else ""
+        yield f"{missing} of {total} questions have no answer; they {fate}. {told}".rstrip()
     if found.unknown:
         first = found.unknown[0]
         yield (
@@ -355,11 +356,3 @@ def _notes(order: Order, given: Given, samples: Sequence[Sample]) -> Iterator[st
         )
     if order.convert:
         yield f"Answers were converted as {order.convert} does before scoring."
-
-
-def _fate(order: Order, given: Given, samples: Sequence[Sample]) -> str:
-    """What became of questions without an answer."""
-    if order.missing is None and _is_official(given) and given.files.missing_note:
-        return given.files.missing_note
-    left_out = len(samples) < len(given.matched.samples)
-    return "they are left out." if left_out else "they count as wrong."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ class RowFormat:
         text: Fields that may hold the answer; the first that is there counts.
         prompt: Field of what was asked; None where there is none.
         keeps: Whether the other fields are kept; lists of bare answers need none.
+        types: Of ids and answers, where an official tool takes no others.
     """
 
     name: str
@@ -30,6 +31,7 @@ class RowFormat:
     text: tuple[str, ...]
     prompt: str | None = None
     keeps: bool = True
+    types: tuple[type, type] | None = None
 
     def fits(self, names: Collection[str]) -> bool:
         """Whether objects with these fields may be of the format."""
@@ -42,10 +44,12 @@ class RowFormat:
         Raises:
             UsageError: The file is damaged, or has none of the format's fields.
         """
-        answers, model = [], None
+        answers, model, odd = [], None, []
         for place, row in rows(path):
             answers.append(self._answer(place, row))
             model = model or row.get("model_id")
+            if self.types and not self._is_regular(row, self.types):
+                odd.append(place)
         if answers and not any(a.text is not None for a in answers):
             fields = " or ".join(repr(name) for name in self.text)
             message = f"{path} has no answer in the field {fields} of the format {self.name!r}."
@@ -55,7 +59,13 @@ class RowFormat:
             path=path,
             answers=tuple(answers),
             model=model if isinstance(model, str) else None,
+            notes=(_odd_note(odd),) if odd else (),
         )
+
+    def _is_regular(self, row: Mapping[str, Any], types: tuple[type, type]) -> bool:
+        """Whether id and answer are of the types that the official tool takes, or not there."""
+        named = zip((self.id or "", self.text[0]), types, strict=True)
+        return all(name not in row or type(row[name]) is kind for name, kind in named)
 
     def _answer(self, place: int, row: Mapping[str, Any]) -> Answer:
         named = self.text[0] if self.text[0] in row else self.text[-1]
@@ -74,6 +84,13 @@ class RowFormat:
 _NO_FIELDS: Mapping[str, Any] = {}
 
 
+def _odd_note(places: Sequence[int]) -> str:
+    return (
+        f"{len(places)} entries have an id or an answer of another type than the official tool "
+        f"takes (the first is number {places[0]}); they are read as the text that they are."
+    )
+
+
 def _finish(value: Any) -> Literal["stop", "length"] | None:
     return value if value in ("stop", "length") else None
 
@@ -83,8 +100,8 @@ ROW_FORMATS = (
     RowFormat(name="lmms-eval", id="doc_id", text=("filtered_resps", "resps"), prompt="input"),
     RowFormat(name="llava", id="question_id", text=("text",), prompt="prompt"),
     RowFormat(name="mmvp", id="question_id", text=("response",), prompt="prompt"),
-    RowFormat(name="gqa", id="questionId", text=("prediction",), keeps=False),
-    RowFormat(name="vqa", id="question_id", text=("answer",), keeps=False),
+    RowFormat(name="gqa", id="questionId", text=("prediction",), keeps=False, types=(str, str)),
+    RowFormat(name="vqa", id="question_id", text=("answer",), keeps=False, types=(int, str)),
     RowFormat(name="pope", id=None, text=("answer",), prompt="question"),
 )
 """In the order in which they are tried."""

@@ -63,7 +63,7 @@ class OfficialFiles:
     """What the official tool does with a question without an answer."""
 
     missing_note: str = ""
-    """The same in a sentence, with its source; shown when an answer is missing."""
+    """What that tool does, in a sentence with its source; shown when an answer is missing."""
 
     def references(self, task: Task, path: Path) -> References | None:
         """The samples in official ground-truth files.

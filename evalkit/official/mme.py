@@ -56,7 +56,7 @@ class MmeFiles(OfficialFiles):
     """MME's folders of questions and of answers."""
 
     missing: Treatment = "exclude"
-    missing_note = "they do not count: the official script divides by the lines that are there."
+    missing_note = "The official script divides by the lines that are there."
 
     def references(self, task: Task, path: Path) -> References | None:
         """The questions in a folder's files, or in the file of one subtask."""

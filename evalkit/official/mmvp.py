@@ -31,8 +31,8 @@ class MmvpFiles(OfficialFiles):
 
     missing = "exclude"
     missing_note = (
-        "gpt_grader.py (7635005) reads the answer file alone: they do not count, nor does a pair "
-        "of which one answer is missing."
+        "gpt_grader.py (7635005) reads the answer file alone; a pair of which one answer is "
+        "missing does not count either."
     )
 
     def references(self, task: Task, path: Path) -> References | None:

@@ -61,8 +61,7 @@ class PopeFiles(OfficialFiles):
 
     missing: Treatment = "exclude"
     missing_note = (
-        "they do not count: the official script pairs answers and labels by position and drops "
-        "what is left over."
+        "The official script pairs answers and labels by position and drops what is left over."
     )
 
     def references(self, task: Task, path: Path) -> References | None:

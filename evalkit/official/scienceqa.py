@@ -34,7 +34,7 @@ class ScienceqaFiles(OfficialFiles):
     """`problems.json`, LLaVA's test file, and the answers that name their questions."""
 
     missing_note = (
-        "they count as wrong, and not in IMG, as in LLaVA's eval_science_qa.py (c121f043); "
+        "LLaVA's eval_science_qa.py (c121f043) does so too, and leaves them out of IMG; "
         "evaluate_acc.py (2cbf831) refuses a file that is not whole."
     )
 

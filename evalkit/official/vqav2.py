@@ -141,10 +141,10 @@ def _stops(found: Matched) -> Iterator[str]:
 
 
 def _report(scores: Sequence[SampleScore]) -> str:
-    """What the official tool would print: percent, two decimals, overall and by answer type."""
+    """The official tool's rounding: percent, two decimals, overall and by answer type."""
     by_type: dict[str, list[float]] = {}
     for score in scores:
         by_type.setdefault(str(score.tags.get("answer_type", "")), []).append(score.values["score"])
     types = ", ".join(f"{name} {two_decimals(held)}" for name, held in by_type.items() if name)
     overall = two_decimals([score.values["score"] for score in scores])
-    return f"The official tool prints {overall}" + (f" ({types})." if types else ".")
+    return f"With the official tool's rounding: {overall}" + (f" ({types})." if types else ".")

@@ -313,7 +313,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_answers_without_references_are_scored_against_the_hub_s_rows(
+def test_answers_without_references_are_scored_against_the_hub_s_rows(  # noqa: PLR0917
     name, hub, seven, home, evalkit, tmp_path
 ):
     path = tmp_path / "answers.jsonl"

@@ -61,7 +61,7 @@ def test_official(reference, expected):
     assert percent(found, 12) == official["accuracy_n12"]
     assert printed(found) == official["accuracy_n2"]
     assert {k: two_decimals([v]) for k, v in each(found).items()} == official["evalQA_n2"]
-    assert any("The official tool prints 55.6 (" in note for note in found.result.notes)
+    assert any("With the official tool's rounding: 55.6 (" in note for note in found.result.notes)
 
 
 def test_the_annotations_alone_are_enough(reference, expected):
@@ -139,8 +139,8 @@ def test_an_odd_file_that_the_tool_scores(reference):
     [
         ("missing_one", 1, "The official tool stops unless"),
         ("unknown_id", 0, "stops at answers to questions that"),
-        ("string_ids", 0, "prints 55.6"),
-        ("integer_answer", 0, "prints"),
+        ("string_ids", 0, "another type"),
+        ("integer_answer", 0, "another type"),
         ("answer_missing", 1, "stops at an entry without an answer"),
     ],
 )

@@ -85,7 +85,7 @@ def test_lines_are_joined_by_image_and_question_and_keep_their_order(bench):
     assert scored.result.metrics["accuracy"].value == 0.5
     assert (scored.result.coverage.asked, scored.result.coverage.failed) == (3, 1)
     notes = " ".join(scored.result.notes)
-    assert "1 of 3 questions have no answer. The official script's mean" in notes
+    assert "1 of 3 questions have no answer; they are left out. The official script's mean" in notes
     assert "hold no OCR tokens" in notes
 
 

@@ -88,14 +88,14 @@ def test_answer_ids_are_not_needed(bench):
 @pytest.mark.parametrize(
     ("results", "value", "failed", "said"),
     [
-        ([result("7"), result(8.0)], 1.0, 0, "prints 100.0"),
+        ([result("7"), result(8.0)], 1.0, 0, "rounding: 100.0"),
         ([result(7), result(7, "no"), result(8)], 0.5, 0, "the last"),
         ([result(7)], 0.5, 1, "stops unless"),
         ([result(7), result(8), result(9)], 1.0, 0, "stops at answers to questions"),
         ([result(7), result(8, None)], 0.5, 1, "stops at an entry without"),
         ([result(7), {"question_id": 8}], 0.5, 1, "stops at an entry without"),
         ([result(7), result(None), result(8)], 1.0, 0, "stops at answers to questions"),
-        ([result(7), result(8, 1)], 0.5, 0, "prints 50.0"),
+        ([result(7), result(8, 1)], 0.5, 0, "rounding: 50.0"),
     ],
 )
 def test_odd_results(bench, results, value, failed, said):
@@ -109,7 +109,7 @@ def test_odd_results(bench, results, value, failed, said):
 def test_the_official_report_is_a_note_under_the_official_rules_only(bench):
     bench.annotate(annotation(7), annotation(8, answer_type="number"))
     notes = bench.score(result(7), result(8, "Yes")).result.notes
-    assert "The official tool prints 50.0 (yes/no 100.0, number 0.0)." in notes
+    assert "With the official tool's rounding: 50.0 (yes/no 100.0, number 0.0)." in notes
     notes = bench.score(result(7), result(8), protocol="lmms-eval").result.notes
     assert not any("official tool" in note for note in notes)
 

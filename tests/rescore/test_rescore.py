@@ -58,7 +58,7 @@ def test_a_missing_answer_is_wrong_and_said(scored):
     found = numbers(scored(PARTIAL, "--json", code=12))
     assert found["metrics"]["accuracy"]["value"] == 30 / 40
     assert found["coverage"] == {"asked": 40, "answered": 30, "failed": 10, "unparsed": 0}
-    assert found["notes"] == ["10 of 40 questions have no answer. They count as wrong."]
+    assert found["notes"] == ["10 of 40 questions have no answer; they count as wrong."]
 
 
 def test_missing_answers_can_be_left_out(scored):
@@ -66,7 +66,7 @@ def test_missing_answers_can_be_left_out(scored):
     assert found["metrics"]["accuracy"]["value"] == 1.0
     assert found["metrics"]["accuracy"]["n"] == 30
     assert found["coverage"] == {"asked": 40, "answered": 30, "failed": 10, "unparsed": 0}
-    assert found["notes"] == ["10 of 40 questions have no answer. They are left out."]
+    assert found["notes"] == ["10 of 40 questions have no answer; they are left out."]
 
 
 def test_missing_answers_can_be_an_error(scored):

@@ -1,4 +1,4 @@
-"""Whether a task file is sound: its form, and, given rows, its prompts, scorer and metrics."""
+"""Whether a task file is sound: its form, and, given rows, its prompts, scorers and metrics."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from evalkit import registry
+from evalkit.audit import best_text
 from evalkit.data import DataSource, load, select
-from evalkit.errors import EvalkitError
-from evalkit.records import Prediction, Sample
+from evalkit.errors import EvalkitError, UsageError
+from evalkit.records import Prediction, Sample, SampleScore
 from evalkit.score import score_predictions, total
 from evalkit.task import Metric, Task
 
@@ -28,10 +30,10 @@ def faults(task: Task, path: Path, folder: Path | None = None) -> list[str]:
         path: Its file.
         folder: A data folder with rows of the task, as for `--data`; None checks the form alone.
     """
-    found = [*_form(path), *_names(task), *_templates(task)]
+    found = [*_form(path), *_names(task), *_rules(task), *_files(task), *_templates(task)]
     if folder is not None and not found:
         found.extend(_on_rows(task, DataSource(folder=folder)))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _form(path: Path) -> Iterable[str]:
@@ -43,12 +45,6 @@ def _form(path: Path) -> Iterable[str]:
 
 
 def _names(task: Task) -> Iterable[str]:
-    metrics = [metric.name for metric in task.metrics]
-    if len(set(metrics)) < len(metrics):
-        yield f"Two metrics have the same name: {', '.join(metrics)}."
-    for name in task.headline:
-        if name not in metrics:
-            yield f"The headline {name!r} is none of the metrics ({', '.join(metrics)})."
     if not task.prompts:
         yield "There is no prompt variant."
     if task.version < 1:
@@ -61,6 +57,41 @@ def _names(task: Task) -> Iterable[str]:
 
 def _joined(task: Task) -> Sequence[str]:
     return task.dataset.join.columns if task.dataset.join else ()
+
+
+def _rules(task: Task) -> Iterable[str]:
+    """The numbers, under the task's own rules and under everybody else's."""
+    if task.protocol in task.protocols:
+        yield f"The protocol {task.protocol!r} is the task's own, and one of `protocols`."
+    for name, rules in task.protocols.items():
+        if not rules.source.strip():
+            yield f"The protocol {name!r} has no source; say whose rules these are, and where."
+    for where, ruled in _rulings(task):
+        yield from _metrics(ruled, where)
+
+
+def _metrics(task: Task, where: str) -> Iterable[str]:
+    metrics = [metric.name for metric in task.metrics]
+    for names in (metrics, [metric.name for metric in task.slice_metrics or ()]):
+        if len(set(names)) < len(names):
+            yield f"Two metrics have the same name{where}: {', '.join(names)}."
+    for name in task.headline:
+        if name not in metrics:
+            yield f"The headline {name!r} is none of the metrics{where} ({', '.join(metrics)})."
+
+
+def _rulings(task: Task) -> Iterable[tuple[str, Task]]:
+    """The task under each protocol, after words that say which; none for its own."""
+    yield "", task
+    for name in task.protocols:
+        yield f" under the protocol {name!r}", task.under(name)
+
+
+def _files(task: Task) -> Iterable[str]:
+    try:
+        registry.official_files(task)
+    except UsageError as error:
+        yield str(error)
 
 
 def _templates(task: Task) -> Iterable[str]:
@@ -79,34 +110,70 @@ def _on_rows(task: Task, source: DataSource) -> Iterable[str]:
         for prompt in task.prompts.values():
             for sample in samples:
                 prompt.render(sample)
-        yield from _scores(task, samples)
+        for where, ruled in _rulings(task):
+            yield from _scores(ruled, samples, where)
     except EvalkitError as error:
         yield str(error)
 
 
-def _scores(task: Task, samples: Sequence[Sample]) -> Iterable[str]:
+def _scores(task: Task, samples: Sequence[Sample], where: str) -> Iterable[str]:
+    known = [sample for sample in samples if sample.targets]
     failed = score_predictions(task, samples, {})
-    gold = score_predictions(
-        task,
-        samples,
-        {s.id: Prediction(sample_id=s.id, text=s.targets[0]) for s in samples if s.targets},
-    )
-    for metric in task.metrics:
-        low, high = total(task, metric, failed), total(task, metric, gold)
+    best = _scored(task, known, [best_text(task, sample) or "" for sample in known])
+    metrics = (*task.metrics, *(task.slice_metrics or ()))
+    for metric in dict.fromkeys(metrics):
+        low, high = total(task, metric, failed), total(task, metric, best)
         if not _defined(low) and not _defined(high):
-            yield f"The metric {metric.name!r} is undefined on {len(samples)} of its samples."
-        elif _defined(low) and _defined(high) and _worse(metric, high, low):
+            count = len(samples)
+            yield f"The metric {metric.name!r} is undefined{where} on {count} of its samples."
+        elif _worse(metric, high, low):
             yield (
-                f"The metric {metric.name!r} is {high:.4g} for gold answers and {low:.4g} when "
-                "every sample fails; a failed sample must be wrong."
+                f"The metric {metric.name!r} is{where} {high:.4g} for gold answers and {low:.4g} "
+                "when every sample fails; a failed sample must be wrong."
             )
+    if known and metrics:
+        yield from _best(task, known, best, where)
+
+
+def _best(
+    task: Task, samples: Sequence[Sample], best: Sequence[SampleScore], where: str
+) -> Iterable[str]:
+    """Whether the best texts are right, and no gold answers are better.
+
+    What they reach may be less than 1: ten people who disagree leave no answer that is all right.
+    """
+    failed = score_predictions(task, samples, {})
+    if all(a.values == b.values for a, b in zip(best, failed, strict=True)):
+        yield f"The best texts score as failed predictions do{where}; is `best` right, or missing?"
+        return
+    for place in range(max(len(sample.targets) for sample in samples)):
+        others = [sample.targets[place % len(sample.targets)] for sample in samples]
+        scores = _scored(task, samples, others)
+        for metric in task.metrics:
+            ours, theirs = total(task, metric, best), total(task, metric, scores)
+            if _worse(metric, ours, theirs):
+                yield (
+                    f"The metric {metric.name!r}{where} is {ours:.4g} for the best texts and "
+                    f"{theirs:.4g} for gold answer {place + 1} of each sample; `best` must give a "
+                    "text that scores as well as any."
+                )
+                return
+
+
+def _scored(task: Task, samples: Sequence[Sample], texts: Sequence[str]) -> tuple[SampleScore, ...]:
+    predictions = {
+        sample.id: Prediction(sample_id=sample.id, text=text)
+        for sample, text in zip(samples, texts, strict=True)
+    }
+    return score_predictions(task, samples, predictions)
 
 
 def _defined(value: float) -> bool:
     return not math.isnan(value)
 
 
-def _worse(metric: Metric, gold: float, failed: float) -> bool:
-    if metric.higher_is_better is None:
+def _worse(metric: Metric, one: float, two: float) -> bool:
+    """Whether the first value is the worse; not where a value, or what is better, is undefined."""
+    if metric.higher_is_better is None or math.isclose(one, two, rel_tol=1e-9):
         return False
-    return gold < failed if metric.higher_is_better else gold > failed
+    return one < two if metric.higher_is_better else one > two

@@ -50,6 +50,9 @@ def _texts(values: Sequence[str | None]) -> pa.Array:
 
     given = ["" if value is None else value for value in values]
     joined = "".join(given)
+    if not joined.isascii():  # a lone surrogate would end the program
+        given = [value.encode("utf-8", "replace").decode() for value in given]
+        joined = "".join(given)
     ascii_only = joined.isascii()  # then a letter is a byte, and no text is encoded by itself
     lengths = (len(v) if ascii_only or v.isascii() else len(v.encode()) for v in given)
     buffers = [_known(values), _ends(lengths), pa.py_buffer(joined.encode())]

@@ -18,9 +18,11 @@ class Reading:
     Attributes:
         answer: As it was compared; None where nothing could be read.
         rule: By which rule.
+        targets: The gold answers that it was compared with.
         score: The sample's score: its value "score" or "correct", or the first that it has.
     """
 
+    targets: tuple[str, ...]
     answer: str | None
     rule: str
     score: float
@@ -33,16 +35,22 @@ class Disagreement:
     Attributes:
         sample_id: The sample.
         text: What the model wrote; None where it did not answer.
-        targets: Gold answers.
         first: What the first protocol made of it.
         second: What the second made of it.
     """
 
     sample_id: str
     text: str | None
-    targets: tuple[str, ...]
     first: Reading
     second: Reading
+
+    @property
+    def kind(self) -> tuple[str, str, float, float]:
+        """The two rules and scores; a rule that both follow differs by its answer key alone."""
+        rules = (self.first.rule, self.second.rule)
+        if self.first.answer == self.second.answer and self.first.targets != self.second.targets:
+            rules = ("its answer key", "another answer key")
+        return (*rules, self.first.score, self.second.score)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +62,8 @@ class Explanation:
         protocols: Names of the two.
         sources: Whose rules they are.
         metrics: {metric: (first, second)} of those that either has; None where one has it not.
-        shared: Samples that both score.
+        shared: Samples that both score: those with an answer, unless `missing` says otherwise.
+        unanswered: Questions without an answer.
         disagreements: Those that are scored differently, in the references' order.
     """
 
@@ -63,13 +72,12 @@ class Explanation:
     sources: tuple[str, str]
     metrics: dict[str, tuple[float | None, float | None]]
     shared: int
+    unanswered: int
     disagreements: tuple[Disagreement, ...]
 
     def rules(self) -> list[tuple[str, str, float, float, int]]:
         """(first rule, second rule, first score, second score, samples), most frequent first."""
-        counted = Counter(
-            (d.first.rule, d.second.rule, d.first.score, d.second.score) for d in self.disagreements
-        )
+        counted = Counter(d.kind for d in self.disagreements)
         return [(*key, n) for key, n in counted.most_common()]
 
 
@@ -84,7 +92,10 @@ def explain(order: Order, first: str, second: str) -> Explanation:
     Raises:
         UsageError: The two are one, or as `score_file`.
     """
-    one, two = (score_file(replace(order, protocol=name)) for name in (first, second))
+    missing = order.missing or "exclude"  # the same questions for both
+    one, two = (
+        score_file(replace(order, protocol=name, missing=missing)) for name in (first, second)
+    )
     if one.task.protocol == two.task.protocol:
         message = f"{first!r} and {second!r} are the same protocol for these answers; name two."
         raise UsageError(message)
@@ -97,11 +108,11 @@ def explain(order: Order, first: str, second: str) -> Explanation:
         sources=(one.task.source or one.task.name, two.task.source or two.task.name),
         metrics=_side_by_side(one.result.metrics, two.result.metrics),
         shared=len(pairs),
+        unanswered=one.result.coverage.failed,
         disagreements=tuple(
             Disagreement(
                 sample_id=a.sample_id,
                 text=texts.get(a.sample_id),
-                targets=a.targets,
                 first=_reading(a),
                 second=_reading(b),
             )
@@ -124,7 +135,7 @@ def _side_by_side(
 
 
 def _reading(score: SampleScore) -> Reading:
-    return Reading(answer=score.answer, rule=score.rule, score=_main(score))
+    return Reading(targets=score.targets, answer=score.answer, rule=score.rule, score=_main(score))
 
 
 def _main(score: SampleScore) -> float:

@@ -286,7 +286,7 @@ def _class_at(place: str, kind: str, parent: type[Parent]) -> type[Parent]:
     module_name, _, class_name = place.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         message = f"The {kind} {place!r} cannot be imported: {error}."
         raise UsageError(message) from error
     if not (isinstance(found, type) and issubclass(found, parent)):

@@ -18,7 +18,7 @@ from evalkit.audit import audit
 from evalkit.errors import IncompleteError, StoreError, UsageError
 from evalkit.official.interface import Matched, OfficialFiles, References
 from evalkit.prepare import source
-from evalkit.records import Failure, MetricValue, Prediction, Sample, SampleScore
+from evalkit.records import Failure, Prediction, Sample, SampleScore
 from evalkit.run_record import (
     DatasetIdentity,
     Fingerprint,
@@ -29,6 +29,9 @@ from evalkit.run_record import (
 from evalkit.score import score_predictions, summarise
 from evalkit.store import load_run
 from evalkit.task import Task
+
+Slices = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""{tag: {slice: {name: value}}}."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,8 @@ class Order:
         protocol: Whose rules; None is the task's default.
         format: Format of the answers; None finds it out.
         convert: "llava" converts VQA answers as LLaVA does before it submits them.
-        missing: "wrong", "exclude" or "fail"; None is what the official tool does.
+        missing: "wrong", "exclude" or "fail"; None is what the official tool does under the
+            protocol "official", and "wrong" under others.
         offline: The hub is not asked.
         task_paths: Files or folders with further tasks.
     """
@@ -71,6 +75,7 @@ class Scored:
         scores: One a sample.
         result: The numbers.
         run: The run that the answers are from, where the file lies in its folder; None else.
+        is_whole: False where a part of the benchmark was not answered at all, and left aside.
     """
 
     task: Task
@@ -80,6 +85,7 @@ class Scored:
     scores: tuple[SampleScore, ...]
     result: TaskResult
     run: RunRecord | None
+    is_whole: bool
 
 
 def score_file(order: Order) -> Scored:
@@ -123,7 +129,7 @@ def matched(order: Order) -> Given:
     references = _references(order, ruled, files, answers, run)
     found = files.match(ruled, references, answers)
     if not found.answers:
-        raise UsageError(_nothing_fits(answers, found))
+        raise UsageError(" ".join((_nothing_fits(answers, found), *found.notes)))
     notes = tuple(filter(None, (*answers.notes, note, *references.notes, *found.notes)))
     return Given(
         task=ruled,
@@ -142,7 +148,8 @@ def _nothing_fits(answers: AnswerFile, found: Matched) -> str:
     return (
         f"None of the {len(answers.answers)} answers in {answers.path} (format {answers.format}) "
         f"belongs to a question: the first answers {theirs}, the references begin with {ours}. "
-        "Is it another benchmark or split, or another format (--format)?"
+        "Is it another benchmark or split, other references (--references), or another format "
+        "(--format)?"
     )
 
 
@@ -199,7 +206,7 @@ def _dataset(
     return References(
         samples=data.select(loaded.samples, limit, seed),
         label=loaded.identity.repository,
-        extra={"identity": loaded.identity},
+        identity=loaded.identity,
         notes=loaded.notes,
     )
 
@@ -216,7 +223,11 @@ def _scored(order: Order, given: Given) -> Scored:
         for sample_id, answer in given.matched.answers.items()
     }
     scores = score_predictions(task, samples, predictions)
-    metrics, notes = _further(given, scores)
+    official = _is_official(given)  # only its own rules give the tool's further numbers
+    metrics, notes = (
+        given.files.further(given.references, given.answers, scores) if official else ({}, ())
+    )
+    slices = given.files.further_slices(scores) if official else {}
     result = summarise(
         task,
         scores,
@@ -232,18 +243,23 @@ def _scored(order: Order, given: Given) -> Scored:
         samples=samples,
         predictions=predictions,
         scores=scores,
-        result=replace(result, metrics={**result.metrics, **metrics}, coverage=coverage),
+        result=replace(
+            result,
+            metrics={**result.metrics, **metrics},
+            coverage=coverage,
+            breakdowns=_with_slices(result.breakdowns, slices),
+        ),
         run=given.run,
+        is_whole=given.answers.is_whole and given.matched.is_whole,
     )
 
 
-def _further(
-    given: Given, scores: Sequence[SampleScore]
-) -> tuple[Mapping[str, MetricValue], tuple[str, ...]]:
-    """The official tool's further numbers, under its own rules alone."""
-    if not _is_official(given):
-        return {}, ()
-    return given.files.further(given.references, given.answers, scores)
+def _with_slices(one: Slices, two: Slices) -> Slices:
+    """Slices with further numbers; slices and tags that only the second has are left out."""
+    return {
+        tag: {name: {**held, **two.get(tag, {}).get(name, {})} for name, held in slices.items()}
+        for tag, slices in one.items()
+    }
 
 
 def _is_official(given: Given) -> bool:
@@ -297,11 +313,10 @@ def _prediction(answer: Answer, sample_id: str, convert: Callable[[str], str] | 
 
 
 def _fingerprint(order: Order, task: Task, given: Given, samples: Sequence[Sample]) -> Fingerprint:
-    known = given.references.extra.get("identity")
-    identity = known or DatasetIdentity(
+    identity = given.references.identity or DatasetIdentity(
         repository=given.references.label,
-        config=task.dataset.config,
-        split=task.dataset.split,
+        config=None,
+        split=None,
         requested_revision=None,
         revision=None,
         rows=len(given.references.samples),
@@ -334,6 +349,9 @@ def _own_fingerprint(given: Given, task: Task) -> Fingerprint | None:
 def _notes(order: Order, given: Given, samples: Sequence[Sample]) -> Iterator[str]:
     """What a reader must know of answers and questions that do not fit each other."""
     found, total = given.matched, len(given.matched.samples)
+    held, full = len(given.references.samples), given.task.dataset.rows
+    if given.references.identity is None and held != full:
+        yield f"The references hold {held:,} questions; the benchmark's dataset has {full:,}."
     if missing := total - len(found.answers):
         fate = "are left out" if len(samples) < total else "count as wrong"
         told = given.files.missing_note if order.missing is None and _is_official(given) else ""

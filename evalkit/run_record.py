@@ -23,7 +23,7 @@ class DatasetIdentity:
     Attributes:
         repository: Hub id, or "local" for a folder, or "demo".
         config: The dataset's config, if it has any.
-        split: The split.
+        split: The split; None where questions are from files that do not say it.
         requested_revision: What the task pins; None is recorded as unpinned.
         revision: The commit that was loaded; None for local files.
         rows: Rows that the split has.
@@ -35,7 +35,7 @@ class DatasetIdentity:
 
     repository: str
     config: str | None
-    split: str
+    split: str | None
     requested_revision: str | None
     revision: str | None
     rows: int
@@ -95,7 +95,7 @@ class Audit:
 
     Attributes:
         rules: Texts by the rule that read them; most frequent first.
-        empty: Texts without a letter, digit or sign.
+        empty: Texts that are empty, or white space alone.
         refused: Texts that decline to answer (`evalkit.answers.refusal`).
         truncated: Texts cut off at the token limit; None where nothing says how they ended.
         unparsed: Texts in which the rules found no answer.

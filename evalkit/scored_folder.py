@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 from evalkit import provenance
-from evalkit.errors import StoreError
+from evalkit.errors import StoreError, UsageError
 from evalkit.rescore import Scored
 from evalkit.run_record import SCHEMA, ModelIdentity, RunConfig, RunRecord, TaskChoice
-from evalkit.store import RunFolder, load_run
+from evalkit.runner.lock import held
+from evalkit.store import RunFolder, load_run, prediction_line
 
+_ATTEMPTS = 600
+_PAUSE = 0.1  # seconds
 _SUFFIXES = re.compile(r"(\.(jsonl?|gz|xlsx|tsv|csv))+$")
 
 
@@ -50,20 +56,67 @@ def write(scored: Scored, folder: Path, model: str | None = None) -> RunRecord:
 
     Raises:
         StoreError: The folder holds a run that was measured, or answers of another model.
+        UsageError: Another process holds the folder for a minute.
     """
     place = RunFolder(folder)
-    record = record_of(scored, folder.resolve().name, model)
-    if place.record_path.exists():
-        record = _beside(load_run(folder), record, folder)
-    elif place.holds_a_run:
-        message = f"{folder} holds an unfinished run; give --out another folder."
-        raise StoreError(message)
-    stem = scored.task.file_stem
-    made = scored.predictions
+    with _held_in_turn(place):
+        _clear(place)
+        record = record_of(scored, folder.resolve().name, model)
+        if place.record_path.exists():
+            record = _beside(load_run(folder), record, folder)
+        elif place.holds_a_run:
+            message = f"{folder} holds an unfinished run; give --out another folder."
+            raise StoreError(message)
+        _refuse_other_answers(place, scored, record)
+        _store(place, scored, record)
+    return record
+
+
+def _store(place: RunFolder, scored: Scored, record: RunRecord) -> None:
+    """Write all files. A kill in between leaves a record without the task, never a wrong one."""
+    task, stem, made = scored.result.task, scored.task.file_stem, scored.predictions
+    others = tuple(result for result in record.results if result.task != task)
+    place.write_record(replace(record, results=others))
     place.write_predictions(stem, [made[s.id] for s in scored.samples if s.id in made])
     place.write_scores(stem, scored.scores)
     place.write_record(record)
-    return record
+
+
+@contextmanager
+def _held_in_turn(place: RunFolder) -> Iterator[None]:
+    """Hold the folder; several files may be scored into one at the same time."""
+    with ExitStack() as stack:
+        for attempt in range(_ATTEMPTS):
+            try:
+                stack.enter_context(held(place))
+                break
+            except UsageError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                sleep(_PAUSE)
+        yield
+
+
+def _clear(place: RunFolder) -> None:
+    """Remove what a killed process left half-written; nobody else is writing now."""
+    for folder in ("predictions", "scores"):
+        for left in (place.path / folder).glob(".*"):
+            left.unlink(missing_ok=True)
+
+
+def _refuse_other_answers(place: RunFolder, scored: Scored, record: RunRecord) -> None:
+    """Answers of one name may be another model's: LLaVA calls all its files merge.jsonl."""
+    path, made = place.predictions_path(scored.task.file_stem), scored.predictions
+    if not place.record_path.exists() or not path.exists():
+        return
+    before = {result.task for result in load_run(place.path).results}
+    now = "".join(prediction_line(made[s.id]) for s in scored.samples if s.id in made)
+    if scored.result.task in before and path.read_text(encoding="utf-8") != now:
+        message = (
+            f"{place.path} holds other answers to {scored.result.task} under the model name "
+            f"{record.model.name!r}; give --out another folder, or --model another name."
+        )
+        raise StoreError(message)
 
 
 def _beside(before: RunRecord, now: RunRecord, folder: Path) -> RunRecord:
@@ -74,6 +127,13 @@ def _beside(before: RunRecord, now: RunRecord, folder: Path) -> RunRecord:
             f"scored answers of {now.model.name!r}; give --out another folder."
         )
         raise StoreError(message)
+    for old in before.results:
+        if any(old.task == new.task and old.protocol != new.protocol for new in now.results):
+            message = (
+                f"{folder} holds {old.task} under the protocol {old.protocol!r}; give --out "
+                "another folder for another protocol."
+            )
+            raise StoreError(message)
     tasks = {result.task for result in now.results}
     kept = tuple(result for result in before.results if result.task not in tasks)
     chosen = tuple(choice for choice in before.config.tasks if choice.name not in tasks)

@@ -7,7 +7,7 @@ perception is the sum of ten subtasks (at most 2000), cognition that of four (at
 
 Quirks: the answer is looked for in the first four characters only (`evalkit.answers.yes_no`). The
 official sums divide by what is there: a missing image costs nothing. An image of which only one
-question is there counts as right if that one is; the official script cannot read such a file.
+question is there is no pair; the official script, which takes two lines for an image, cannot tell.
 
 The dataset's questions end in " Please answer yes or no.", seven of 2,374 after two spaces. LLaVA
 asks without that sentence, and so do all prompts here. 16 new tokens, as in lmms-eval; the rule
@@ -24,7 +24,7 @@ PERCEPTION = (
     *("celebrity", "scene", "landmark", "artwork", "OCR"),
 )
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
-SLICE_METRICS = (accuracy(), group_accuracy("accuracy_plus"), mme_score())
+SLICE_METRICS = (accuracy(), group_accuracy("accuracy_plus", size=2), mme_score())
 
 
 def to_sample(row: Row) -> Sample:

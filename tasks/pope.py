@@ -49,7 +49,9 @@ def score(sample: Sample, text: str | None) -> Outcome:
 
 def lmms_score(sample: Sample, text: str | None) -> Outcome:
     """As lmms-eval: only the bare word counts; and its yes-ratio is that of the gold answers."""
-    return _outcome(sample, None if text is None else lmms_pope_reading(text), otherwise=None)
+    if text is None:
+        return score(sample, None)
+    return _outcome(sample, lmms_pope_reading(text), otherwise=None)
 
 
 def vlmevalkit_score(sample: Sample, text: str | None) -> Outcome:

@@ -18,7 +18,6 @@ import pytest
 OFFICIAL = {
     "gqa": "GQA's eval.py",
     "vqa": "a checkout of GT-Vision-Lab/VQA",
-    "pope": "RUCAIBox/POPE's evaluate.py",
     "llava": "a checkout of haotian-liu/LLaVA",
     "vlmevalkit": "a checkout of VLMEvalKit",
     "lmms-eval": "a Python that has lmms-eval",

@@ -15,7 +15,7 @@ from evalkit.answer_files.mme_folder import is_mme_folder, read_folder
 from evalkit.answer_files.rows import ROW_FORMATS
 from evalkit.answer_files.scienceqa import read_outputs, read_results
 from evalkit.answer_files.source import content, json_value
-from evalkit.answer_files.tables import read_table
+from evalkit.answer_files.tables import read_table, table_ending
 from evalkit.errors import UsageError
 
 FORMATS: Mapping[str, Callable[[Path], AnswerFile]] = {
@@ -27,7 +27,6 @@ FORMATS: Mapping[str, Callable[[Path], AnswerFile]] = {
 }
 """Format name -> reader."""
 
-_TABLES = (".xlsx", ".tsv", ".csv")
 _LOOKED_AT = 10
 
 
@@ -43,6 +42,9 @@ def read_answers(path: Path, name: str | None = None) -> AnswerFile:
     """
     if not path.exists():
         message = f"There is no prediction file {path}."
+        raise UsageError(message)
+    if not path.is_file() and not path.is_dir():
+        message = f"{path} can be read only once, as a pipe; write the answers to a file."
         raise UsageError(message)
     found = FORMATS[detected(path) if name is None else name](path)
     if not found.answers:
@@ -62,7 +64,7 @@ def detected(path: Path) -> str:
             return "mme"
         message = f"{path} is a folder, but not one with MME's answer files; name the file itself."
         raise UsageError(message)
-    if set(path.suffixes) & set(_TABLES):
+    if table_ending(path):
         return "vlmevalkit"
     first = _fields(path)
     if isinstance(first.get("results"), dict):
@@ -72,13 +74,18 @@ def detected(path: Path) -> str:
     for row in ROW_FORMATS:
         if row.fits(first):
             return row.name
-    named = ", ".join(map(repr, list(first)[:8])) or "nothing"
-    message = (
+    raise UsageError(_unknown(path, first))
+
+
+def _unknown(path: Path, first: Mapping[str, Any]) -> str:
+    if not first:
+        return f"{path} holds no answers: it is empty, or no list of objects with named fields."
+    named = ", ".join(map(repr, list(first)[:8]))
+    return (
         f"{path} is no prediction file of a known format: its first entries have "
         f"the fields {named}. "
         f"The formats are {', '.join(FORMATS)}; --format names one."
     )
-    raise UsageError(message)
 
 
 def _fields(path: Path) -> Mapping[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_DIGITS = 19
+
 
 def as_id(value: Any) -> str | None:
     """An id as text: 7, 7.0 and "7" are the same question; None where there is none."""
@@ -14,6 +16,12 @@ def as_id(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return sound(str(value))
+
+
+def as_number(text: str | None) -> int | None:
+    """An id as a whole number, such as a row's; None where it is none, or too long to be one."""
+    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) < _DIGITS
+    return int(text) if text is not None and is_number else None
 
 
 def as_text(value: Any) -> str | None:

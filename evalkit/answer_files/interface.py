@@ -18,7 +18,7 @@ class Answer:
         text: What the model wrote; None where the file says that there is no answer.
         prompt: What was asked, where the file says it.
         finish: "stop" or "length" where the file says how the answer ended; None else.
-        fields: All that the file says beside, under its own names.
+        fields: The whole entry under the file's own names; empty for lists of bare answers.
     """
 
     place: int
@@ -39,6 +39,7 @@ class AnswerFile:
         answers: In the order of the file.
         model: The model's name where the file has it; None else.
         notes: Sentences that a reader of the numbers must see.
+        is_whole: False where a part is missing that the format must have.
     """
 
     format: str
@@ -46,3 +47,4 @@ class AnswerFile:
     answers: tuple[Answer, ...]
     model: str | None = None
     notes: tuple[str, ...] = ()
+    is_whole: bool = True

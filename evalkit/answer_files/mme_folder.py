@@ -25,7 +25,15 @@ _COLUMNS = 4
 
 def is_mme_folder(path: Path) -> bool:
     """Whether the folder holds a file named like one of MME's subtasks."""
-    return path.is_dir() and any((path / f"{name}.txt").is_file() for name in SUBTASKS)
+    return path.is_dir() and any(_file(path, name) for name in SUBTASKS)
+
+
+def _file(path: Path, subtask: str) -> Path | None:
+    """The subtask's file, plain or gzip; None where there is none, or an empty one."""
+    for file in (path / f"{subtask}.txt", path / f"{subtask}.txt.gz"):
+        if file.is_file() and file.stat().st_size:
+            return file
+    return None
 
 
 def read_folder(path: Path) -> AnswerFile:
@@ -37,14 +45,25 @@ def read_folder(path: Path) -> AnswerFile:
     if not is_mme_folder(path):
         message = f"{path} is no folder with MME's answer files (existence.txt, count.txt, ...)."
         raise UsageError(message)
-    present = [name for name in SUBTASKS if (path / f"{name}.txt").is_file()]
-    answers = tuple(answer for name in present for answer in _answers(path / f"{name}.txt"))
-    missing = [name for name in SUBTASKS if name not in present]
-    notes = (f"{path.name} has no file for: {', '.join(missing)}.",) if missing else ()
-    return AnswerFile(format="mme", path=path, answers=answers, notes=notes)
+    files = {name: _file(path, name) for name in SUBTASKS}
+    answers = tuple(
+        answer for name, file in files.items() if file for answer in _answers(name, file)
+    )
+    missing = [name for name, file in files.items() if file is None]
+    note = (
+        f"{path.name} has no answers in {', '.join(missing)}: perception and cognition are the "
+        "sums of what is there."
+    )
+    return AnswerFile(
+        format="mme",
+        path=path,
+        answers=answers,
+        notes=(note,) if missing else (),
+        is_whole=not missing,
+    )
 
 
-def _answers(path: Path) -> Iterator[Answer]:
+def _answers(subtask: str, path: Path) -> Iterator[Answer]:
     for number, line in enumerate(text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -60,8 +79,8 @@ def _answers(path: Path) -> Iterator[Answer]:
         image, question, gold, response = map(sound, columns)
         yield Answer(
             place=number,
-            id=f"{path.stem}/{image}",
+            id=f"{subtask}/{image}",
             text=response,
             prompt=question,
-            fields={"subtask": path.stem, "image": image, "question": question, "gold": gold},
+            fields={"subtask": subtask, "image": image, "question": question, "gold": gold},
         )

@@ -46,6 +46,10 @@ class RowFormat:
         """
         answers, model, odd = [], None, []
         for place, row in rows(path):
+            if self.prompt == "prompt" and "prompt" not in row and _QUESTIONS & row.keys():
+                named = ", ".join(sorted(_QUESTIONS & row.keys()))
+                message = f"{path} holds questions, not answers: entry {place} has {named}."
+                raise UsageError(message)
             answers.append(self._answer(place, row))
             model = model or row.get("model_id")
             if self.types and not self._is_regular(row, self.types):
@@ -82,6 +86,8 @@ class RowFormat:
 
 
 _NO_FIELDS: Mapping[str, Any] = {}
+_QUESTIONS = {"category", "label"}
+"""Fields by which question and ground-truth files are known, which name their text "text", too."""
 
 
 def _odd_note(places: Sequence[int]) -> str:
@@ -101,7 +107,14 @@ ROW_FORMATS = (
     RowFormat(name="llava", id="question_id", text=("text",), prompt="prompt"),
     RowFormat(name="mmvp", id="question_id", text=("response",), prompt="prompt"),
     RowFormat(name="gqa", id="questionId", text=("prediction",), keeps=False, types=(str, str)),
-    RowFormat(name="vqa", id="question_id", text=("answer",), keeps=False, types=(int, str)),
+    RowFormat(
+        name="vqa",
+        id="question_id",
+        text=("answer",),
+        prompt="question",
+        keeps=False,
+        types=(int, str),
+    ),
     RowFormat(name="pope", id=None, text=("answer",), prompt="question"),
 )
 """In the order in which they are tried."""

@@ -16,6 +16,7 @@ from evalkit.answer_files.source import content, json_value
 from evalkit.errors import UsageError
 
 _LETTERS = "ABCDEFGHIJ"
+_DIGITS = 18
 
 
 def read_results(path: Path) -> AnswerFile:
@@ -62,6 +63,8 @@ def _held(path: Path, name: str) -> Mapping[str, Any]:
 
 def _letter(index: Any) -> str | None:
     """The index as a letter; an index that is no choice stays a number, which no rule can read."""
-    if isinstance(index, bool) or not isinstance(index, int):
+    name = as_id(index)  # as int() in the official script: 1, 1.0 and "1" are one index
+    if name is None or not name.strip().lstrip("-").isdecimal() or len(name) > _DIGITS:
         return as_text(index)
+    index = int(name)
     return _LETTERS[index] if 0 <= index < len(_LETTERS) else str(index)

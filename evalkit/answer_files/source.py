@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,25 @@ def content(path: Path) -> bytes:
         message = f"{path} cannot be read: {reason}."
         raise UsageError(message) from error
     return raw.removeprefix(_BOM)
+
+
+def head(path: Path, size: int) -> bytes:
+    """The first bytes of a file, unpacked; fewer where it is shorter or damaged gzip.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_GZIP)) != _GZIP:
+                file.seek(0)
+                return file.read(size)
+        with gzip.open(path) as file, suppress(EOFError, zlib.error, gzip.BadGzipFile):
+            return file.read(size)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}."
+        raise UsageError(message) from error
+    return b""
 
 
 def text(path: Path) -> str:

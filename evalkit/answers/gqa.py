@@ -119,11 +119,11 @@ def _no_full_stop(text: str) -> str:
 
 
 def _stripped(text: str) -> str:
-    return text.strip().rstrip("\0")
+    return text.strip()
 
 
 def _lower_in_place(text: str) -> str:
-    return text.lower()[: len(text)]
+    return text.rstrip("\0").lower()[: len(text)]  # the width counts NULs that the text loses
 
 
 def _unpunctuated(text: str) -> str:

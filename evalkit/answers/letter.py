@@ -15,7 +15,9 @@ _SCIENCEQA_SENTENCE = re.compile(r"The answer is ([A-Z])(.)")
 
 _FIRST = re.compile(r"\(?([ab])(?:[).:。]|$)", re.IGNORECASE)
 _BRACKETED = re.compile(r"\(([ab])\)", re.IGNORECASE)
-_NAMED = re.compile(r"\b(?:answer|option)(?:\s+is)?\s*:?\s*\(?([ab])(?=[).:,]|\s*$)", re.IGNORECASE)
+_NAMED = re.compile(  # bounded, as a text may hold a million spaces
+    r"\b(?:answer|option)(?:\s{1,3}is)?\s{0,3}:?\s{0,3}\(?([ab])(?=[).:,]|\s*$)", re.IGNORECASE
+)
 
 _LMMS_EVAL_MMVP = (
     ("letter alone", re.compile(r"^\(?([ab])\)?\.?$", re.IGNORECASE)),

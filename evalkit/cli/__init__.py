@@ -129,5 +129,8 @@ def _click_message(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: ExitCode) -> NoReturn:
-    print(f"evalkit: {message}", file=sys.stderr)
+    from evalkit.report.table import printable
+
+    lines = map(printable, message.split("\n"))
+    print("evalkit: " + "\n".join(lines), file=sys.stderr)
     sys.exit(int(code))

@@ -41,7 +41,8 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--missing",
     type=click.Choice(["wrong", "exclude", "fail"]),
-    help="Questions without an answer (default: as the official tool does, and said).",
+    help="Questions without an answer (default: as the official tool has it, which may also leave "
+    "them out of some numbers; wrong under other protocols).",
 )
 @click.option("--out", type=_PATH, metavar="DIR", help="Write a run folder, as `run` does.")
 @click.option("--model", metavar="NAME", help="The model's name in the record.")
@@ -60,6 +61,9 @@ def command(
     wanted = None if kind == "auto" else kind
     order = Order(task=_labelled(task, labels), format=wanted, **given)
     if explain is not None:
+        if out or model or order.protocol:
+            message = "--explain names its protocols and writes nothing: leave --out, --model and "
+            raise UsageError(message + "--protocol away.")
         return _explain(order, explain, limit, as_json=as_json)
     return _score(order, out, model, as_json=as_json)
 
@@ -96,7 +100,8 @@ def _score(order: Any, out: Path | None, model: str | None, *, as_json: bool) ->
         print(json.dumps(json_object(scored), ensure_ascii=False))
     else:
         print_scored(scored, record or scored_folder.record_of(scored, "scored", model), out)
-    return ExitCode.INCOMPLETE if scored.result.coverage.failed else ExitCode.OK
+    is_complete = scored.is_whole and not scored.result.coverage.failed
+    return ExitCode.OK if is_complete else ExitCode.INCOMPLETE
 
 
 def _explain(order: Any, names: str, limit: int, *, as_json: bool) -> int:
@@ -113,4 +118,4 @@ def _explain(order: Any, names: str, limit: int, *, as_json: bool) -> int:
         print(json.dumps(plain(found), ensure_ascii=False))
     else:
         print_explanation(found, limit)
-    return ExitCode.OK
+    return ExitCode.INCOMPLETE if found.unanswered else ExitCode.OK

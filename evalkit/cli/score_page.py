@@ -63,6 +63,8 @@ def print_explanation(found: Explanation, limit: int) -> None:
     print(text_table(_numbers(found), found.task), end="")
     count = len(found.disagreements)
     print(f"  {count:,} of {found.shared:,} answers are scored differently.")
+    if found.unanswered:
+        print(f"  {found.unanswered:,} questions have no answer; they are in neither column.")
     if count:
         print(text_table(_rules(found), "by rule"), end="")
     if count and limit:
@@ -100,7 +102,7 @@ def _mixed(held: Iterable[Disagreement], limit: int) -> list[Disagreement]:
     """The first of each kind in turn, so that a frequent kind does not hide the others."""
     kinds: dict[Any, list[Disagreement]] = {}
     for d in held:
-        kinds.setdefault((d.first.rule, d.second.rule, d.first.score, d.second.score), []).append(d)
+        kinds.setdefault(d.kind, []).append(d)
     chosen: list[Disagreement] = []
     depth = 0
     while len(chosen) < limit and any(len(kind) > depth for kind in kinds.values()):
@@ -110,11 +112,11 @@ def _mixed(held: Iterable[Disagreement], limit: int) -> list[Disagreement]:
 
 
 def _answer(d: Disagreement) -> tuple[str, ...]:
-    gold = list(dict.fromkeys(d.targets))
+    keys = dict.fromkeys(" / ".join(dict.fromkeys(r.targets)) for r in (d.first, d.second))
     return (
         d.sample_id,
         _short(repr(d.text)),
-        _short(" / ".join(gold), 24),
+        _short(" | ".join(keys), 24),
         *(_short(f"{r.answer!r} = {r.score:g}", 28) for r in (d.first, d.second)),
     )
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from evalkit.progress import Observer, TaskProgress
-from evalkit.report.table import Table, numeric_columns, run_table
+from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
@@ -143,16 +143,16 @@ def text_table(table: Table, title: str) -> str:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left")
+    drawn = RichTable(title=Text(printable(title)), box=box.SIMPLE_HEAD, title_justify="left")
     for name, right in zip(table.header, numeric_columns(table), strict=True):
         drawn.add_column(name, justify="right" if right else "left", no_wrap=True)
     for row in table.rows:
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
     text = io.StringIO()
     widest = Console(file=text, width=10_000).measure(drawn).maximum
     Console(file=text, width=widest).print(drawn)
     lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-    return "\n".join([lines, *(f"  {note}" for note in table.notes)]) + "\n"
+    return "\n".join([lines, *(f"  {printable(note)}" for note in table.notes)]) + "\n"
 
 
 def print_run(record: RunRecord, folder: Path) -> None:

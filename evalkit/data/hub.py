@@ -144,7 +144,8 @@ def _snapshot(ref: DatasetRef, *, offline: bool) -> _Snapshot:
     if offline:
         message = (
             f"The dataset {names} is not in the cache of this machine, and nothing is fetched "
-            "offline: run once without --offline, or give a folder with --data."
+            "offline: run once without --offline, or give a folder with its rows: "
+            "`run --data`, `score --references`."
         )
         raise DataError(message)
     message = (
@@ -246,5 +247,6 @@ def _unreachable(repository: str, error: BaseException) -> str:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return (
         f"The dataset {repository} could not be reached ({reason.rstrip('.')}): try again, run "
-        "with --offline if it was fetched before, or give a folder with --data."
+        "with --offline if it was fetched before, or give a folder with its rows: "
+        "`run --data`, `score --references`."
     )

@@ -70,7 +70,10 @@ def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIde
 
 
 def _line(values: Sequence[str | int]) -> bytes:
-    line = msgspec.json.encode(values)
+    try:
+        line = msgspec.json.encode(values)
+    except UnicodeEncodeError:  # a lone surrogate
+        line = b"\xff"
     if not line.isascii():  # the digests are those of Python's own writer, which escapes
         line = json.dumps(values, separators=(",", ":")).encode()
     return line + b"\n"

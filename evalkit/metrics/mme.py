@@ -18,6 +18,7 @@ _Row = Callable[[Sequence[SampleScore]], Sequence[float]]
 _COLUMNS = 4
 _MEAN_COLUMNS = 3
 _FULL_MARKS = 200.0
+_PAIR = 2
 
 
 def mme_total(name: str, subtasks: Sequence[str]) -> Metric:
@@ -63,7 +64,7 @@ def mme_mean_total(name: str, subtasks: Sequence[str]) -> Metric:
 
     The same number as `mme_total` but for the last bits. lmms-eval adds the subtasks in the order
     in which they first appear. Where a scorer gives the value "place", where a sample stands in its
-    file, the mean place of a subtask tells that order.
+    file, the mean place of a subtask tells that order, if subtasks stand together.
 
     Source: lmms-eval 0.7.3 (75571cfe) `tasks/mme/utils.py`, `mme_aggregate_results`.
 
@@ -95,14 +96,17 @@ def _by_subtask(count: _Row, order: Sequence[str]) -> _Row:
 
 
 def _counts(unit: Sequence[SampleScore]) -> Sequence[float]:
+    """An image of which one question is there is no pair: nothing says that both were right."""
     right = [score.values["correct"] for score in unit]
-    return (sum(right), len(right), min(right), 1.0)
+    is_pair = len(right) >= _PAIR
+    return (sum(right), len(right), min(right) * is_pair, float(is_pair))
 
 
 def _image_score(unit: Sequence[SampleScore]) -> Sequence[float]:
     right = [score.values["correct"] for score in unit]
     place = min(score.values.get("place", 0.0) for score in unit)
-    return (100.0 * min(right) + sum(right) / len(right) * 100.0, 1.0, place)
+    both = min(right) if len(right) >= _PAIR else 0.0
+    return (100.0 * both + sum(right) / len(right) * 100.0, 1.0, place)
 
 
 def _sum_of_means(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -122,7 +126,7 @@ def _total(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
     total = np.zeros(sums.shape[:-1])
     for k in range(0, sums.shape[-1], _COLUMNS):  # one by one, in the official order
-        scored = divide(sums[..., k : k + 2]) * 100 + divide(sums[..., k + 2 : k + 4]) * 100
-        total = total + np.nan_to_num(scored)
+        alone, both = divide(sums[..., k : k + 2]) * 100, divide(sums[..., k + 2 : k + 4]) * 100
+        total = total + (np.nan_to_num(alone) + np.nan_to_num(both))
     empty: npt.NDArray[np.bool_] = sums.sum(axis=-1) == 0
     return np.where(empty, np.nan, total)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evalkit.answer_files.fields import as_number
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.answers.gqa import gqa_answer
 from evalkit.errors import UsageError
@@ -159,9 +160,8 @@ def _numbered(samples: Sequence[Sample], answer: Answer, answers: AnswerFile) ->
     Raises:
         UsageError: It has not: the table was made from rows in another order.
     """
-    name = answer.id or ""
-    place = int(name) if name.isascii() and name.isdecimal() and len(name) < 10 else len(samples)  # noqa: PLR2004
-    if place >= len(samples):
+    place = as_number(answer.id)
+    if place is None or place >= len(samples):
         return None
     sample, fields = samples[place], answer.fields
     asked = answer.prompt or fields.get("question")
@@ -171,7 +171,7 @@ def _numbered(samples: Sequence[Sample], answer: Answer, answers: AnswerFile) ->
     ):
         message = (
             f"{answers.path} and the references are in another order, and the file names no "
-            f"question ids: row {name} asks {str(asked or gold)[:80]!r}, the references have "
+            f"question ids: row {place} asks {str(asked or gold)[:80]!r}, the references have "
             f"{sample.question!r} there. Leave --references out to use the file's gold answers."
         )
         raise UsageError(message)

@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict, TypeVar
 
 import msgspec
 
-from evalkit.answer_files.source import content
+from evalkit.answer_files.source import content, head
 from evalkit.errors import UsageError
 
 Map = Sequence[Sequence[float]]
@@ -29,7 +29,6 @@ _KINDS = {
     "choices": "choices",
     "questions": "questions",
 }
-_SAMPLE_OF_QUESTIONS = "gt_"  # how question entries of parts of a split are named
 
 
 class Step(TypedDict):
@@ -173,7 +172,13 @@ def _kind(path: Path) -> str | None:
     if stem is None:
         return None
     found = next((kind for word, kind in _KINDS.items() if word in stem), None)
-    return found or ("questions" if stem.startswith(_SAMPLE_OF_QUESTIONS) else None)
+    return found or ("questions" if _holds_questions(path) else None)
+
+
+def _holds_questions(path: Path) -> bool:
+    """Whether a file of another name begins as question files do."""
+    start = head(path, 1 << 16) if path.is_file() else b""
+    return all(name in start for name in (b'"imageId"', b'"isBalanced"', b'"semantic"'))
 
 
 def _split(path: Path) -> str | None:

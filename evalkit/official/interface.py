@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.records import Image, MetricValue, Sample, SampleScore
+from evalkit.run_record import DatasetIdentity
 from evalkit.task import Task
 
 Treatment = Literal["wrong", "exclude", "refuse"]
@@ -27,13 +28,15 @@ class References:
     Attributes:
         samples: In the order of the references.
         label: What is recorded as the data's repository: "files", "predictions" or a hub id.
-        extra: What the benchmark's further numbers need, under names that only it knows.
+        extra: What the benchmark's own matching and numbers need, under names that only it knows.
+        identity: Of the dataset that the samples are rows of; None where they are from files.
         notes: Sentences that a reader of the numbers must see.
     """
 
     samples: tuple[Sample, ...]
     label: str = "files"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    identity: DatasetIdentity | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -47,6 +50,7 @@ class Matched:
         unknown: Answers to questions that the references do not have.
         repeated: Answers that another answer to the same sample replaced.
         notes: Sentences that a reader of the numbers must see.
+        is_whole: False where a part of the references was left aside as nobody answered it.
     """
 
     answers: Mapping[str, Answer]
@@ -54,6 +58,7 @@ class Matched:
     unknown: tuple[Answer, ...] = ()
     repeated: int = 0
     notes: tuple[str, ...] = ()
+    is_whole: bool = True
 
 
 class OfficialFiles:
@@ -97,7 +102,7 @@ class OfficialFiles:
             UsageError: The file's answers cannot be told apart, or fit nothing.
         """
         del task
-        return matched_by(references.samples, answers, {s.id: s.id for s in references.samples})
+        return matched_by_id(references, answers)
 
     def unanswered(self, sample: Sample) -> Sample | None:
         """A sample without an answer, as the official tool counts it; None: it does not count.
@@ -115,7 +120,7 @@ class OfficialFiles:
             answers: What the file holds: judge replies, for instance.
         """
         del answers
-        return task.protocol if asked in (None, "official") else asked or "", ""
+        return asked or task.protocol, ""
 
     def further(
         self, references: References, answers: AnswerFile, scores: Sequence[SampleScore]
@@ -123,6 +128,13 @@ class OfficialFiles:
         """Numbers that need more than scores, such as GQA's consistency, and notes about them."""
         del references, answers, scores
         return {}, ()
+
+    def further_slices(
+        self, scores: Sequence[SampleScore]
+    ) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        """Further numbers of slices, {tag: {slice: {name: value}}}, beside those of the metrics."""
+        del scores
+        return {}
 
 
 def matched_by(
@@ -141,20 +153,18 @@ def matched_by(
         keys: The key of each answer, in order; None is the answer's own id.
         notes: Passed on.
     """
-    found: dict[str, Answer] = {}
-    unknown: list[Answer] = []
-    repeated = 0
     named = (answer.id for answer in answers.answers) if keys is None else keys
-    for answer, key in zip(answers.answers, named, strict=True):
-        sample_id = ids.get(key)
-        if sample_id is None:
-            unknown.append(answer)
-        else:
-            repeated += sample_id in found
-            found[sample_id] = answer
-    return Matched(
-        answers=found, samples=samples, unknown=tuple(unknown), repeated=repeated, notes=notes
-    )
+    places = [ids.get(key) for key in named]
+    pairs = list(zip(places, answers.answers, strict=True))
+    found = {place: answer for place, answer in pairs if place is not None}
+    unknown = tuple(answer for place, answer in pairs if place is None)
+    repeated = len(pairs) - len(unknown) - len(found)
+    return Matched(answers=found, samples=samples, unknown=unknown, repeated=repeated, notes=notes)
+
+
+def matched_by_id(references: References, answers: AnswerFile) -> Matched:
+    """Answers by sample id; of several to one sample the last counts."""
+    return matched_by(references.samples, answers, {s.id: s.id for s in references.samples})
 
 
 def no_picture(key: str) -> Image:

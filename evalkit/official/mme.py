@@ -25,6 +25,7 @@ from evalkit.official.interface import (
     References,
     Treatment,
     matched_by,
+    matched_by_id,
     no_picture,
 )
 from evalkit.records import MetricValue, Sample, SampleScore
@@ -68,7 +69,8 @@ class MmeFiles(OfficialFiles):
         present = {line.subtask for line in lines}
         absent = [name for name in SUBTASKS if name not in present]
         notes = (f"The references lack: {', '.join(absent)}.",) if absent else ()
-        samples, odd = _samples(task, lines)
+        lines.sort(key=lambda line: line.subtask)
+        samples, odd = _samples(task, list({_line_key(line): line for line in lines}.values()))
         return References(samples=samples, notes=(*notes, *odd))
 
     def own_references(self, task: Task, answers: AnswerFile) -> References | None:
@@ -77,15 +79,26 @@ class MmeFiles(OfficialFiles):
         told = [line for line in lines if line is not None]
         if not told or len(told) < len(lines):
             return None
-        samples, notes = _samples(task, told, keeps_order=answers.format != "mme")
-        return References(samples=samples, label="predictions", notes=notes)
+        if answers.format != "mme":
+            samples, notes = _samples(task, list({_line_key(li): li for li in told}.values()))
+            return References(samples=samples, label="predictions", notes=notes)
+        # Each line has its question and its answer: all count, as in the official script.
+        told.sort(key=lambda line: line.subtask)
+        samples, notes = _samples(task, told)
+        places = {line.place: s.id for line, s in zip(told, samples, strict=True)}
+        extra = {"places": places}
+        return References(samples=samples, label="predictions", notes=notes, extra=extra)
 
     def match(self, task: Task, references: References, answers: AnswerFile) -> Matched:
         """By subtask, image and question; by id where ids are the samples' own."""
         del task
         samples = references.samples
         if answers.format == "evalkit":
-            return matched_by(samples, answers, {sample.id: sample.id for sample in samples})
+            return matched_by_id(references, answers)
+        if "places" in references.extra:
+            own = (_own_line(answers, answer) for answer in answers.answers)
+            places = [line and line.place for line in own]
+            return matched_by(samples, answers, references.extra["places"], places)
         keys = [_key(answer) for answer in answers.answers]
         if answers.format == "lmms-eval" and None in keys and references.label != "files":
             rows = {str(row): sample.id for row, sample in enumerate(samples)}
@@ -212,20 +225,16 @@ def _split_id(name: str | None, category: Any, prompt: str) -> tuple[str, str, s
 # Samples
 
 
-def _samples(
-    task: Task, lines: Sequence[Line], *, keeps_order: bool = False
-) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+def _samples(task: Task, lines: Sequence[Line]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """The samples, two to a group, and what is odd about them.
 
     The official script takes two lines at a time for an image. So does this, image by image; an
-    image with four lines is two groups. Files of a folder are taken by name: their subtasks have no
-    other order, and sums differ in their last bits by it.
+    image with four lines is two groups. Callers take files of a folder by name: their subtasks have
+    no other order, and sums differ in their last bits by it.
     """
-    ordered = lines if keeps_order else sorted(lines, key=lambda line: line.subtask)
-    unique = {_line_key(line): line for line in ordered}
     counts: Counter[str] = Counter()
     found: dict[str, Sample] = {}
-    for number, line in enumerate(unique.values()):
+    for number, line in enumerate(lines):
         image = f"{line.subtask}/{line.image}"
         sample = task.to_sample(
             {
@@ -242,7 +251,7 @@ def _samples(
         name = sample.id if sample.id not in found else f"{sample.id}#{counts[image]}"
         group = sample.group if not pair else f"{sample.group}#{pair + 1}"
         found[name] = replace(sample, id=name, group=group)
-    return tuple(found.values()), _oddities(tuple(unique.values()), counts)
+    return tuple(found.values()), _oddities(lines, counts)
 
 
 def _oddities(lines: Sequence[Line], counts: Counter[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evalkit.answer_files.fields import as_number
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.errors import UsageError
 from evalkit.official.interface import Matched, OfficialFiles, References, matched_by
@@ -23,7 +24,6 @@ _NO_JUDGE = (
 )
 _HARNESSES = ("lmms-eval", "vlmevalkit")
 _ROWS = 300
-_DIGITS = 6  # a longer number is no Index
 
 
 class MmvpFiles(OfficialFiles):
@@ -122,7 +122,7 @@ def _places(answers: AnswerFile) -> list[int]:
 
 def _numbers(answers: AnswerFile) -> list[int] | None:
     """The Index of each answer, from 1, by its id; None where the ids are no Index."""
-    ids = [_number(answer.id) for answer in answers.answers]
+    ids = [as_number(answer.id) for answer in answers.answers]
     numbers = [number for number in ids if number is not None]
     if len(numbers) < len(ids) or 2 * len(set(numbers)) <= len(ids):
         return None
@@ -131,12 +131,6 @@ def _numbers(answers: AnswerFile) -> list[int] | None:
         return [order[number] for number in numbers]
     shift = 1 if answers.format == "lmms-eval" or min(numbers) == 0 else 0
     return [number + shift for number in numbers]
-
-
-def _number(text: str | None) -> int | None:
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
-        return None
-    return int(text)
 
 
 def _sample_ids(samples: Sequence[Sample], answers: AnswerFile) -> list[str | None]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.answer_files.fields import as_text
+from evalkit.answer_files.fields import as_number, as_text
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.answer_files.source import text
 from evalkit.errors import UsageError
@@ -61,9 +61,10 @@ def _checked(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Row, ...]:
     """
     found: dict[str, Row] = {}
     for number, row in enumerate(rows, start=1):
-        index = (row["Index"] or "").strip()
-        if not index.isascii() or not index.isdigit() or str(int(index)) in found:
-            message = f"{path}, row {number}: the Index {index!r} is no number, or stands twice."
+        index = as_number((row["Index"] or "").strip())
+        if index is None or str(index) in found:
+            given = str(row["Index"])[:40]
+            message = f"{path}, row {number}: the Index {given!r} is no number, or stands twice."
             raise UsageError(message)
         if _letter(row["Correct Answer"]) is None or None in (row["Question"], row["Options"]):
             message = (
@@ -71,8 +72,8 @@ def _checked(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[Row, ...]:
                 "(a) nor (b), or a cell is missing."
             )
             raise UsageError(message)
-        name = str(int(index))
-        found[name] = {**row, "Index": int(index), "image": no_picture(f"{name}.jpg")}
+        name = str(index)
+        found[name] = {**row, "Index": index, "image": no_picture(f"{name}.jpg")}
     if not found:
         message = f"{path} has no questions."
         raise UsageError(message)

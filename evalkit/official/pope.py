@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalkit.answer_files.fields import as_id
+from evalkit.answer_files.fields import as_id, as_number
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.answer_files.source import content, rows
+from evalkit.answer_files.source import head, rows
 from evalkit.errors import UsageError
 from evalkit.official.interface import (
     Matched,
@@ -35,7 +35,6 @@ from evalkit.official.pope_splits import (
     Split,
     asked_question,
     image_stem,
-    number_of,
     paired,
     sorted_out,
     splits_of,
@@ -45,6 +44,9 @@ from evalkit.task import Task
 
 SPLITS = ("random", "popular", "adversarial")
 """How the absent objects are drawn, in the order in which LLaVA's paper lists them."""
+
+
+_MOSTLY = 2 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,16 @@ class PopeFiles(OfficialFiles):
         """No numbers; a note for each split on which the official script divides by zero."""
         del references, answers
         hits: dict[str, float] = {}
+        errors: dict[str, float] = {}
         for score in scores:
             name = str(score.tags.get("category", "")) or "the file"
             hits[name] = hits.get(name, 0.0) + score.values.get("tp", 0.0)
+            wrong = score.values.get("fp", 0.0) + score.values.get("fn", 0.0)
+            errors[name] = errors.get(name, 0.0) + wrong
         return {}, tuple(
-            f"No object of {name} was found: F1 counts as 0 (the official script divides by zero)."
+            f"No object of {name} was found: F1 "
+            f"{'counts as 0' if errors[name] else 'is undefined and left out'} (the official "
+            "script divides by zero)."
             for name, found in hits.items()
             if not found
         )
@@ -174,7 +181,7 @@ def _is_split(file: Path) -> bool:
     """Whether the file starts as ground truth does."""
     if not any(ending in file.suffixes for ending in (".json", ".jsonl")):
         return False
-    start = content(file)[:4096].split(b"\n", 1)[0]
+    start = head(file, 4096).split(b"\n", 1)[0]
     return all(name in start for name in (b'"label"', b'"text"', b'"image"'))
 
 
@@ -240,7 +247,7 @@ def _own(references: References, answers: AnswerFile) -> Matched:
 def _by_splits(references: References, answers: AnswerFile) -> Matched:
     ordered = list(answers.answers)
     if answers.format == "lmms-eval":
-        ordered.sort(key=lambda answer: number_of(answer.id) or 0)
+        ordered.sort(key=lambda answer: as_number(answer.id) or 0)
     splits = {split.name: split for split in splits_of(references.samples)}
     asked = [_asked(answer) for answer in ordered]
     questions, notes = _fitting_questions(references, asked)
@@ -255,7 +262,7 @@ def _by_splits(references: References, answers: AnswerFile) -> Matched:
             held, note = _paired(splits.get(name), members, answers)
             pairs += held
             notes += (note,) if note else ()
-    return _matched(references, pairs, notes, keeps_all=bool(questions))
+    return _matched(references, pairs, notes)
 
 
 def _paired(split: Split | None, asked: Sequence[Asked], answers: AnswerFile) -> tuple[Pairs, str]:
@@ -274,9 +281,7 @@ def _paired(split: Split | None, asked: Sequence[Asked], answers: AnswerFile) ->
     return found
 
 
-def _matched(
-    references: References, pairs: Pairs, notes: tuple[str, ...], *, keeps_all: bool
-) -> Matched:
+def _matched(references: References, pairs: Pairs, notes: tuple[str, ...]) -> Matched:
     found: dict[str, Answer] = {}
     repeated = 0
     for answer, sample_id in pairs:
@@ -287,11 +292,15 @@ def _matched(
     present = dict.fromkeys(s.tags.get("category") for s in references.samples)
     absent = [str(name) for name in present if name not in answered]
     if absent and answered:
-        notes += (f"No answer belongs to {' or '.join(absent)}: no number is there for it.",)
-    kept = [s for s in references.samples if keeps_all or s.tags.get("category") in answered]
+        note = (
+            f"No answer belongs to {' or '.join(absent)}, which is left aside: the numbers are those "
+            "of the other splits."
+        )
+        notes += (note,)
     return Matched(
         answers=found,
-        samples=tuple(kept),
+        samples=tuple(s for s in references.samples if s.tags.get("category") in answered),
+        is_whole=not absent,
         unknown=tuple(answer for answer, sample_id in pairs if sample_id is None),
         repeated=repeated,
         notes=notes,
@@ -304,7 +313,7 @@ def _asked(answer: Answer) -> Asked:
     image = word(fields.get("image")) or word(fields.get("image_path"))
     # A picture may also be written out in the field, in base64.
     short = image if image is not None and len(image) < 256 else None  # noqa: PLR2004
-    return Asked(answer, asked_question(prompt), image_stem(short), number_of(answer.id))
+    return Asked(answer, asked_question(prompt), image_stem(short), as_number(answer.id))
 
 
 def _fitting_questions(
@@ -317,8 +326,12 @@ def _fitting_questions(
     ]
     if not known or not held:
         return {}, ()
-    if any(not _agree(one, question) for one, question in held):
-        note = f"{references.extra['file']} has other questions under these ids: it was not used."
+    repeats = len({one.answer.id for one, _ in held}) < _MOSTLY * len(held)
+    if repeats or any(not _agree(one, question) for one, question in held):
+        note = (
+            f"{references.extra['file']} has other questions, or fewer, under these ids: it was "
+            "not used."
+        )
         return {}, (note,)
     return known, ()
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from evalkit.answer_files.fields import as_id
+from evalkit.answer_files.fields import as_id, as_number
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.errors import UsageError
 from evalkit.official.interface import References, no_picture
-from evalkit.official.pope_splits import asked_question, image_stem, number_of
+from evalkit.official.pope_splits import asked_question, image_stem
 from evalkit.records import Sample
 from evalkit.task import Task
 
@@ -26,7 +26,7 @@ def lmms_references(task: Task, answers: AnswerFile) -> References | None:
         gold = next((value for value in told if "ground_truth" in value), None)
         if gold is None or answer.id is None:
             return None
-        number = number_of(as_id(gold.get("question_id")))
+        number = as_number(as_id(gold.get("question_id")))
         image = answer.id if number is None else f"image {(number - 1) // _IMAGE_QUESTIONS + 1}"
         question = asked_question(answer.prompt) or ""
         row = {"question": question, "answer": gold["ground_truth"], "image_source": image}

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from evalkit.answer_files.fields import as_number
 from evalkit.answer_files.interface import Answer
 from evalkit.records import Sample
 
 _QUESTION = re.compile(r"\bis there an? [^?\n]*\?", re.IGNORECASE)
 # LLaVA's question file numbers its splits from 1, 10000001 and 20000001.
 _ID_BLOCK = 10_000_000
-_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,6 @@ def image_stem(name: str | None) -> str | None:
     return name.rsplit("/", 1)[-1].rsplit(".", 1)[0] or None if name else None
 
 
-def number_of(text: str | None) -> int | None:
-    """A question's id as a number; None where it is none, or too long to be one."""
-    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) < _DIGITS
-    return int(text) if text is not None and is_number else None
-
-
 def splits_of(samples: Sequence[Sample]) -> tuple[Split, ...]:
     """The splits among samples, each in their order."""
     found: dict[str, list[Place]] = {}
@@ -106,7 +100,7 @@ def splits_of(samples: Sequence[Sample]) -> tuple[Split, ...]:
             sample=sample,
             question=asked_question(sample.question) or "",
             image=image_stem(sample.cluster) or "",
-            number=number_of(sample.id.rpartition("/")[2]),
+            number=as_number(sample.id.rpartition("/")[2]),
         )
         found.setdefault(name, []).append(place)
     return tuple(Split(name, tuple(places)) for name, places in found.items())

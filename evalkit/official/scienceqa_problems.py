@@ -1,9 +1,10 @@
 """ScienceQA's ground truth: `problems.json` with its splits, or LLaVA's rendering of the test set.
 
 Three shapes are read: {pid: {question, choices, answer, hint, image, ...}} (lupantech/ScienceQA,
-2cbf831; the same with `question_and_context`, where context and question are one text); and
-[{id, image, conversations}] (LLaVA's `llava_test_*.json`), with the choices in the prompt and the
-gold letter in the answer. Of a folder's files the one with the most test questions is used.
+2cbf831); extracts of it that hold context and question as one text, `question_and_context`, with a
+hint that says only whether there is one; and [{id, image, conversations}] (LLaVA's
+`llava_test_*.json`), with the choices in the prompt and the gold letter in the answer. Of a
+folder's files the one with the most test questions is used.
 """
 
 from __future__ import annotations

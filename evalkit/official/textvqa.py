@@ -15,14 +15,14 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
+from evalkit.answer_files.fields import sound
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.official.interface import Matched, OfficialFiles, References, no_picture
+from evalkit.official.interface import Matched, OfficialFiles, References, matched_by_id, no_picture
 from evalkit.official.vqa_rows import (
     checked,
     entries,
     json_files,
     lists_in,
-    matched_by_id,
     matched_by_row,
     the_one,
 )
@@ -116,7 +116,7 @@ def listed(text: str) -> tuple[str, ...]:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return (text,)
-    return tuple(map(str, value)) if isinstance(value, list) else (text,)
+    return tuple(sound(str(one)) for one in value) if isinstance(value, list) else (text,)
 
 
 def _unique(samples: Sequence[Sample]) -> tuple[Sample, ...]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from evalkit.answer_files.fields import as_number
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.answer_files.source import content
 from evalkit.errors import UsageError
@@ -22,7 +23,6 @@ Entry = TypeVar("Entry")
 
 _ROWS = (".jsonl", ".parquet", ".arrow", ".csv", ".tsv", ".xlsx")
 _PEOPLE = 10
-_DIGITS = 10  # no data set has rows with longer numbers
 
 
 def json_files(path: Path) -> tuple[Path, ...]:
@@ -132,21 +132,6 @@ def _refuse_repeated(samples: Sequence[Sample], path: Path) -> None:
         seen.add(sample.id)
 
 
-def matched_by_id(references: References, answers: AnswerFile) -> Matched:
-    """Answers by question id; of several to one question the last counts."""
-    ids: set[str | None] = {sample.id for sample in references.samples}
-    found = {str(answer.id): answer for answer in answers.answers if answer.id in ids}
-    unknown: tuple[Answer, ...] = ()
-    if len(found) < len(answers.answers):
-        unknown = tuple(answer for answer in answers.answers if answer.id not in ids)
-    return Matched(
-        answers=found,
-        samples=references.samples,
-        unknown=unknown,
-        repeated=len(answers.answers) - len(unknown) - len(found),
-    )
-
-
 def matched_by_row(references: References, answers: AnswerFile) -> Matched:
     """Answers that name the row of the dataset (lmms-eval's `doc_id`), where the question agrees.
 
@@ -169,9 +154,8 @@ def matched_by_row(references: References, answers: AnswerFile) -> Matched:
 
 
 def _row(answer: Answer, rows: int) -> int | None:
-    text = answer.id or ""
-    row = int(text) if text.isdecimal() and len(text) < _DIGITS else rows
-    return row if row < rows else None
+    row = as_number(answer.id)
+    return row if row is not None and row < rows else None
 
 
 def _asks(answer: Answer, sample: Sample) -> bool:

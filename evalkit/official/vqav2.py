@@ -22,15 +22,14 @@ from typing import Any, NotRequired, TypedDict
 import msgspec
 
 from evalkit.answer_files.interface import AnswerFile
-from evalkit.answers.agreement import AS_WRITTEN, NORMALISED, two_decimals
+from evalkit.answers.agreement import two_decimals
 from evalkit.errors import UsageError
-from evalkit.official.interface import Matched, OfficialFiles, References, no_picture
+from evalkit.official.interface import Matched, OfficialFiles, References, matched_by_id, no_picture
 from evalkit.official.vqa_rows import (
     checked,
     entries,
     json_files,
     lists_in,
-    matched_by_id,
     matched_by_row,
     the_one,
 )
@@ -61,6 +60,9 @@ class Question(TypedDict):
 
     question_id: int | str
     question: str
+
+
+_ROUNDED = "accuracy_rounded"
 
 
 class Vqav2Files(OfficialFiles):
@@ -104,10 +106,33 @@ class Vqav2Files(OfficialFiles):
     def further(
         self, references: References, answers: AnswerFile, scores: Sequence[SampleScore]
     ) -> tuple[Mapping[str, MetricValue], tuple[str, ...]]:
-        """No further numbers; under the official rules, a note with the official rounding."""
+        """The accuracy as the official tool rounds it."""
         del references, answers
-        official = {score.rule for score in scores} <= {AS_WRITTEN, NORMALISED, ""}
-        return {}, (_report(scores),) if scores and official else ()
+        if not scores or not all("score" in score.values for score in scores):
+            return {}, ()
+        rounded = MetricValue(
+            value=_rounded(scores),
+            low=None,
+            high=None,
+            method="rounded to two decimals of percent, as the official tool does",
+            n=len(scores),
+            clusters=len({score.cluster for score in scores}),
+            maximum=1.0,
+        )
+        return {_ROUNDED: rounded}, ()
+
+    def further_slices(
+        self, scores: Sequence[SampleScore]
+    ) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        """The same by answer type and by question type."""
+        members: dict[str, dict[str, list[SampleScore]]] = {}
+        for score in scores if all("score" in score.values for score in scores) else ():
+            for tag, name in score.tags.items():
+                members.setdefault(tag, {}).setdefault(str(name), []).append(score)
+        return {
+            tag: {name: {_ROUNDED: _rounded(held)} for name, held in slices.items()}
+            for tag, slices in members.items()
+        }
 
 
 def _texts(files: Mapping[Path, list[msgspec.Raw]]) -> dict[int | str, str]:
@@ -140,11 +165,5 @@ def _stops(found: Matched) -> Iterator[str]:
         yield "The official tool stops at an entry without an answer."
 
 
-def _report(scores: Sequence[SampleScore]) -> str:
-    """The official tool's rounding: percent, two decimals, overall and by answer type."""
-    by_type: dict[str, list[float]] = {}
-    for score in scores:
-        by_type.setdefault(str(score.tags.get("answer_type", "")), []).append(score.values["score"])
-    types = ", ".join(f"{name} {two_decimals(held)}" for name, held in by_type.items() if name)
-    overall = two_decimals([score.values["score"] for score in scores])
-    return f"With the official tool's rounding: {overall}" + (f" ({types})." if types else ".")
+def _rounded(scores: Sequence[SampleScore]) -> float:
+    return two_decimals([score.values["score"] for score in scores]) / 100

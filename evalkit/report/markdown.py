@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from evalkit.report.table import Table, numeric_columns, run_table
+from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
 
 
@@ -25,7 +26,8 @@ def markdown_table(table: Table) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    shown = printable(cell).replace("\\", "\\\\").replace("<", "&lt;")
+    return re.sub(r"([|`\[\]])", r"\\\1", shown)
 
 
 def run_page(record: RunRecord) -> str:
@@ -51,9 +53,10 @@ def _facts(record: RunRecord) -> Iterable[tuple[str, str]]:
     yield "number format", model.dtype or "-"
     yield "parameters", f"{model.parameters:,}" if model.parameters else "-"
     yield "started", record.created
-    yield "seed", str(record.config.seed)
-    yield "batch size", str(record.config.batch_size)
-    yield "pictures", record.config.image_preprocess
+    if record.source == "measured":  # of answers from a file nothing says how they were made
+        yield "seed", str(record.config.seed)
+        yield "batch size", str(record.config.batch_size)
+        yield "pictures", record.config.image_preprocess
     yield "versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())
 
 

@@ -7,6 +7,7 @@ the binary value, as Python's `format` does it. Records keep full precision.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,21 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
+
+
+def printable(text: str) -> str:
+    """The text on one line, with what could move a cursor or turn the writing round made visible.
+
+    Control characters come from model names, tags and answers that others wrote.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(letter: str) -> str:
+    if letter in "\n\r\t":
+        return " "
+    hidden = unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return letter.encode("unicode_escape").decode() if hidden else letter
 
 
 def numeric_columns(table: Table) -> list[bool]:

@@ -161,7 +161,7 @@ def test_vlmevalkit_s_tables(tmp_path, name):
     assert found.format == "vlmevalkit"
     assert [(a.id, a.text, a.fields["answer"]) for a in found.answers] == [
         ("0", "Yes\nit is", "Yes"),
-        ("1", "", "No"),
+        ("1", None, "No"),
     ]
 
 
@@ -173,9 +173,9 @@ def test_answers_that_a_cell_cut_off_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no prediction file of a known format"),
-        (b"[]", "no prediction file of a known format"),
-        (b"[1, 2]", "no prediction file of a known format"),
+        (b"", "holds no answers"),
+        (b"[]", "holds no answers"),
+        (b"[1, 2]", "holds no answers"),
         (b'{"7": "yes", "8": "no"}', "the fields '7', '8'"),
         (b'{"question_id": 7, "text": "yes"}\n{"question_id"', "line 2, is not JSON"),
         (b'{"question_id": 7, "text": "yes"}\n[7]\n', "line 2, is not a JSON object"),

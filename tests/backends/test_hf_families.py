@@ -85,7 +85,8 @@ def test_a_prompt_has_one_bos_at_most(model, request_of):
 def test_tokens_are_counted_and_bounded(model, mixed):
     for prediction in model.generate(mixed):
         assert 1 <= prediction.output_tokens <= 6
-        assert prediction.finish == ("length" if prediction.output_tokens == 6 else "stop")
+        # The sixth token may itself be the end of the text.
+        assert prediction.finish == "stop" or prediction.output_tokens == 6
         assert prediction.prompt_tokens > 3
 
 

@@ -67,6 +67,95 @@ def test_check_finds_what_is_wrong(evalkit, toy, old, new, said):
     assert said in done.out + done.err
 
 
+RULES = """headline=("accuracy",),
+    protocols={
+        "theirs": Protocol(
+            source="theirs 1.0, scorer.py",
+            score=score,
+            metrics=(accuracy(),),
+            headline=("accuracy",),
+            slice_metrics=(accuracy(),),
+            best=lambda sample: sample.targets[0],
+        )
+    },
+    files="evalkit.official.interface:OfficialFiles",
+    slice_metrics=(accuracy(),),
+    best=lambda sample: sample.targets[0],
+    breakdowns"""
+
+
+def ruled(source: str) -> str:
+    """The toy task with other rules, files, metrics of slices and best texts."""
+    source = source.replace(
+        "import DatasetRef, Prompt, Task", "import *\nfrom evalkit.task import *"
+    )
+    return source.replace('headline=("accuracy",),\n    breakdowns', RULES)
+
+
+THEIR_SCORE = "score=score,\n            metrics=(accuracy(),)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", None),
+        ('"theirs 1.0, scorer.py"', '" "', "The protocol 'theirs' has no source"),
+        ('"theirs": Protocol', '"official": Protocol', "is the task's own, and one of"),
+        (
+            'headline=("accuracy",),\n            slice',
+            'headline=("f1",),\n            slice',
+            "The headline 'f1' is none of the metrics under the protocol 'theirs' (accuracy)",
+        ),
+        (
+            "            slice_metrics=(accuracy(),)",
+            "            slice_metrics=(accuracy(), accuracy())",
+            "same name under the protocol 'theirs': accuracy, accuracy",
+        ),
+        (
+            THEIR_SCORE,
+            THEIR_SCORE.replace("score=score", "score=lambda s, t: score(s, t or s.targets[0])"),
+            "The best texts score as failed predictions do under the protocol 'theirs'",
+        ),
+        (
+            THEIR_SCORE,
+            THEIR_SCORE.replace("accuracy()", 'accuracy("accuracy", of="right")'),
+            "does not fit the task's scores",
+        ),
+        (
+            THEIR_SCORE,
+            THEIR_SCORE.replace("accuracy()", 'accuracy(only=lambda s: s.targets == ("maybe",))'),
+            "'accuracy' is undefined under the protocol 'theirs' on 40",
+        ),
+        ("interface:OfficialFiles", "interface:Nothing", "cannot be imported"),
+        ("evalkit.official.interface:", "nowhere:", "cannot be imported: No module named"),
+        ("interface:OfficialFiles", "interface:References", "not a subclass of"),
+        (
+            "    slice_metrics=(accuracy(),)",
+            '    slice_metrics=(accuracy("share", of="right"),)',
+            "The metric 'share' of the task 'toy' does not fit",
+        ),
+        (
+            "    best=lambda sample: sample.targets[0],\n    break",
+            '    best=lambda sample: "never",\n    break',
+            "The best texts score as failed predictions do; is `best` right",
+        ),
+        (
+            "    best=lambda sample: sample.targets[0],\n    break",
+            '    best=lambda sample: "yes",\n    break',
+            "is 0.5 for the best texts and 1 for gold answer 1 of each sample",
+        ),
+    ],
+)
+def test_check_looks_at_protocols_files_slices_and_best_texts(evalkit, toy, old, new, said):
+    source = ruled(toy.path.read_text())
+    assert "Protocol(" in source
+    assert old in source
+    toy.path.write_text(source.replace(old, new, 1))
+    done = evalkit("tasks", "check", toy.path, "--data", toy.data)
+    assert done.code == (0 if said is None else 2)
+    assert (said or "ok") in done.out + done.err
+
+
 def test_the_seven_pass_their_own_check(evalkit):
     from pathlib import Path
 

@@ -61,7 +61,9 @@ def test_official(reference, expected):
     assert percent(found, 12) == official["accuracy_n12"]
     assert printed(found) == official["accuracy_n2"]
     assert {k: two_decimals([v]) for k, v in each(found).items()} == official["evalQA_n2"]
-    assert any("With the official tool's rounding: 55.6 (" in note for note in found.result.notes)
+    assert found.result.metrics["accuracy_rounded"].value == 55.6 / 100
+    sport = found.result.breakdowns["question_type"]["what sport is"]["accuracy_rounded"]
+    assert sport == official["accuracy_n2"]["perQuestionType"]["what sport is"] / 100
 
 
 def test_the_annotations_alone_are_enough(reference, expected):

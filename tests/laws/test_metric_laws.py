@@ -72,13 +72,16 @@ def exam(task: Task, seed: int) -> Exam:
     entries = [(n, entry) for n in range(dice.choice((1, 2, 5, 12))) for entry in ROWS[task.folder]]
     dice.shuffle(entries)
     samples = tuple(copied(task.to_sample(with_picture(entry["row"])), n) for n, entry in entries)
-    gold = tuple(
-        entry["gold"] if task in TASKS else best_text(task, sample)
-        for (_, entry), sample in zip(entries, samples, strict=True)
-    )
+    gold = tuple(gold_text(entry, task.protocol) for _, entry in entries)
     skill, others = dice.choice((0.0, 0.3, 0.6, 0.9, 1.0)), (*WRONG, *sorted(set(gold)))
     texts = tuple(text if dice.random() < skill else dice.choice(others) for text in gold)
     return Exam(task, samples, gold, texts)
+
+
+def gold_text(entry: dict, protocol: str) -> str:
+    """A right answer under a protocol: one text for all, or an object of those that differ."""
+    gold = entry["gold"]
+    return gold if isinstance(gold, str) else gold.get(protocol, gold["official"])
 
 
 def with_picture(row: dict) -> dict:
@@ -138,12 +141,23 @@ def gold_is_best(metric: Metric, scores: Sequence[SampleScore]):
     assert math.isnan(value) or value == (metric.high if metric.higher_is_better else metric.low)
 
 
-def failure_never_helps(
-    metric: Metric, right: Sequence[SampleScore], failed: Sequence[SampleScore]
+def an_error_never_helps(
+    metric: Metric, right: Sequence[SampleScore], wrong: Sequence[SampleScore]
 ):
-    before, after = total(metric, right), total(metric, failed)
+    """The same scores, but for one right answer that is something else in the second."""
+    before, after = total(metric, right), total(metric, wrong)
     gain = after - before if metric.higher_is_better else before - after
     assert math.isnan(gain) or gain <= 1e-12
+
+
+def one_changed(
+    drawn: Exam, dice: random.Random, others: Sequence[str | None]
+) -> tuple[Sequence[SampleScore], Sequence[SampleScore]]:
+    """Scores with one answer right, and with one of the others in its place."""
+    place = dice.randrange(len(drawn.texts))
+    right, wrong = list(drawn.texts), list(drawn.texts)
+    right[place], wrong[place] = drawn.gold[place], dice.choice(others)
+    return drawn.scores(right), drawn.scores(wrong)
 
 
 def interval_holds_the_value(metric: Metric, scores: Sequence[SampleScore]):
@@ -231,14 +245,37 @@ def test_gold_answers_are_best(task, metric, seed):
 @EVERY_METRIC
 @FEW
 @given(seed=SEEDS)
-def test_a_failure_never_helps(task, metric, seed):
+def test_the_best_text_is_best(task, metric, seed):
     if metric.higher_is_better is None:
         return
     drawn = exam(task, seed)
-    place = random.Random(seed).randrange(len(drawn.texts))
-    right, failed = list(drawn.texts), list(drawn.texts)
-    right[place], failed[place] = drawn.gold[place], None
-    failure_never_helps(metric, drawn.scores(right), drawn.scores(failed))
+    gold_is_best(metric, drawn.scores([best_text(task, sample) for sample in drawn.samples]))
+
+
+@EVERY_METRIC
+@FEW
+@given(seed=SEEDS)
+def test_a_failure_never_helps(task, metric, seed):
+    if metric.higher_is_better is None:
+        return
+    dice = random.Random(seed)
+    an_error_never_helps(metric, *one_changed(exam(task, seed), dice, [None]))
+
+
+@EVERY_METRIC
+@FEW
+@given(seed=SEEDS)
+def test_a_wrong_text_never_helps(task, metric, seed):
+    """Another's gold answer, nothing, or a sentence without an answer in place of a right answer.
+
+    It holds for every metric of every protocol, lmms-eval's POPE included: that leaves an unread
+    text out of precision and recall, but a right answer that is left out helps neither.
+    """
+    if metric.higher_is_better is None:
+        return
+    dice, drawn = random.Random(seed), exam(task, seed)
+    texts = [text for text in (*drawn.gold, *WRONG) if text is not None]
+    an_error_never_helps(metric, *one_changed(drawn, dice, texts))
 
 
 @EVERY_METRIC
@@ -270,18 +307,18 @@ def complaint(law, metric: Metric) -> bool:
     return False
 
 
-def failing_the_first(drawn: Exam) -> tuple[Sequence[SampleScore], Sequence[SampleScore]]:
-    right = (drawn.gold[0], *drawn.texts[1:])
-    return drawn.scores(right), drawn.scores((None, *right[1:]))
-
-
 LAWS = {
     "order": lambda metric, drawn, dice: order_does_not_matter(metric, drawn.scores(), dice),
     "shards": lambda metric, drawn, dice: shards_add_up(metric, drawn.scores(), dice),
     "many": lambda metric, drawn, _: many_sums_are_valued_at_once(metric, drawn.scores()),
     "range": lambda metric, drawn, _: value_is_in_range(metric, drawn.scores()),
     "gold": lambda metric, drawn, _: gold_is_best(metric, drawn.scores(drawn.gold)),
-    "failure": lambda metric, drawn, _: failure_never_helps(metric, *failing_the_first(drawn)),
+    "failure": lambda metric, drawn, dice: an_error_never_helps(
+        metric, *one_changed(drawn, dice, [None])
+    ),
+    "wrong text": lambda metric, drawn, dice: an_error_never_helps(
+        metric, *one_changed(drawn, dice, drawn.gold)
+    ),
     "interval": lambda metric, drawn, _: interval_holds_the_value(metric, drawn.scores()),
     "duplicates": lambda metric, drawn, _: duplicates_tell_nothing_new(metric, drawn.scores()),
 }
@@ -294,6 +331,9 @@ def broken(law: str) -> Metric:
     def earlier_weigh_more(unit):
         return unit[0].values["correct"] / (1 + next(seen)), 1.0
 
+    def an_error_counts(unit):
+        return float(not unit[0].failed and not unit[0].values["correct"]), 1.0
+
     return {
         "order": replace(right, row=earlier_weigh_more),
         "shards": replace(right, row=earlier_weigh_more),
@@ -301,6 +341,7 @@ def broken(law: str) -> Metric:
         "range": replace(right, value=lambda sums: 100 * right.value(sums)),
         "gold": replace(right, value=lambda sums: 1 - right.value(sums)),
         "failure": replace(right, row=lambda unit: (float(unit[0].failed), 1.0)),
+        "wrong text": replace(right, row=an_error_counts),
         "interval": replace(right, high=0.5),
         "duplicates": replace(right, value=lambda sums: sums[..., 0] / (1 + sums[..., 1])),
     }[law]

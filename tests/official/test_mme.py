@@ -107,7 +107,7 @@ def test_the_benchmark_as_it_is_published(bench):
     deep = release / "landmark" / "questions_answers_YN"
     deep.mkdir(parents=True)
     (deep / "01ab.txt").write_text(f"Is this a photo of A?{ASK}\tYes\n")
-    assert scores(bench.score(ANSWERS, release)) == {"count": 200.0, "landmark": 200.0}
+    assert scores(bench.score(ANSWERS, release)) == {"count": 200.0, "landmark": 100.0}
 
 
 def test_llava_converted_files_name_text_files(bench):
@@ -126,7 +126,7 @@ def test_llava_converted_files_name_text_files(bench):
 
 def test_missing_questions_do_not_count_under_the_official_rules(bench):
     found = bench.score(ANSWERS[:5], bench.gt)
-    assert scores(found) == {"count": 125.0, "landmark": 200.0}
+    assert scores(found) == {"count": 125.0, "landmark": 100.0}
     assert noted(found, "an answer to one of their two questions")
     assert scores(bench.score(ANSWERS[:5], bench.gt, missing="wrong"))["landmark"] == 50.0
 

@@ -135,7 +135,7 @@ def test_the_question_file_decides(bench, place):
     assert right(found)
     assert len(found.scores) == 18
     assert any("matched by question" in note for note in found.result.notes)
-    assert not bench.score(rows).result.notes
+    assert not any("matched" in note for note in bench.score(rows).result.notes)
 
 
 def test_the_question_file_is_not_used_where_it_has_other_questions(bench):
@@ -287,7 +287,8 @@ def test_lmms_eval_samples_are_their_own_references(bench):
 
 
 def test_lmms_eval_samples_beside_the_split_files(bench):
-    found = bench.score(lmms_samples("popular")[::-1], protocol="lmms-eval")
+    samples = lmms_samples("popular")[::-1]
+    found = bench.score(samples, protocol="lmms-eval", missing="exclude")
     assert right(found)
     assert set(given(found)) == {f"popular/{n}" for n in range(1, 7)}
 

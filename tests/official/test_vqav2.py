@@ -88,14 +88,14 @@ def test_answer_ids_are_not_needed(bench):
 @pytest.mark.parametrize(
     ("results", "value", "failed", "said"),
     [
-        ([result("7"), result(8.0)], 1.0, 0, "rounding: 100.0"),
+        ([result("7"), result(8.0)], 1.0, 0, "another type"),
         ([result(7), result(7, "no"), result(8)], 0.5, 0, "the last"),
         ([result(7)], 0.5, 1, "stops unless"),
         ([result(7), result(8), result(9)], 1.0, 0, "stops at answers to questions"),
         ([result(7), result(8, None)], 0.5, 1, "stops at an entry without"),
         ([result(7), {"question_id": 8}], 0.5, 1, "stops at an entry without"),
         ([result(7), result(None), result(8)], 1.0, 0, "stops at answers to questions"),
-        ([result(7), result(8, 1)], 0.5, 0, "rounding: 50.0"),
+        ([result(7), result(8, 1)], 0.5, 0, "another type"),
     ],
 )
 def test_odd_results(bench, results, value, failed, said):
@@ -106,12 +106,15 @@ def test_odd_results(bench, results, value, failed, said):
     assert any(said in note for note in scored.result.notes)
 
 
-def test_the_official_report_is_a_note_under_the_official_rules_only(bench):
+def test_the_official_rounding_is_a_number_under_the_official_rules_only(bench):
     bench.annotate(annotation(7), annotation(8, answer_type="number"))
-    notes = bench.score(result(7), result(8, "Yes")).result.notes
-    assert "With the official tool's rounding: 50.0 (yes/no 100.0, number 0.0)." in notes
-    notes = bench.score(result(7), result(8), protocol="lmms-eval").result.notes
-    assert not any("official tool" in note for note in notes)
+    found = bench.score(result(7), result(8, "Yes")).result
+    assert found.metrics["accuracy_rounded"].value == 0.5
+    slices = found.breakdowns["answer_type"]
+    assert slices["yes/no"] == {"accuracy": 1.0, "accuracy_rounded": 1.0}
+    assert slices["number"]["accuracy_rounded"] == 0.0
+    other = bench.score(result(7), result(8), protocol="lmms-eval").result
+    assert "accuracy_rounded" not in {**other.metrics, **other.breakdowns["answer_type"]["number"]}
 
 
 def test_conversion_comes_first(bench):

@@ -110,10 +110,12 @@ def test_a_run_folder_is_written_and_can_be_shown(scored, evalkit, tmp_path):
     shown = evalkit("show", out)
     assert "1.0000" in shown.out
     assert evalkit("show", out, "--format", "markdown").code == 0
-    # The same file again replaces its own result.
-    scored(dict.fromkeys(range(40), "yes"), "--out", out, "--model", "mine")
+    # The same answers again replace their own result; others do not.
+    scored({n: gold(n) for n in range(40)}, "--out", out, "--model", "mine")
     again = json.loads((out / "run.json").read_text())
-    assert [r["metrics"]["accuracy"]["value"] for r in again["results"]] == [0.5]
+    assert again["results"] == record["results"]
+    others = scored(dict.fromkeys(range(40), "yes"), "--out", out, "--model", "mine", code=2)
+    assert "other answers to toy" in others.err
     refused = scored(PARTIAL, "--out", out, "--model", "other", code=2)
     assert "'mine'" in refused.err
     assert json.loads((out / "run.json").read_text()) == again
@@ -165,3 +167,74 @@ def test_wrong_words_are_one_sentence(scored, words, said):
     done = scored(PARTIAL, *words, code=2)
     assert said in done.err
     assert len(done.err.splitlines()) == 1
+
+
+def test_what_a_kill_leaves_is_never_a_wrong_record(scored, start, toy, tmp_path):
+    """Files of a killed process are cleared, and the same command goes on."""
+    out = tmp_path / "m"
+    (out / "scores").mkdir(parents=True)
+    (out / "scores" / ".toy.parquet.abc").write_text("half")
+    scored({n: gold(n) for n in range(40)}, "--out", out)
+    assert not list(out.glob("*/.*"))
+    record = json.loads((out / "run.json").read_text())
+    # A kill after the first of the writes: the record without the task, and no predictions.
+    (out / "run.json").write_text(json.dumps(record | {"results": []}))
+    (out / "predictions" / "toy.jsonl").write_text("{}\n")
+    scored({n: gold(n) for n in range(40)}, "--out", out)
+    assert json.loads((out / "run.json").read_text())["results"] == record["results"]
+
+
+def test_several_processes_score_into_one_folder(start, toy, toy_of, tmp_path):
+    """Three tasks at once: all three are in the record."""
+    names = ("one", "two", "three")
+    for name in names:
+        text = toy.path.read_text().replace('name="toy"', f'name="{name}"')
+        (tmp_path / f"{name}.py").write_text(text)
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for file in (toy.data / "toy").iterdir():
+            (tmp_path / "data" / name / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / "merge.jsonl"
+    rows = ({"question_id": f"q{n:03}", "text": gold(n)} for n in range(40))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("-p", path, "-r", tmp_path / "data", "--out", tmp_path / "m")
+    running = [
+        start("score", name, "--task-path", tmp_path / f"{name}.py", *words) for name in names
+    ]
+    for process in running:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    record = json.loads((tmp_path / "m" / "run.json").read_text())
+    assert sorted(result["task"] for result in record["results"]) == sorted(names)
+
+
+def test_another_protocol_needs_another_folder(evalkit, tmp_path):
+    truth, path = tmp_path / "coco_pope_random.json", tmp_path / "a.jsonl"
+    row = {"question_id": 1, "image": "1.jpg", "text": "Is there a dog?", "label": "yes"}
+    truth.write_text(json.dumps(row))
+    path.write_text(json.dumps({"question_id": 1, "prompt": "Is there a dog?", "text": "Yes"}))
+    words = ("score", "pope", "-p", path, "-r", truth, "--out", tmp_path / "m")
+    assert evalkit(*words).code == 0
+    other = evalkit(*words, "--protocol", "lmms-eval")
+    assert other.code == 2
+    assert "under the protocol 'official'" in other.err
+
+
+def test_nothing_that_others_wrote_moves_the_cursor(evalkit, tmp_path):
+    truth, path = tmp_path / "coco_pope_random.json", tmp_path / "a\x1b[31m.jsonl"
+    row = {"question_id": 1, "image": "1.jpg", "text": "Is there a dog?", "label": "yes"}
+    truth.write_text(json.dumps(row))
+    line = {
+        "question_id": 1,
+        "prompt": "Is there a dog?",
+        "text": "Y\x1b[2J",
+        "model_id": "m\u202e",
+    }
+    path.write_text(json.dumps(line))
+    words = ("score", "pope", "-p", path, "-r", truth)
+    for more in ((), ("--explain", "official,lmms-eval"), ("--out", tmp_path / "m")):
+        done = evalkit(*words, *more)
+        assert "\x1b" not in done.out + done.err
+        assert "\u202e" not in done.out + done.err
+    page = evalkit("show", tmp_path / "m", "--format", "markdown")
+    assert "\u202e" not in page.out
+    assert "\x1b" not in evalkit("score", "pope", "-p", "no\x1b[31m").err

@@ -96,12 +96,12 @@ def score_file(order: Order) -> Scored:
         IncompleteError: Answers are missing, and `missing` is "fail".
         DataError: The task's dataset cannot be had.
     """
-    given = matched(order)
+    given = _match(order)
     return _scored(order, given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class _Given:
     """Answers with their questions, before any rule is applied."""
 
     task: Task
@@ -113,7 +113,7 @@ class Given:
     notes: tuple[str, ...]
 
 
-def matched(order: Order) -> Given:
+def _match(order: Order) -> _Given:
     """Read the answers, find the questions, and give each answer to its question.
 
     Raises:
@@ -131,7 +131,7 @@ def matched(order: Order) -> Given:
     if not found.answers:
         raise UsageError(" ".join((_nothing_fits(answers, found), *found.notes)))
     notes = tuple(filter(None, (*answers.notes, note, *references.notes, *found.notes)))
-    return Given(
+    return _Given(
         task=ruled,
         files=files,
         answers=answers,
@@ -159,9 +159,10 @@ def _run_of(answers: AnswerFile) -> RunRecord | None:
     if answers.format != "evalkit" or path.parent.name != "predictions":
         return None
     try:
-        return load_run(path.parent.parent)
+        run = load_run(path.parent.parent)
     except StoreError:
         return None
+    return run if run.source == "measured" else None
 
 
 # Questions
@@ -214,7 +215,7 @@ def _dataset(
 # Scores
 
 
-def _scored(order: Order, given: Given) -> Scored:
+def _scored(order: Order, given: _Given) -> Scored:
     """The answers under the rules that were asked for."""
     task, asked, samples = given.task, given.matched.samples, _counted(order, given)
     convert = _converted(order, task)
@@ -262,11 +263,11 @@ def _with_slices(one: Slices, two: Slices) -> Slices:
     }
 
 
-def _is_official(given: Given) -> bool:
+def _is_official(given: _Given) -> bool:
     return given.task.protocol == "official"
 
 
-def _counted(order: Order, given: Given) -> tuple[Sample, ...]:
+def _counted(order: Order, given: _Given) -> tuple[Sample, ...]:
     """The samples that count: those with an answer, and the others as `missing` has it.
 
     Raises:
@@ -312,7 +313,7 @@ def _prediction(answer: Answer, sample_id: str, convert: Callable[[str], str] | 
 # What is said of it
 
 
-def _fingerprint(order: Order, task: Task, given: Given, samples: Sequence[Sample]) -> Fingerprint:
+def _fingerprint(order: Order, task: Task, given: _Given, samples: Sequence[Sample]) -> Fingerprint:
     identity = given.references.identity or DatasetIdentity(
         repository=given.references.label,
         config=None,
@@ -339,14 +340,14 @@ def _fingerprint(order: Order, task: Task, given: Given, samples: Sequence[Sampl
     )
 
 
-def _own_fingerprint(given: Given, task: Task) -> Fingerprint | None:
+def _own_fingerprint(given: _Given, task: Task) -> Fingerprint | None:
     """The fingerprint of the task in the run that the answers are from."""
     results = given.run.results if given.run else ()
     stems = {result.task.replace(":", "-"): result.fingerprint for result in results}
     return stems.get(given.answers.path.stem) or stems.get(task.file_stem)
 
 
-def _notes(order: Order, given: Given, samples: Sequence[Sample]) -> Iterator[str]:
+def _notes(order: Order, given: _Given, samples: Sequence[Sample]) -> Iterator[str]:
     """What a reader must know of answers and questions that do not fit each other."""
     found, total = given.matched, len(given.matched.samples)
     held, full = len(given.references.samples), given.task.dataset.rows

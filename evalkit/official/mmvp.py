@@ -128,7 +128,8 @@ def _numbers(answers: AnswerFile) -> list[int] | None:
         return None
     if max(numbers) > _ROWS and answers.format == "vlmevalkit":  # pairs in the order of its index
         order = {number: place for place, number in enumerate(sorted(set(numbers)), start=1)}
-        return [order[number] for number in numbers]
+        # With a row missing, no order says which: all later ones would be taken for another.
+        return [order[number] for number in numbers] if len(order) == _ROWS else None
     shift = 1 if answers.format == "lmms-eval" or min(numbers) == 0 else 0
     return [number + shift for number in numbers]
 

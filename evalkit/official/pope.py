@@ -293,8 +293,8 @@ def _matched(references: References, pairs: Pairs, notes: tuple[str, ...]) -> Ma
     absent = [str(name) for name in present if name not in answered]
     if absent and answered:
         note = (
-            f"No answer belongs to {' or '.join(absent)}, which is left aside: the numbers are those "
-            "of the other splits."
+            f"No answer belongs to {' or '.join(absent)}, which is left aside: the numbers are "
+            "those of the other splits."
         )
         notes += (note,)
     return Matched(

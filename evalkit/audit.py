@@ -50,15 +50,15 @@ def _bounds(
     task: Task, samples: Sequence[Sample], scores: Sequence[SampleScore]
 ) -> dict[str, tuple[float, float]]:
     """Each headline metric with all ambiguous answers wrong and with all of them right."""
-    wrong, right = list(scores), list(scores)
-    for place, (sample, given) in enumerate(zip(samples, scores, strict=True)):
-        if given.ambiguous:
-            wrong[place] = score.scored(task, sample, None)
-            right[place] = score.scored(task, sample, best_text(task, sample))
-    cases = (wrong, scores, right) if any(given.ambiguous for given in scores) else (scores,)
+    doubtful = [place for place, given in enumerate(scores) if given.ambiguous]
+    wrong = {place: score.scored(task, samples[place], None) for place in doubtful}
+    right = {
+        place: score.scored(task, samples[place], best_text(task, samples[place]))
+        for place in doubtful
+    }
     found = {}
     for metric in _headline(task):
-        ends = [score.total(task, metric, held) for held in cases]
+        ends = score.totals_if(task, metric, scores, ({}, wrong, right) if doubtful else ({},))
         if not any(map(math.isnan, ends)):
             found[metric.name] = (min(ends), max(ends))
     return found

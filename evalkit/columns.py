@@ -37,11 +37,11 @@ def score_table(scores: Sequence[SampleScore]) -> pa.Table:
         "rule": _texts([s.rule for s in scores]),
         "ambiguous": _flags([s.ambiguous for s in scores]),
     }
-    for name in dict.fromkeys(name for s in scores for name in s.values):
+    for name in dict.fromkeys(chain.from_iterable([s.values for s in scores])):
         columns[f"value.{name}"] = _numbers([s.values.get(name) for s in scores])
-    for name in dict.fromkeys(name for s in scores for name in s.tags):
+    for name in dict.fromkeys(chain.from_iterable([s.tags for s in scores])):
         held = [s.tags.get(name, ()) for s in scores]
-        columns[f"tag.{name}"] = _lists([(t,) if isinstance(t, str) else t for t in held])
+        columns[f"tag.{name}"] = _lists([(t,) if type(t) is str else t for t in held])
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -50,12 +50,14 @@ def _texts(values: Sequence[str | None]) -> pa.Array:
 
     given = ["" if value is None else value for value in values]
     joined = "".join(given)
-    if not joined.isascii():  # a lone surrogate would end the program
-        given = [value.encode("utf-8", "replace").decode() for value in given]
-        joined = "".join(given)
-    ascii_only = joined.isascii()  # then a letter is a byte, and no text is encoded by itself
-    lengths = (len(v) if ascii_only or v.isascii() else len(v.encode()) for v in given)
-    buffers = [_known(values), _ends(lengths), pa.py_buffer(joined.encode())]
+    if joined.isascii():  # then a letter is a byte
+        lengths = map(len, given)
+    else:  # each distinct text is measured once
+        sizes = {text: len(text.encode("utf-8", "replace")) for text in set(given)}
+        lengths = map(sizes.__getitem__, given)
+    # A lone surrogate, which no file can hold, becomes "?".
+    encoded = pa.py_buffer(joined.encode("utf-8", "replace"))
+    buffers = [_known(values), _ends(lengths), encoded]
     return pa.Array.from_buffers(pa.large_string(), len(values), buffers)
 
 

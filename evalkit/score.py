@@ -104,7 +104,7 @@ def summarise(
         headline=task.headline,
         metrics=_metrics(task, scores),
         coverage=coverage(scores),
-        breakdowns={tag: _slices(task, scores, tag) for tag in task.breakdowns},
+        breakdowns=_breakdowns(task, scores),
         fingerprint=fingerprint,
         notes=notes,
         audit=audit,
@@ -137,6 +137,20 @@ def total(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> float:
     return _fitting(task, metric, sums.total, scores)
 
 
+def totals_if(
+    task: Task,
+    metric: Metric,
+    scores: Sequence[SampleScore],
+    changes: Sequence[Mapping[int, SampleScore]],
+) -> list[float]:
+    """One of the task's metrics if some of the scores were others, as `evalkit.sums.totals_if`.
+
+    Raises:
+        UsageError: The metric needs what the scorer does not give.
+    """
+    return _fitting(task, metric, sums.totals_if, scores, changes)
+
+
 def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
     return _fitting(task, metric, stats.interval, scores)
 
@@ -153,18 +167,23 @@ def _fitting(task: Task, metric: Metric, count: Callable[..., Found], *given: An
         raise UsageError(message) from error
 
 
-def _slices(task: Task, scores: Sequence[SampleScore], tag: str) -> dict[str, dict[str, float]]:
-    """{slice: {metric: value}} of one tag. Samples without the tag are in no slice."""
-    members: dict[str, list[int]] = {}
+def _breakdowns(
+    task: Task, scores: Sequence[SampleScore]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """{tag: {slice: {metric: value}}}. Samples without a tag are in no slice of it."""
+    members: dict[tuple[str, str], list[int]] = {}
     for place, score in enumerate(scores):
-        held = score.tags.get(tag, ())
-        for name in (held,) if isinstance(held, str) else held:
-            members.setdefault(name, []).append(place)
-    found: dict[str, dict[str, float]] = {name: {} for name in sorted(members, key=_natural)}
+        for tag in task.breakdowns:
+            held = score.tags.get(tag, ())
+            for name in (held,) if isinstance(held, str) else held:
+                members.setdefault((tag, name), []).append(place)
+    found: dict[str, dict[str, dict[str, float]]] = {tag: {} for tag in task.breakdowns}
+    for tag, name in sorted(members, key=lambda member: _natural(member[1])):
+        found[tag][name] = {}
     for metric in task.metrics if task.slice_metrics is None else task.slice_metrics:
-        for name, value in _fitting(task, metric, sums.totals, scores, members).items():
+        for (tag, name), value in _fitting(task, metric, sums.totals, scores, members).items():
             if not math.isnan(value):
-                found[name][metric.name] = value
+                found[tag][name][metric.name] = value
     return found
 
 

@@ -14,7 +14,7 @@ from evalkit.errors import StoreError, UsageError
 from evalkit.rescore import Scored
 from evalkit.run_record import SCHEMA, ModelIdentity, RunConfig, RunRecord, TaskChoice
 from evalkit.runner.lock import held
-from evalkit.store import RunFolder, load_run, prediction_line
+from evalkit.store import RunFolder, load_run, prediction_lines
 
 _ATTEMPTS = 600
 _PAUSE = 0.1  # seconds
@@ -110,7 +110,7 @@ def _refuse_other_answers(place: RunFolder, scored: Scored, record: RunRecord) -
     if not place.record_path.exists() or not path.exists():
         return
     before = {result.task for result in load_run(place.path).results}
-    now = "".join(prediction_line(made[s.id]) for s in scored.samples if s.id in made)
+    now = prediction_lines([made[s.id] for s in scored.samples if s.id in made])
     if scored.result.task in before and path.read_text(encoding="utf-8") != now:
         message = (
             f"{place.path} holds other answers to {scored.result.task} under the model name "

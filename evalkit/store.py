@@ -88,7 +88,7 @@ class RunFolder:
 
     def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> None:
         """Write a task's predictions, atomically, in the given order."""
-        write_text(self.predictions_path(stem), "".join(map(prediction_line, predictions)))
+        write_text(self.predictions_path(stem), prediction_lines(predictions))
 
     def read_predictions(self, stem: str) -> tuple[Prediction, ...]:
         """A finished task's predictions; empty where there are none.
@@ -217,6 +217,13 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
+
+
+def prediction_lines(predictions: Iterable[Prediction]) -> str:
+    """Predictions as lines of JSON."""
+    import msgspec
+
+    return msgspec.json.Encoder().encode_lines(predictions).decode()
 
 
 def prediction_line(prediction: Prediction) -> str:

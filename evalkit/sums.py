@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from evalkit.errors import UsageError
 from evalkit.records import SampleScore
@@ -14,6 +14,9 @@ from evalkit.task import Metric
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +118,8 @@ def total(metric: Metric, scores: Sequence[SampleScore]) -> float:
 
 
 def totals(
-    metric: Metric, scores: Sequence[SampleScore], slices: Mapping[str, Sequence[int]]
-) -> dict[str, float]:
+    metric: Metric, scores: Sequence[SampleScore], slices: Mapping[Key, Sequence[int]]
+) -> dict[Key, float]:
     """The metric over slices of the scores; NaN where it is undefined.
 
     Rows of single samples are made once, however many slices a sample is in. Groups are formed
@@ -127,15 +130,44 @@ def totals(
         scores: All scores.
         slices: Name -> places in `scores`, ascending.
     """
-    import numpy as np
-
     if metric.unit == "group":
         return {name: total(metric, [scores[i] for i in held]) for name, held in slices.items()}
-    only = metric.only
-    rows = np.zeros((len(scores), metric.columns))  # what does not count adds nothing
-    counts = [place for place, score in enumerate(scores) if only is None or only(score)]
-    rows[counts] = _rows(metric, ((scores[place],) for place in counts))
+    rows = _rows_of_all(metric, scores)
     return {
         name: float(metric.value(_added(rows[list(held)], pairwise=metric.pairwise)))
         for name, held in slices.items()
     }
+
+
+def totals_if(
+    metric: Metric, scores: Sequence[SampleScore], changes: Sequence[Mapping[int, SampleScore]]
+) -> list[float]:
+    """The metric if some of the scores were others; NaN where it is undefined.
+
+    Args:
+        metric: The metric.
+        scores: The scores as they are.
+        changes: Each a case: place -> the score in its stead, which counts as the other did.
+    """
+    if metric.unit == "group":
+        cases = ([case.get(i, score) for i, score in enumerate(scores)] for case in changes)
+        return [total(metric, case) for case in cases]
+    rows, found = _rows_of_all(metric, scores), []
+    for case in changes:
+        changed = rows.copy()
+        if case:
+            changed[list(case)] = _rows_of_all(metric, list(case.values()))
+        found.append(float(metric.value(_added(changed, pairwise=metric.pairwise))))
+    return found
+
+
+def _rows_of_all(metric: Metric, scores: Sequence[SampleScore]) -> npt.NDArray[np.float64]:
+    """Shape (samples, k): each sample's row; what does not count adds nothing."""
+    import numpy as np
+
+    if metric.only is None:
+        return _rows(metric, ((score,) for score in scores))
+    rows = np.zeros((len(scores), metric.columns))
+    counts = [place for place, score in enumerate(scores) if metric.only(score)]
+    rows[counts] = _rows(metric, ((scores[place],) for place in counts))
+    return rows

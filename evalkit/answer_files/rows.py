@@ -68,8 +68,8 @@ class RowFormat:
 
     def _is_regular(self, row: Mapping[str, Any], types: tuple[type, type]) -> bool:
         """Whether id and answer are of the types that the official tool takes, or not there."""
-        named = zip((self.id or "", self.text[0]), types, strict=True)
-        return all(name not in row or type(row[name]) is kind for name, kind in named)
+        name, text = row.get(self.id or ""), row.get(self.text[0])
+        return (name is None or type(name) is types[0]) and (text is None or type(text) is types[1])
 
     def _answer(self, place: int, row: Mapping[str, Any]) -> Answer:
         named = self.text[0] if self.text[0] in row else self.text[-1]

@@ -164,7 +164,11 @@ def matched_by(
 
 def matched_by_id(references: References, answers: AnswerFile) -> Matched:
     """Answers by sample id; of several to one sample the last counts."""
-    return matched_by(references.samples, answers, {s.id: s.id for s in references.samples})
+    known = {sample.id for sample in references.samples}
+    found = {answer.id: answer for answer in answers.answers if answer.id is not None}
+    if not found.keys() <= known or len(found) < len(answers.answers):
+        return matched_by(references.samples, answers, {name: name for name in known})
+    return Matched(answers=found, samples=references.samples)
 
 
 def no_picture(key: str) -> Image:

@@ -111,7 +111,7 @@ class Vqav2Files(OfficialFiles):
         if not scores or not all("score" in score.values for score in scores):
             return {}, ()
         rounded = MetricValue(
-            value=_rounded(scores),
+            value=two_decimals([score.values["score"] for score in scores]) / 100,
             low=None,
             high=None,
             method="rounded to two decimals of percent, as the official tool does",
@@ -125,14 +125,15 @@ class Vqav2Files(OfficialFiles):
         self, scores: Sequence[SampleScore]
     ) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
         """The same by answer type and by question type."""
-        members: dict[str, dict[str, list[SampleScore]]] = {}
-        for score in scores if all("score" in score.values for score in scores) else ():
-            for tag, name in score.tags.items():
-                members.setdefault(tag, {}).setdefault(str(name), []).append(score)
-        return {
-            tag: {name: {_ROUNDED: _rounded(held)} for name, held in slices.items()}
-            for tag, slices in members.items()
-        }
+        members: dict[tuple[str, Any], list[float]] = {}
+        for score in scores:
+            value = score.values.get("score", 0.0)
+            for item in score.tags.items():
+                members.setdefault(item, []).append(value)
+        slices: dict[str, dict[str, dict[str, float]]] = {}
+        for (tag, name), held in members.items():
+            slices.setdefault(tag, {})[name] = {_ROUNDED: two_decimals(held) / 100}
+        return slices
 
 
 def _texts(files: Mapping[Path, list[msgspec.Raw]]) -> dict[int | str, str]:
@@ -163,7 +164,3 @@ def _stops(found: Matched) -> Iterator[str]:
         yield "The official tool stops at answers to questions that the annotations do not have."
     if any(answer.text is None for answer in found.answers.values()):
         yield "The official tool stops at an entry without an answer."
-
-
-def _rounded(scores: Sequence[SampleScore]) -> float:
-    return two_decimals([score.values["score"] for score in scores]) / 100

@@ -125,6 +125,9 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
     samples = data.select(loaded.samples, limit, config.seed)
+    drawn: tuple[str, ...] = ()
+    if len(samples) < len(loaded.samples):
+        drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
     requests = tuple(task.request(sample, prompt) for sample in samples)
     fingerprint = Fingerprint(
@@ -148,7 +151,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         samples=samples,
         requests=requests,
         fingerprint=fingerprint,
-        notes=loaded.notes,
+        notes=(*loaded.notes, *drawn),
     )
 
 

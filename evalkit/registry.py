@@ -221,8 +221,9 @@ def parse_model(text: str) -> ModelSpec:
         class_name, _, rest = rest.partition(":")
         backend = f"{backend}:{class_name}"
     if not colon or not backend:
+        example = f"{text}:NAME" if text in BACKENDS else f"hf:{text or 'NAME'}"
         message = (
-            f"The model {text!r} names no backend; write backend:name, such as hf:{text or 'NAME'} "
+            f"The model {text!r} names no backend and name; write backend:name, such as {example} "
             f"(backends: {', '.join(BACKENDS)})."
         )
         raise UsageError(message)

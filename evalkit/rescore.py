@@ -121,7 +121,7 @@ def _match(order: Order) -> _Given:
         DataError: As `score_file`.
     """
     task = registry.load_task(order.task, order.task_paths)
-    answers = read_answers(order.predictions, order.format)
+    answers = read_answers(_answer_path(order.predictions, task), order.format)
     files = registry.official_files(task)
     name, note = files.protocol(task, order.protocol, answers)
     ruled = task.under(name)
@@ -140,6 +140,12 @@ def _match(order: Order) -> _Given:
         run=run,
         notes=notes,
     )
+
+
+def _answer_path(path: Path, task: Task) -> Path:
+    """The file of answers: of a run's folder, that of the task."""
+    own = path / "predictions" / f"{task.file_stem}.jsonl"
+    return own if own.is_file() else path
 
 
 def _nothing_fits(answers: AnswerFile, found: Matched) -> str:
@@ -191,11 +197,13 @@ def _given_references(path: Path, task: Task, files: OfficialFiles) -> Reference
     found = files.references(task, path)
     if found is not None:
         return found
-    if path.is_dir():
+    if (path / task.folder).is_dir():
         return _dataset(task, data.DataSource(folder=path))
+    if path.is_dir() and path.name == task.folder:
+        return _dataset(task, data.DataSource(folder=path.parent))
     message = (
-        f"{path} is no ground-truth file of {task.name!r} that evalkit knows; give the benchmark's "
-        "own file, a folder with its files, or a folder with rows of the dataset."
+        f"{path} is no ground truth of {task.name!r} that evalkit knows; give the benchmark's own "
+        f"file, a folder with its files, or a folder with the dataset's rows in {task.folder}/."
     )
     raise UsageError(message)
 
@@ -352,7 +360,9 @@ def _notes(order: Order, given: _Given, samples: Sequence[Sample]) -> Iterator[s
     found, total = given.matched, len(given.matched.samples)
     held, full = len(given.references.samples), given.task.dataset.rows
     if given.references.identity is None and held != full:
-        yield f"The references hold {held:,} questions; the benchmark's dataset has {full:,}."
+        own = given.references.label == "predictions"
+        what = "The file holds its own gold answers to" if own else "The references hold"
+        yield f"{what} {held:,} questions; the benchmark's dataset has {full:,}."
     if missing := total - len(found.answers):
         fate = "are left out" if len(samples) < total else "count as wrong"
         told = given.files.missing_note if order.missing is None and _is_official(given) else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from evalkit import stats, sums
@@ -106,9 +106,21 @@ def summarise(
         coverage=coverage(scores),
         breakdowns=_breakdowns(task, scores),
         fingerprint=fingerprint,
-        notes=notes,
+        notes=(*notes, *_absent(task, scores)),
         audit=audit,
     )
+
+
+def _absent(task: Task, scores: Sequence[SampleScore]) -> Iterator[str]:
+    """A sum over subtasks is misleading where some of them have no sample: it must be said."""
+    for tag, names in task.parts.items():
+        seen = {score.tags.get(tag) for score in scores}
+        absent = [name for name in names if name not in seen]
+        if absent and seen & set(names):
+            yield (
+                f"{task.name}: no sample of {', '.join(absent)}; {' and '.join(task.headline)} "
+                "are of the others alone."
+            )
 
 
 def coverage(scores: Sequence[SampleScore]) -> Coverage:

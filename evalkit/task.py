@@ -215,6 +215,8 @@ class Task:
         protocol: Whose rules `score` follows, as a name.
         source: The same with version or commit, and file.
         breakdowns: Tags by which metrics are also reported, slice by slice.
+        parts: Tag -> slices that the headline adds up or averages; where one has no sample, the
+            result says so.
         slice_metrics: What is reported of a slice; None is `metrics`.
         best: A text that scores as well on a sample as any; None is its first target.
         protocols: Other rules for the same benchmark by name ("lmms-eval", "vlmevalkit").
@@ -239,6 +241,7 @@ class Task:
     protocol: str = "official"
     source: str = ""
     breakdowns: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slice_metrics: tuple[Metric, ...] | None = None
     best: Callable[[Sample], str] | None = None
     protocols: Mapping[str, Protocol] = field(default_factory=dict)

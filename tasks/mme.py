@@ -86,6 +86,7 @@ TASK = Task(
     metrics=(mme_total("perception", PERCEPTION), mme_total("cognition", COGNITION)),
     headline=("perception", "cognition"),
     breakdowns=("subtask",),
+    parts={"subtask": (*PERCEPTION, *COGNITION)},
     slice_metrics=SLICE_METRICS,
     files="evalkit.official.mme:MmeFiles",
     protocols={

@@ -98,6 +98,7 @@ TASK = Task(
     metrics=(*SPLIT_METRICS, macro_f1(tag="category", slices=("random", "popular", "adversarial"))),
     headline=("macro_f1",),
     breakdowns=("category",),
+    parts={"category": ("random", "popular", "adversarial")},
     slice_metrics=SPLIT_METRICS,
     files="evalkit.official.pope:PopeFiles",
     protocols={

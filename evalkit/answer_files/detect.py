@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from evalkit.answer_files.interface import AnswerFile
-from evalkit.answer_files.mme_folder import is_mme_folder, read_folder
+from evalkit.answer_files.mme_folder import SUBTASKS, is_mme_folder, read_folder
 from evalkit.answer_files.rows import ROW_FORMATS
 from evalkit.answer_files.scienceqa import read_outputs, read_results
 from evalkit.answer_files.source import content, json_value
@@ -59,22 +59,29 @@ def detected(path: Path) -> str:
     Raises:
         UsageError: It is none of the known ones; the text says what was found instead.
     """
+    if path.is_dir() and is_mme_folder(path):
+        return "mme"
     if path.is_dir():
-        if is_mme_folder(path):
-            return "mme"
         message = f"{path} is a folder, but not one with MME's answer files; name the file itself."
         raise UsageError(message)
     if table_ending(path):
         return "vlmevalkit"
+    if path.name.removesuffix(".gz").removesuffix(".txt") in SUBTASKS:
+        message = f"{path} is one of MME's answer files; name the folder that holds all of them."
+        raise UsageError(message)
     first = _fields(path)
-    if isinstance(first.get("results"), dict):
-        return "scienceqa"
-    if isinstance(first.get("outputs"), dict):
-        return "scienceqa-outputs"
-    for row in ROW_FORMATS:
-        if row.fits(first):
-            return row.name
-    raise UsageError(_unknown(path, first))
+    found = _named_by(first)
+    if found is None:
+        raise UsageError(_unknown(path, first))
+    return found
+
+
+def _named_by(first: Mapping[str, Any]) -> str | None:
+    """The format that has these fields."""
+    for name, field in (("scienceqa", "results"), ("scienceqa-outputs", "outputs")):
+        if isinstance(first.get(field), dict):
+            return name
+    return next((row.name for row in ROW_FORMATS if row.fits(first)), None)
 
 
 def _unknown(path: Path, first: Mapping[str, Any]) -> str:
@@ -83,8 +90,8 @@ def _unknown(path: Path, first: Mapping[str, Any]) -> str:
     named = ", ".join(map(repr, list(first)[:8]))
     return (
         f"{path} is no prediction file of a known format: its first entries have "
-        f"the fields {named}. "
-        f"The formats are {', '.join(FORMATS)}; --format names one."
+        f"the fields {named}. The formats are {', '.join(FORMATS)}; --format names one. By hand, "
+        "write lines of question_id and text."
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.cli.screen import text_table
-from evalkit.explain import Disagreement, Explanation
+from evalkit.explain import Disagreement, Explanation, Reading
 from evalkit.records import plain
 from evalkit.report.table import Table, breakdown_tables, number, run_table
 from evalkit.rescore import Scored
@@ -37,6 +37,8 @@ def json_object(scored: Scored) -> dict[str, Any]:
         "coverage": plain(result.coverage),
         "notes": list(result.notes),
         "audit": plain(result.audit),
+        "source": scored.task.source,
+        "model": scored.answers.model,
         "format": scored.answers.format,
         "version": result.version,
     }
@@ -47,6 +49,7 @@ def print_scored(scored: Scored, record: RunRecord, out: Path | None) -> None:
     answers = scored.answers
     title = f"{record.model.name} ({answers.path.name}, format {answers.format})"
     print(text_table(run_table(record, every_metric=True), title), end="")
+    print(f"  rules of {scored.task.protocol}: {scored.task.source or 'the task file'}")
     for title, table in breakdown_tables(scored.result):
         if len(table.rows) > _SLICES:
             print(f"\n{title}: {len(table.rows)} slices, which --json shows")
@@ -63,12 +66,25 @@ def print_explanation(found: Explanation, limit: int) -> None:
     print(text_table(_numbers(found), found.task), end="")
     count = len(found.disagreements)
     print(f"  {count:,} of {found.shared:,} answers are scored differently.")
+    if otherwise := _computed_otherwise(found):
+        print(f"  Computed otherwise by the two, not read otherwise: {', '.join(otherwise)}.")
     if found.unanswered:
         print(f"  {found.unanswered:,} questions have no answer; they are in neither column.")
     if count:
         print(text_table(_rules(found), "by rule"), end="")
     if count and limit:
-        print(text_table(_answers(found, limit), f"{min(limit, count)} of them"), end="")
+        print(text_table(_answers(found, limit), f"{min(limit, count)} of them (--limit)"), end="")
+
+
+def _computed_otherwise(found: Explanation) -> list[str]:
+    """Metrics that differ although no answer is scored apart: their definitions do."""
+    if found.disagreements:
+        return []
+    return [
+        name
+        for name, (one, two) in found.metrics.items()
+        if one is not None and two is not None and one != two
+    ]
 
 
 def _numbers(found: Explanation) -> Table:
@@ -117,8 +133,13 @@ def _answer(d: Disagreement) -> tuple[str, ...]:
         d.sample_id,
         _short(repr(d.text)),
         _short(" | ".join(keys), 24),
-        *(_short(f"{r.answer!r} = {r.score:g}", 28) for r in (d.first, d.second)),
+        *(_read(r) for r in (d.first, d.second)),
     )
+
+
+def _read(reading: Reading) -> str:
+    answer = "nothing" if reading.answer is None else repr(reading.answer)
+    return _short(f"{answer} = {reading.score:g}", 28)
 
 
 def _short(text: str, width: int = _WIDTH) -> str:

@@ -195,7 +195,7 @@ def test_the_validation_split_is_chosen_of_several(bench):
 
 def test_other_files_are_no_references(bench):
     path = bench.write("other.json", json.dumps({"data": {}}))
-    with pytest.raises(UsageError, match="no ground-truth file"):
+    with pytest.raises(UsageError, match="no ground truth of"):
         bench.score(result(7), references=path)
 
 

@@ -238,3 +238,36 @@ def test_nothing_that_others_wrote_moves_the_cursor(evalkit, tmp_path):
     page = evalkit("show", tmp_path / "m", "--format", "markdown")
     assert "\u202e" not in page.out
     assert "\x1b" not in evalkit("score", "pope", "-p", "no\x1b[31m").err
+
+
+def test_a_run_s_folder_stands_for_its_answers(evalkit, toy, tmp_path):
+    model = ("--model", "dummy:constant,text=yes", "--limit", "10")
+    evalkit("run", "toy", *model, *toy.options, "--out", tmp_path, "--name", "r")
+    (run,) = (path.parent for path in tmp_path.glob("**/run.json"))
+    done = evalkit("score", "toy", "--task-path", toy.path, "-p", run, "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["coverage"]["asked"] == 10
+    notes = json.loads((run / "run.json").read_text())["results"][0]["notes"]
+    assert notes == ["toy: 10 of them were drawn (limit 10)."]
+
+
+def test_a_sum_over_subtasks_says_which_are_not_there(evalkit, tmp_path):
+    (tmp_path / "count.txt").write_text("1.jpg\tAre there two?\tYes\tyes\n1.jpg\tAny?\tNo\tno\n")
+    done = evalkit("score", "mme", "-p", tmp_path, "--json")
+    assert done.code == 12
+    found = json.loads(done.out)
+    assert found["metrics"]["perception"]["value"] == 200
+    assert any("no sample of existence, position" in note for note in found["notes"])
+
+
+def test_a_folder_with_the_rows_is_taken_by_either_name(evalkit, toy, tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"question_id": "q000", "text": "yes"}))
+    for references in (toy.data, toy.data / "toy"):
+        words = ("--task-path", toy.path, "-p", path, "-r", references, "--missing", "exclude")
+        assert evalkit("score", "toy", *words).code == 12
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    wrong = evalkit("score", "toy", "--task-path", toy.path, "-p", path, "-r", empty)
+    assert wrong.code == 2
+    assert "no ground truth of 'toy'" in wrong.err

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+_Value = Callable[["npt.NDArray[np.float64]"], "npt.NDArray[np.float64]"]
 _Row = Callable[[Sequence[SampleScore]], Sequence[float]]
 
 _COLUMNS = 4
@@ -35,17 +36,7 @@ def mme_total(name: str, subtasks: Sequence[str]) -> Metric:
         name: The metric's name.
         subtasks: In the official order.
     """
-    order = tuple(subtasks)
-
-    return Metric(
-        name=name,
-        unit="group",
-        row=_by_subtask(_counts, order),
-        value=_total,
-        columns=_COLUMNS * len(order),
-        high=_FULL_MARKS * len(order),
-        only=lambda score: score.tags.get("subtask") in order,
-    )
+    return _over_subtasks(name, tuple(subtasks), _counts, _total, _COLUMNS)
 
 
 def mme_score(name: str = "score") -> Metric:
@@ -72,13 +63,19 @@ def mme_mean_total(name: str, subtasks: Sequence[str]) -> Metric:
         name: The metric's name.
         subtasks: In the order in which they are added where no place is known.
     """
-    order = tuple(subtasks)
+    return _over_subtasks(name, tuple(subtasks), _image_score, _sum_of_means, _MEAN_COLUMNS)
+
+
+def _over_subtasks(
+    name: str, order: tuple[str, ...], count: _Row, value: _Value, columns: int
+) -> Metric:
+    """A metric with `columns` statistics for each subtask, whose unit is an image."""
     return Metric(
         name=name,
         unit="group",
-        row=_by_subtask(_image_score, order),
-        value=_sum_of_means,
-        columns=_MEAN_COLUMNS * len(order),
+        row=_by_subtask(count, order),
+        value=value,
+        columns=columns * len(order),
         high=_FULL_MARKS * len(order),
         only=lambda score: score.tags.get("subtask") in order,
     )

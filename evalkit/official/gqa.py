@@ -20,7 +20,6 @@ from evalkit.official.interface import (
     Matched,
     OfficialFiles,
     References,
-    Treatment,
     matched_by,
     no_picture,
 )
@@ -39,7 +38,6 @@ _NO_PICTURES = (
 class GqaFiles(OfficialFiles):
     """Official question files; GQA result lists, LLaVA's answers and other harnesses' tables."""
 
-    missing: Treatment = "refuse"
     missing_note = "GQA's eval.py stops where a balanced question has no prediction."
 
     def references(self, task: Task, path: Path) -> References | None:

@@ -16,9 +16,8 @@ from evalkit.records import Image, MetricValue, Sample, SampleScore
 from evalkit.run_record import DatasetIdentity
 from evalkit.task import Task
 
-Treatment = Literal["wrong", "exclude", "refuse"]
-"""What becomes of a question without an answer: it counts as wrong, it does not count, or the
-official tool stops with an error."""
+Treatment = Literal["wrong", "exclude"]
+"""What becomes of a question without an answer: it counts as wrong, or it does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ class OfficialFiles:
     """The files of a benchmark; each method may be replaced by a benchmark's own."""
 
     missing: Treatment = "wrong"
-    """What the official tool does with a question without an answer."""
+    """What the official tool does with a question without an answer; where it stops, "wrong"."""
 
     missing_note: str = ""
     """What that tool does, in a sentence with its source; shown when an answer is missing."""

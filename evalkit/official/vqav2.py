@@ -68,7 +68,6 @@ _ROUNDED = "accuracy_rounded"
 class Vqav2Files(OfficialFiles):
     """The official annotations, and result lists by question id."""
 
-    missing = "refuse"
     missing_note = (
         "The official tool stops unless the results have exactly the questions of the annotations "
         "(GT-Vision-Lab/VQA a013f004, vqaTools/vqa.py, loadRes)."

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import zipfile
 
 import openpyxl
 import pytest
@@ -217,3 +219,76 @@ def test_a_damaged_table_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"a\.tsv"):
         read_answers(path)
+
+
+def changed(source, target, name, change):
+    """A copy of a workbook with one of its parts changed."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.namelist():
+            raw = old.read(entry)
+            new.writestr(entry, change(raw) if entry.endswith(name) else raw)
+
+
+@pytest.mark.parametrize("name", ["sheet1.xml", "workbook.xml", "[Content_Types].xml"])
+@pytest.mark.parametrize("change", [lambda raw: raw[: len(raw) // 2], lambda raw: b"<x/>"])
+def test_a_damaged_workbook_is_refused_in_one_sentence(tmp_path, name, change):
+    write_table(tmp_path / "a.xlsx", [("index", "prediction"), (0, "x"), (1, "y")])
+    changed(tmp_path / "a.xlsx", tmp_path / "b.xlsx", name, change)
+    with pytest.raises(UsageError, match=r"b\.xlsx"):
+        read_answers(tmp_path / "b.xlsx")
+
+
+def test_a_failed_request_and_a_short_row_are_no_answers(tmp_path):
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    for row in (("index", "prediction"), (0, "Failed to obtain answer via API."), (1,), (2, "y")):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    found = read_answers(tmp_path / "a.xlsx")
+    assert [answer.text for answer in found.answers] == [None, None, "y"]
+    assert "1 cells say" in found.notes[0]
+
+
+def test_a_row_of_a_table_may_be_longer_than_a_block(tmp_path):
+    write_table(tmp_path / "a.tsv", [("index", "prediction", "image"), (0, "x", "A" * 3_000_000)])
+    assert read_answers(tmp_path / "a.tsv").answers[0].text == "x"
+
+
+@pytest.mark.parametrize("index", [1, 1.0, "1"])
+def test_scienceqa_indices_are_read_as_int_reads_them(tmp_path, index):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"results": {"4": index}}))
+    assert read_answers(path).answers[0].text == "B"
+
+
+@pytest.mark.parametrize("field", ["label", "category"])
+def test_questions_are_not_taken_for_answers(tmp_path, field):
+    path = tmp_path / "questions.jsonl"
+    path.write_text(json.dumps({"question_id": 1, "text": "Is it?", field: "yes"}))
+    with pytest.raises(UsageError, match="holds questions, not answers"):
+        read_answers(path)
+
+
+def test_types_that_the_official_tool_does_not_take_are_said(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([*SAMPLES["vqa"], {"question_id": "9", "answer": 3}]))
+    assert "1 entries have an id or an answer of another type" in read_answers(path).notes[0]
+
+
+def test_mme_s_files_may_be_gzip_and_an_empty_one_is_absent(tmp_path):
+    line = b"1.jpg\tAre there two?\tYes\tyes\n"
+    (tmp_path / "count.txt.gz").write_bytes(gzip.compress(line))
+    (tmp_path / "color.txt").write_bytes(b"")
+    found = read_answers(tmp_path)
+    assert [answer.id for answer in found.answers] == ["count/1.jpg"]
+    assert "color" in found.notes[0]
+    assert not found.is_whole
+
+
+def test_one_of_mme_s_files_and_a_pipe_are_refused(tmp_path):
+    (tmp_path / "count.txt").write_text("1.jpg\tAre there two?\tYes\tyes\n")
+    with pytest.raises(UsageError, match="name the folder"):
+        read_answers(tmp_path / "count.txt")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="only once"):
+        read_answers(tmp_path / "pipe")

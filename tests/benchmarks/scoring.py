@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import shutil
 import statistics
@@ -27,11 +26,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from environment import environment
 from full_size import Files, gqa, mme, pope, vqav2
 
 PROMISES = {"mme_s": 2.0, "pope_s": 2.0, "gqa_s": 2.0, "vqav2_peak_mb": 800.0}
@@ -158,28 +157,6 @@ def port(exported: Path, folder: Path) -> Path:
 # All of it
 
 
-def environment() -> dict[str, str]:
-    """The machine, and versions of what is timed."""
-    found = {"machine": processor(), "cores": str(len(os.sched_getaffinity(0)))}
-    found["python"] = platform.python_version()
-    for name in NAMED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def processor() -> str:
-    """The processor's name; the architecture where the system does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def elsewhere(make: Callable[[Path, random.Random], Files], folder: Path) -> Files:
     """A benchmark's files, made in a process of their own.
 
@@ -214,7 +191,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for make in (mme, pope, gqa):
         made = elsewhere(make, folder)
         found[f"{made.task}_s"] = round(medians(made, folder, options.repeats)[0].wall, 2)
-    return {**found, "repeats": options.repeats, "environment": environment()}
+    return {**found, "repeats": options.repeats, "environment": environment(NAMED)}
 
 
 def _percent(record: dict[str, Any]) -> float:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -20,8 +19,9 @@ import sys
 import tempfile
 import time
 import venv
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from environment import environment
 
 ROOT = Path(__file__).parents[2]
 PROMISES = {"help_s": 0.25, "tasks_s": 0.25, "demo_s": 180.0}
@@ -114,28 +114,6 @@ def size(place: Path) -> int:
     return sum(file.lstat().st_size for file in files)
 
 
-def environment() -> dict[str, str]:
-    """The machine, and versions of what is timed."""
-    found = {"machine": processor(), "cores": str(len(os.sched_getaffinity(0)))}
-    found["python"] = platform.python_version()
-    for name in ("evalkit-vlm", *NAMED):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def processor() -> str:
-    """The processor's name; the architecture where the system does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def measure(options: argparse.Namespace) -> dict[str, object]:
     """All figures that were asked for."""
     found: dict[str, object] = {
@@ -153,7 +131,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
             name: round(median([options.lmms_eval, "-m", "lmms_eval", *words], options.runs), 3)
             for name, words in LMMS_EVAL.items()
         }
-    return {**found, "runs": options.runs, "environment": environment()}
+    return {**found, "runs": options.runs, "environment": environment(("evalkit-vlm", *NAMED))}
 
 
 def words(found: dict[str, object]) -> list[str]:
@@ -169,7 +147,7 @@ def words(found: dict[str, object]) -> list[str]:
     beside = found.get("lmms_eval")
     if isinstance(beside, dict):
         lines += [f"{name:<14} {value} s in lmms-eval" for name, value in beside.items()]
-    return [*lines, ", ".join(f"{k} {v}" for k, v in environment().items())]
+    return [*lines, ", ".join(f"{k} {v}" for k, v in environment(("evalkit-vlm", *NAMED)).items())]
 
 
 def main() -> None:

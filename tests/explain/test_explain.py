@@ -56,3 +56,19 @@ def test_protocols_that_agree_say_so(evalkit, files):
     done = evalkit("score", "pope", *files, "--explain", "official,vlmevalkit")
     assert "0 of 1 answers are scored differently" in done.out
     assert "by rule" not in done.out
+
+
+def test_both_are_scored_on_the_answered_questions(evalkit, files):
+    given = files[1].read_text().splitlines()
+    files[1].write_text("\n".join(given[:4]) + "\n")
+    done = evalkit("score", "pope", *files, "--explain", "official,vlmevalkit")
+    assert done.code == 12
+    assert "2 questions have no answer; they are in neither column." in done.out
+
+
+def test_explaining_writes_nothing(evalkit, files, tmp_path):
+    words = ("--explain", "official,lmms-eval", "--out", tmp_path / "m")
+    done = evalkit("score", "pope", *files, *words)
+    assert done.code == 2
+    assert "leave --out" in done.err
+    assert not (tmp_path / "m").exists()

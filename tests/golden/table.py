@@ -96,7 +96,8 @@ def gqa() -> Iterator[Case]:
             task="gqa",
             predictions="gqa/pred/llava-v1.5-13b.xgqa_subset.jsonl.gz",
             references="gqa" if name == "both" else f"gqa/{name}",
-            numbers={k: found[k] for k in ("accuracy", "binary", "open")},
+            numbers={k: found[k] for k in ("accuracy", "binary", "open")}
+            | {"distribution x100": 100 * found["distribution"]},
             slices={
                 tag: {k: {"accuracy": v["accuracy"]} for k, v in found[table].items()}
                 for tag, table in tables.items()
@@ -331,7 +332,7 @@ def shown(case: Case, missing: str | None) -> int:
     print(f"\n{case.predictions}  {options}  (published: {case.published})")
     wrong = 0
     for name, official in case.numbers.items():
-        ours = case.scale * result.metrics[name].value
+        ours = case.scale * result.metrics[name.split()[0]].value
         wrong += line(name, official, ours, case.digits)
     equal = near = 0
     for tag, slices in case.slices.items():

@@ -110,7 +110,7 @@ class Vqav2Files(OfficialFiles):
         if not scores or not all("score" in score.values for score in scores):
             return {}, ()
         rounded = MetricValue(
-            value=two_decimals([score.values["score"] for score in scores]) / 100,
+            value=_rounded([score.values["score"] for score in scores]),
             low=None,
             high=None,
             method="rounded to two decimals of percent, as the official tool does",
@@ -131,8 +131,13 @@ class Vqav2Files(OfficialFiles):
                 members.setdefault(item, []).append(value)
         slices: dict[str, dict[str, dict[str, float]]] = {}
         for (tag, name), held in members.items():
-            slices.setdefault(tag, {})[name] = {_ROUNDED: two_decimals(held) / 100}
+            slices.setdefault(tag, {})[name] = {_ROUNDED: _rounded(held)}
         return slices
+
+
+def _rounded(scores: Sequence[float]) -> float:
+    """Two decimals of percent as a fraction of four decimals: 55.4 by 100 is no 0.554."""
+    return round(two_decimals(scores) / 100, 4)
 
 
 def _texts(files: Mapping[Path, list[msgspec.Raw]]) -> dict[int | str, str]:

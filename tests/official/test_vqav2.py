@@ -219,3 +219,10 @@ def test_rows_of_lmms_eval_are_checked_by_their_question(bench, tmp_path):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(UsageError, match="in another order"):
         score_file(order)
+
+
+def test_the_rounding_is_a_fraction_of_four_decimals(bench):
+    """55.4 / 100 is 0.5539999999999999 in floating point."""
+    bench.annotate(*(annotation(n) for n in range(500)))
+    answers = [result(n, "yes" if n < 277 else "no") for n in range(500)]
+    assert bench.score(*answers).result.metrics["accuracy_rounded"].value == 0.554

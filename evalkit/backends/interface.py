@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from evalkit.records import Prediction, Request
 from evalkit.run_record import ModelIdentity
@@ -45,8 +45,13 @@ class Backend(ABC):
     request's prediction, or an exception, which the engine turns into failures.
     """
 
-    shares_prefixes: ClassVar[bool] = False
-    """Whether requests that share pictures and leading text are answered in one pass."""
+    shares_prefixes: bool = False
+    """Whether requests that share pictures and leading text are answered in one pass, or are better
+    sent together: the plan then keeps them in one bundle."""
+
+    leases: int = 1
+    """Bundles that may be in `generate` at once, each on a thread of its own; more than one only
+    where the work is done elsewhere, as by a server."""
 
     option_names: ClassVar[frozenset[str]] = frozenset()
     """Keys that the spec may give as `key=value`."""
@@ -94,6 +99,26 @@ class Backend(ABC):
         Returns:
             One prediction for each request, in the same order.
         """
+
+    def prepare(self, requests: Sequence[Request]) -> Any:  # noqa: ARG002 - a backend may
+        """What a CPU thread can do for a batch while another one is answered; None: nothing.
+
+        Called on any thread, a few batches ahead: reading, decoding and resizing pictures, tokens.
+        """
+        return None
+
+    def generate_prepared(self, requests: Sequence[Request], ready: Any) -> Sequence[Prediction]:  # noqa: ARG002
+        """`generate`, with what `prepare` made of the same requests.
+
+        Args:
+            requests: As in `generate`.
+            ready: What `prepare` returned for them.
+        """
+        return self.generate(requests)
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether an error of `generate` says that a smaller batch may well succeed."""
+        return isinstance(error, MemoryError)
 
     def recover(self) -> None:
         """Called after `generate` raised, before a smaller batch is tried."""

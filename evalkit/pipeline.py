@@ -15,7 +15,7 @@ from typing import Any
 
 from evalkit import provenance, registry
 from evalkit.audit import audit
-from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
 from evalkit.manifest import (
     Manifest,
@@ -230,7 +230,9 @@ def _predictions(
             check_pictures(p.samples, made, p.fingerprint, folder.path)
         progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
         progress.start({name: journal.predictions for name, journal in journals.items()})
-        engine.run(plan(requests, batch_size), backend, journals, progress.predicted)
+        capacity = Capacity(rows=batch_size)
+        bundles = plan(requests, capacity, sharing=backend.shares_prefixes)
+        engine.run(bundles, backend, journals, progress.predicted)
         watch.done()
         return {name: journal.predictions for name, journal in journals.items()}
 

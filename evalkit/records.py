@@ -86,13 +86,16 @@ class Request:
     """What a backend is asked: one conversation that ends with the user's turn.
 
     `task` and `sample_id` name the request, for journals and for backends that look answers up; no
-    backend may otherwise depend on them.
+    backend may otherwise depend on them. `kin` is equal for requests of a task that probably show
+    the same pictures (a picture that a table holds in every row has a key of its own in each): they
+    are planned together, and who answers finds out.
     """
 
     task: str
     sample_id: str
     messages: tuple[Message, ...]
     generation: Generation
+    kin: str = ""
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -317,4 +317,5 @@ class Task:
             sample_id=sample.id,
             messages=(Message(role="user", content=prompt.content(sample)),),
             generation=self.generation,
+            kin=sample.cluster,
         )

@@ -1,37 +1,61 @@
 """Any image-text-to-text model of transformers, from the hub or a folder.
 
-The processor does what it was made for: chat template, image tokens, preprocessing. Decoding is
-what the task says and nothing else: sampling settings of the checkpoint's own generation config are
-dropped, only its special tokens are kept. Answers are stripped of white space at their ends, as
-LLaVA's loaders do before they write an answer file. Greedy answers in fp32 do not depend on what
-else is in the batch.
+The processor does what it was made for: chat template, image tokens, preprocessing. Answers are
+stripped of white space at their ends, as LLaVA's loaders do before they write an answer file.
+Greedy answers in fp32 depend neither on what else is in the batch nor on the way that is taken:
+requests about one picture share the reading of it where the model allows (`hf_families`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import time
-import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from evalkit.backends import hf_checkpoint
+from evalkit.backends import hf_checkpoint, hf_probe
+from evalkit.backends.hf_decoding import Decoder
+from evalkit.backends.hf_families import Sharing
 from evalkit.backends.hf_inputs import Inputs
-from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.backends.hf_layout import Layout, lay_out
+from evalkit.backends.hf_loading import device, load_message, load_model, load_processor, quiet
+from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.pictures import Opened, UnreadableError, open_picture, pad_square
 from evalkit.errors import BackendError
-from evalkit.records import Failure, Generation, Prediction, Request
+from evalkit.records import Failure, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
-if TYPE_CHECKING:
-    import torch
 
-MESSAGE_LENGTH = 300
-"""Characters of a library's message that an error repeats."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Requests that are run by one call.
+
+    Attributes:
+        requests: With equally many pictures.
+        lengths: Tokens of each prompt.
+        inputs: Their inputs; None where there is a layout.
+        layout: Their prefixes and tails; None where each is run by itself.
+        shown: For every request, the first one that shows the same pictures.
+    """
+
+    requests: Sequence[Request]
+    lengths: Sequence[int]
+    inputs: Mapping[str, Any] | None
+    layout: Layout | None
+    shown: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A batch whose pictures are decoded and whose tokens are made."""
+
+    parts: Sequence[_Part]
+    digests: Mapping[str, str]
+    broken: Mapping[str, Prediction]
 
 
 class HfBackend(Backend):
@@ -40,14 +64,47 @@ class HfBackend(Backend):
     option_names: ClassVar[frozenset[str]] = frozenset({"attn", "device_map", "trust_remote_code"})
 
     def __init__(self, model: Any, processor: Any, options: BackendOptions) -> None:
-        """Answer with a loaded model."""
+        """Answer with a loaded model; which way it takes is tried out."""
         self._model = model
         self._processor = processor
         self._options = options
         self._inputs = Inputs(processor)
-        self._strip_generation_config()
-        self._eos = _end_tokens(model)
+        self._decoder = Decoder(model, self._inputs.words, options.seed)
         self._digest = hf_checkpoint.digest(options.name)
+        self._image_tokens = _image_tokens(model, processor)
+        self._counters = Counter[str]()
+        self._sharing = Sharing("plain", "not asked for")
+        if options.prefix_sharing != "off":
+            self._sharing = hf_probe.tried(self._tried, model)
+        if options.prefix_sharing == "on" and self._sharing.way == "plain":
+            message = (
+                f"The model {options.spec!r} cannot share prefixes ({self._sharing.reason}); give "
+                "--prefix-sharing auto."
+            )
+            raise BackendError(message)
+        self.shares_prefixes = self._sharing.way != "plain"
+        self._capacity = self._learned_capacity()
+        self._counters.clear()
+
+    def _learned_capacity(self) -> Capacity:
+        if self._options.batch_size is not None:
+            return Capacity(rows=self._options.batch_size)
+        one = self.prepare([hf_probe.probe(0, hf_probe.QUESTIONS[0])]).parts[0]
+        return hf_probe.capacity(self.generate, int(one.lengths[0]), self._model)
+
+    def _tried(
+        self, way: Sharing, requests: Sequence[Request]
+    ) -> tuple[list[list[int]], Any] | None:
+        """Tokens and first logits of requests about one picture, by a way."""
+        import torch
+
+        self._sharing = way
+        (part,) = self.prepare(requests).parts
+        if way.way == "shared" and part.layout is None:
+            return None
+        with quiet(), torch.inference_mode():
+            output = self._tokens(part, return_dict_in_generate=True, output_logits=True)
+        return output.sequences.tolist(), output.logits[0]
 
     @classmethod
     def weights(cls, options: BackendOptions) -> str | None:
@@ -59,7 +116,7 @@ class HfBackend(Backend):
         """Check that the checkpoint can be had, without reading its weights."""
         hf_checkpoint.check(options)
         if options.device.startswith("cuda"):
-            _device(options)
+            device(options)
 
     @classmethod
     def load(cls, options: BackendOptions) -> Self:
@@ -72,12 +129,12 @@ class HfBackend(Backend):
             BackendError: The checkpoint cannot be had, or is no image-text-to-text model.
         """
         try:
-            with _quiet():
-                return cls(_load_model(options), _load_processor(options), options)
+            with quiet():
+                return cls(load_model(options), load_processor(options), options)
         except BackendError:
             raise
         except Exception as error:
-            raise BackendError(_load_message(options, error)) from error
+            raise BackendError(load_message(options, error)) from error
 
     def identity(self) -> ModelIdentity:
         """The model: commit of the hub, or digest of a folder."""
@@ -103,60 +160,122 @@ class HfBackend(Backend):
             "settings": hashlib.sha256(config.encode()).hexdigest(),
         }
 
+    def capacity(self) -> Capacity:
+        """As it was found out when the model was loaded."""
+        return self._capacity
+
+    def note(self) -> str:
+        """Which way requests take, and why."""
+        return f"{self._sharing.way}: {self._sharing.reason}"
+
+    def counters(self) -> Mapping[str, float]:
+        """Prompt tokens, and those of them that a shared prefix answered for."""
+        return dict(self._counters)
+
     def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
-        """Answer a batch; requests with and without pictures are run apart."""
+        """Answer a batch; requests with different numbers of pictures are run apart."""
+        return self.generate_prepared(requests, self.prepare(requests))
+
+    def prepare(self, requests: Sequence[Request]) -> _Ready:
+        """Decode pictures and make tokens; needs no accelerator."""
         opened, broken = _open_all(requests)
         whole = [request for request in requests if request.sample_id not in broken]
-        made = dict(broken)
-        for batch in self._alike(whole):
-            made.update({p.sample_id: p for p in self._answer(batch, opened)})
+        digests = {key: one.digest for key, one in opened.items()}
+        with quiet():
+            pictures = self._shown(opened)
+            parts = [self._part(batch, pictures, digests) for batch in self._alike(whole, digests)]
+        return _Ready(parts, digests, broken)
+
+    def generate_prepared(self, requests: Sequence[Request], ready: _Ready) -> Sequence[Prediction]:
+        """Answer a batch that was prepared."""
+        made = dict(ready.broken)
+        for part in ready.parts:
+            made.update({p.sample_id: p for p in self._answer(part, ready.digests)})
         return [made[request.sample_id] for request in requests]
 
-    def _alike(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
+    def _alike(
+        self, requests: Sequence[Request], digests: Mapping[str, str]
+    ) -> Iterator[list[Request]]:
         """Requests with equally many pictures: processors cannot mix them, and must not.
 
-        Without a chat template a text-only request stands alone: such models (PaliGemma) attend to
-        the whole prompt in both directions, and padding would move their answers.
+        Those that show the same pictures follow one another. Without a chat template a text-only
+        request stands alone: such models (PaliGemma) attend to the whole prompt in both directions,
+        and padding would move their answers.
         """
         for count in dict.fromkeys(len(request.images) for request in requests):
             alike = [request for request in requests if len(request.images) == count]
             if count or self._inputs.chats:
-                yield alike
+                yield [request for group in _groups(alike, digests) for request in group]
             else:
                 yield from ([request] for request in alike)
 
-    def _answer(self, batch: Sequence[Request], opened: Mapping[str, Opened]) -> list[Prediction]:
+    def _part(
+        self, batch: Sequence[Request], pictures: Mapping[str, Any], digests: Mapping[str, str]
+    ) -> _Part:
+        groups = _groups(batch, digests)
+        starts = [sum(map(len, groups[:i])) for i in range(len(groups))]
+        shown = [start for start, own in zip(starts, groups, strict=True) for _ in range(len(own))]
+        layout = self._layout(groups, pictures) if len(groups) < len(batch) else None
+        if layout is not None:
+            return _Part(batch, layout.lengths, None, layout, shown)
+        inputs = self._inputs.tensors(batch, pictures)
+        return _Part(batch, inputs["attention_mask"].sum(dim=1).tolist(), inputs, None, shown)
+
+    def _layout(
+        self, groups: Sequence[Sequence[Request]], pictures: Mapping[str, Any]
+    ) -> Layout | None:
+        """Prefixes and tails, where this model and these requests allow it."""
+        first = groups[0][0]
+        if self._sharing.way != "shared" or not first.images or first.generation.num_beams > 1:
+            return None
+        layout = lay_out(self._inputs, groups, pictures, self._image_tokens)
+        window = self._sharing.window
+        if layout is None or window is None:
+            return layout
+        return layout if layout.length + first.generation.max_new_tokens <= window else None
+
+    def _answer(self, part: _Part, digests: Mapping[str, str]) -> list[Prediction]:
         import torch
 
         started = time.perf_counter()
-        shown = {key: self._squared(one) for key, one in opened.items()}
-        with _quiet(), torch.inference_mode():
-            inputs = self._inputs.tensors(batch, shown)
-            placed = {name: self._placed(value) for name, value in inputs.items()}
-            self._seed(batch)
-            output = self._model.generate(
-                **placed,
-                generation_config=self._generation_config(batch[0].generation),
-                **self._stopping(batch[0].generation),
-            )
-        prompt = inputs["input_ids"].shape[1]
-        lengths = inputs["attention_mask"].sum(dim=1).tolist()
-        seconds = (time.perf_counter() - started) / len(batch)
+        with quiet(), torch.inference_mode():
+            output = self._tokens(part).tolist()
+        seconds = (time.perf_counter() - started) / len(part.requests)
+        self._counters["prompt_tokens"] += sum(part.lengths)
         return [
-            self._prediction(request, tokens[prompt:].tolist(), length, opened, seconds)
-            for request, tokens, length in zip(batch, output, lengths, strict=True)
+            self._prediction(request, tokens, length, digests, seconds)
+            for request, tokens, length in zip(part.requests, output, part.lengths, strict=True)
         ]
+
+    def _tokens(self, part: _Part, **more: Any) -> Any:
+        """New tokens of the part's requests, by the way that was laid out."""
+        if part.layout is not None:
+            saved = sum(part.layout.prefix_lengths)
+            once = int(part.layout.prefix["attention_mask"].sum())
+            self._counters["shared_tokens"] += saved - once
+            return self._decoder.shared(part.requests, part.layout, **more)
+        assert part.inputs is not None  # noqa: S101  one of the two is there
+        repeated = len(set(part.shown)) < len(part.requests)
+        single = len(part.requests[0].images) == 1
+        if self._sharing.way == "features" and repeated and single:
+            return self._decoder.featured(part.requests, part.inputs, part.shown, **more)
+        return self._decoder.plain(part.requests, part.inputs, **more)
+
+    def _shown(self, opened: Mapping[str, Opened]) -> dict[str, Any]:
+        """Pictures as the processor gets them; equal ones are one object."""
+        made = {one.digest: self._squared(one) for one in opened.values()}
+        return {key: made[one.digest] for key, one in opened.items()}
 
     def _prediction(
         self,
         request: Request,
         tokens: list[int],
         prompt_tokens: int,
-        opened: Mapping[str, Opened],
+        digests: Mapping[str, str],
         seconds: float,
     ) -> Prediction:
         """One row's new tokens as text; what follows the first end token is padding."""
-        ends = [i for i, token in enumerate(tokens) if token in self._eos]
+        ends = [i for i, token in enumerate(tokens) if token in self._decoder.ends]
         kept = tokens[: ends[0]] if ends else tokens
         words = self._inputs.words
         text, stopped = _cut(words.decode(kept, skip_special_tokens=True), request.generation.stop)
@@ -167,7 +286,7 @@ class HfBackend(Backend):
             finish=finish,
             prompt_tokens=int(prompt_tokens),
             output_tokens=len(kept) + bool(ends),
-            images=tuple(opened[image.key].digest for image in request.images),
+            images=tuple(digests[image.key] for image in request.images),
             seconds=round(seconds, 6),
         )
 
@@ -177,62 +296,6 @@ class HfBackend(Backend):
         pictures = getattr(self._processor, "image_processor", None)
         mean = getattr(pictures, "image_mean", None) or (0.0, 0.0, 0.0)
         return pad_square(one.picture, mean)
-
-    def _placed(self, value: Any) -> Any:
-        """A tensor on the model's device, floating ones in its number format."""
-        if not hasattr(value, "to"):
-            return value
-        if value.is_floating_point():
-            return value.to(self._model.device, self._model.dtype)
-        return value.to(self._model.device)
-
-    def _stopping(self, generation: Generation) -> dict[str, Any]:
-        if not generation.stop:
-            return {}
-        return {"stop_strings": list(generation.stop), "tokenizer": self._inputs.words}
-
-    def _seed(self, batch: Sequence[Request]) -> None:
-        """Seed sampling by the batch: whole batches of a resumed run draw as in an unbroken one."""
-        if batch[0].generation.temperature == 0:
-            return
-        import torch
-
-        text = "\n".join([str(self._options.seed), *(request.sample_id for request in batch)])
-        torch.manual_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
-
-    def _strip_generation_config(self) -> None:
-        """Keep of the checkpoint's own generation settings its special tokens only."""
-        from transformers import GenerationConfig
-
-        own, words = self._model.generation_config, self._inputs.words
-        self._model.generation_config = GenerationConfig(
-            bos_token_id=own.bos_token_id,
-            eos_token_id=own.eos_token_id if own.eos_token_id is not None else words.eos_token_id,
-            pad_token_id=own.pad_token_id if own.pad_token_id is not None else words.pad_token_id,
-            decoder_start_token_id=own.decoder_start_token_id,
-        )
-
-    def _generation_config(self, generation: Generation) -> Any:
-        from transformers import GenerationConfig
-
-        own = self._model.generation_config
-        sampling = {}
-        if generation.temperature > 0:
-            sampling = {
-                "temperature": generation.temperature,
-                "top_p": generation.top_p,
-                "top_k": 0,
-            }
-        return GenerationConfig(
-            max_new_tokens=generation.max_new_tokens,
-            num_beams=generation.num_beams,
-            do_sample=generation.temperature > 0,
-            bos_token_id=own.bos_token_id,
-            eos_token_id=own.eos_token_id,
-            pad_token_id=own.pad_token_id,
-            decoder_start_token_id=own.decoder_start_token_id,
-            **sampling,
-        )
 
     def recover(self) -> None:
         """Give the failed batch's memory back to the accelerator."""
@@ -247,96 +310,29 @@ class HfBackend(Backend):
         self.recover()
 
 
-def _load_model(options: BackendOptions) -> Any:
-    import torch
-    from transformers import AutoModelForImageTextToText
-
-    device = _device(options)
-    dtype: Any = options.dtype if options.dtype == "auto" else getattr(torch, options.dtype)
-    if dtype == "auto" and device.type == "cpu":
-        dtype = torch.float32
-    device_map = options.options.get("device_map")
-    loaded: Any = AutoModelForImageTextToText.from_pretrained(
-        options.name,
-        output_loading_info=True,
-        dtype=dtype,
-        use_safetensors=True,
-        attn_implementation=options.options.get("attn"),
-        **({"device_map": device_map} if device_map else {}),
-        **_source(options),
-    )
-    model, report = loaded
-    if model.config.is_encoder_decoder:
-        message = (
-            f"The model {options.spec!r} is an encoder-decoder ({type(model).__name__}); the hf "
-            "backend runs decoders only."
-        )
-        raise BackendError(message)
-    if missing := sorted(report["missing_keys"]):
-        message = (
-            f"The model {options.spec!r} lacks weights, {missing[0]} among {len(missing)}; they "
-            "would be random. Is the checkpoint whole?"
-        )
-        raise BackendError(message)
-    return (model if device_map else model.to(device)).eval()
-
-
-def _load_processor(options: BackendOptions) -> Any:
-    from transformers import AutoConfig, AutoProcessor
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
-
-    source = _source(options)
-    config = AutoConfig.from_pretrained(options.name, **source)
-    whole: Any = PROCESSOR_MAPPING.get(type(config), None)
-    has_video = whole is not None and "video_processor" in whole.get_attributes()
-    if has_video and importlib.util.find_spec("torchvision") is None:
-        return _without_video(whole).from_pretrained(options.name, **source)
-    return AutoProcessor.from_pretrained(options.name, **source)
-
-
-def _without_video(whole: Any) -> Any:
-    """A processor class less its video part, which exists only with torchvision (Qwen2-VL)."""
-
-    class PicturesOnly(whole):  # type: ignore[misc]
-        @classmethod
-        def get_attributes(cls) -> list[str]:
-            return [name for name in super().get_attributes() if name != "video_processor"]
-
-    PicturesOnly.__name__ = whole.__name__
-    return PicturesOnly
-
-
-def _source(options: BackendOptions) -> dict[str, Any]:
-    return {
-        "revision": options.revision or "main",
-        "local_files_only": options.offline,
-        "trust_remote_code": options.options.get("trust_remote_code") == "true",
-    }
-
-
-def _device(options: BackendOptions) -> torch.device:
-    import torch
-
-    if options.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(options.device)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        message = (
-            f"The device {options.device} is not there: torch sees {torch.cuda.device_count()} "
-            "CUDA devices (its CPU build sees none). Install torch for CUDA, or give --device cpu."
-        )
-        raise BackendError(message)
-    return device
-
-
 def _short_name(options: BackendOptions) -> str:
     """A folder's name; the spec itself where it is an alias, such as "demo"."""
     return Path(options.name).name if ":" in options.spec else options.spec
 
 
-def _end_tokens(model: Any) -> frozenset[int]:
-    ends = model.generation_config.eos_token_id
-    return frozenset(ends if isinstance(ends, (list, tuple)) else [] if ends is None else [ends])
+def _image_tokens(model: Any, processor: Any) -> set[int]:
+    """Tokens that stand for pictures in a prompt, or in what a processor makes of one."""
+    words = getattr(processor, "tokenizer", processor)
+    named = getattr(processor, "image_token", None)
+    found = [
+        getattr(processor, "image_token_id", None),
+        getattr(model.config, "image_token_id", None),
+        words.convert_tokens_to_ids(named) if isinstance(named, str) else None,
+    ]
+    return {token for token in found if isinstance(token, int)}
+
+
+def _groups(requests: Sequence[Request], digests: Mapping[str, str]) -> list[list[Request]]:
+    """Requests that show the same pictures, in the order of their first ones."""
+    found: dict[tuple[str, ...], list[Request]] = {}
+    for request in requests:
+        found.setdefault(tuple(digests[image.key] for image in request.images), []).append(request)
+    return list(found.values())
 
 
 def _open_all(
@@ -344,12 +340,13 @@ def _open_all(
 ) -> tuple[Mapping[str, Opened], dict[str, Prediction]]:
     """All pictures of a batch by key, each decoded once, and the failures of the broken ones."""
     opened: dict[str, Opened] = {}
+    known: dict[str, Opened] = {}
     broken: dict[str, Prediction] = {}
     for request in requests:
         try:
             for image in request.images:
                 if image.key not in opened:
-                    opened[image.key] = open_picture(image)
+                    opened[image.key] = open_picture(image, known)
         except UnreadableError as error:
             failure = Failure(kind="image_unreadable", message=str(error))
             broken[request.sample_id] = Prediction(sample_id=request.sample_id, failure=failure)
@@ -360,26 +357,3 @@ def _cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
     """The text before the first stop string, and whether there was one."""
     places = [text.index(stop) for stop in stops if stop in text]
     return (text[: min(places)], True) if places else (text, False)
-
-
-def _load_message(options: BackendOptions, error: Exception) -> str:
-    first = str(error).strip().split("\n")[0][:MESSAGE_LENGTH]
-    return f"The model {options.spec!r} cannot be loaded: {type(error).__name__}: {first}"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' notes to developers off the user's terminal, here and not elsewhere."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

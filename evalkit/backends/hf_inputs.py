@@ -79,8 +79,25 @@ class Inputs:
             inputs = self._by_template(requests, pictures)
         return {name: value for name, value in inputs.items() if name != "labels"}
 
-    def _by_template(self, requests: Sequence[Request], pictures: Pictures, **more: bool) -> Any:
-        conversations = [
+    def written(self, requests: Sequence[Request]) -> list[list[int]] | None:
+        """Tokens of prompts in which a picture is still one mark; None without a chat template."""
+        if not self.chats:
+            return None
+        settings = {"chat_template": self.processor.chat_template, "add_generation_prompt": True}
+        more = {"sanitize_control_tokens": True} if self._tokenizer_defuses else {}
+        conversations = self._conversations(requests, None, more)
+        if more:
+            made = self.words.apply_chat_template(
+                conversations, tokenize=True, return_dict=True, **settings, **more
+            )
+            return list(made["input_ids"])
+        texts = self.processor.apply_chat_template(conversations, tokenize=False, **settings)
+        return list(self.words(texts, add_special_tokens=False)["input_ids"])
+
+    def _conversations(
+        self, requests: Sequence[Request], pictures: Pictures | None, more: Mapping[str, bool]
+    ) -> list[list[dict[str, Any]]]:
+        return [
             [
                 {
                     "role": m.role,
@@ -90,8 +107,10 @@ class Inputs:
             ]
             for request in requests
         ]
+
+    def _by_template(self, requests: Sequence[Request], pictures: Pictures, **more: bool) -> Any:
         return self.processor.apply_chat_template(
-            conversations,
+            self._conversations(requests, pictures, more),
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
@@ -101,10 +120,10 @@ class Inputs:
         )
 
     def _part(
-        self, part: str | Image, pictures: Pictures, more: Mapping[str, bool]
+        self, part: str | Image, pictures: Pictures | None, more: Mapping[str, bool]
     ) -> dict[str, Any]:
         if isinstance(part, Image):
-            return {"type": "image", "image": pictures[part.key]}
+            return {"type": "image"} | ({"image": pictures[part.key]} if pictures else {})
         return {"type": "text", "text": part if more else self._defused(part)}
 
     def _by_bare_prompt(self, requests: Sequence[Request], pictures: Pictures) -> Any:

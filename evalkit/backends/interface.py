@@ -24,6 +24,9 @@ class BackendOptions:
         image_preprocess: "processor" or "pad-square".
         seed: Seeds decoding that samples.
         offline: Nothing may be fetched.
+        batch_size: Requests in a batch; None: as many as `capacity` says.
+        prefix_sharing: "auto" shares prefixes where it can be done, "on" refuses to run without,
+            "off" never does.
         options: The spec's `key=value` pairs, such as {"attn": "sdpa"}.
     """
 
@@ -35,7 +38,25 @@ class BackendOptions:
     image_preprocess: str = "processor"
     seed: int = 0
     offline: bool = False
+    batch_size: int | None = None
+    prefix_sharing: str = "auto"
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """How much is best answered at once, where the user does not say.
+
+    Attributes:
+        rows: Requests, at most.
+        tokens: Tokens that are run, at most, as `evalkit.runner.plan` estimates them: a shared
+            picture counts once. None: any number.
+        image_tokens: Tokens that a picture is taken to cost (24 x 24 patches, as in LLaVA-1.5).
+    """
+
+    rows: int = 8
+    tokens: int | None = None
+    image_tokens: int = 576
 
 
 class Backend(ABC):
@@ -119,6 +140,18 @@ class Backend(ABC):
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an error of `generate` says that a smaller batch may well succeed."""
         return isinstance(error, MemoryError)
+
+    def capacity(self) -> Capacity:
+        """How much one batch should hold, if the user does not say; constant."""
+        return Capacity()
+
+    def note(self) -> str:
+        """How requests are answered, in one line that a person may want to know; empty: nothing."""
+        return ""
+
+    def counters(self) -> Mapping[str, float]:
+        """What has been counted since the backend was loaded, by name."""
+        return {}
 
     def recover(self) -> None:
         """Called after `generate` raised, before a smaller batch is tried."""

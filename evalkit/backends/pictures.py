@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evalkit.records import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
 
     from PIL.Image import Image as Picture
 
@@ -27,11 +27,15 @@ class UnreadableError(Exception):
     """A picture's bytes cannot be had or decoded; the text says whose and why."""
 
 
-def open_picture(image: Image) -> Opened:
+def open_picture(image: Image, known: MutableMapping[str, Opened] | None = None) -> Opened:
     """Decode a picture to RGB.
 
     EXIF orientation is ignored, as in LLaVA's own evaluation, which opens and converts. What claims
     more pixels than Pillow decodes (some 179 million) is unreadable.
+
+    Args:
+        image: The picture.
+        known: Pictures by digest: equal bytes are decoded once, and added here.
 
     Raises:
         UnreadableError: The bytes are missing, damaged or claim an absurd size.
@@ -42,6 +46,9 @@ def open_picture(image: Image) -> Opened:
 
     try:
         content = image.read()
+        digest = hashlib.sha256(content).hexdigest()
+        if known is not None and digest in known:
+            return known[digest]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
             with PIL.Image.open(BytesIO(content)) as opened:
@@ -50,7 +57,10 @@ def open_picture(image: Image) -> Opened:
         message = f"the picture {image.key!r} cannot be read: {type(error).__name__}: {error}"
         raise UnreadableError(message) from error
     picture.info.clear()
-    return Opened(picture, hashlib.sha256(content).hexdigest())
+    opened_once = Opened(picture, digest)
+    if known is not None:
+        known[digest] = opened_once
+    return opened_once
 
 
 def pad_square(picture: Picture, colour: Sequence[float]) -> Picture:

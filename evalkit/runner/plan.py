@@ -1,25 +1,25 @@
 """Requests -> bundles: what is run together, and in which order. Pure.
 
-The plan depends only on the requests and the batch size, never on what is already done, so that a
-resumed run makes the same batches as an uninterrupted one.
+The plan depends only on the requests and on what fits into a bundle, never on what is already done,
+so that a resumed run on the same machine makes the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
+from evalkit.backends.interface import Capacity
 from evalkit.records import Request
-
-IMAGE_COST = 576
-"""Tokens that a picture is taken to cost (24 x 24 patches, as in LLaVA-1.5)."""
 
 PROBE = 8
 """Samples of each task, with pictures and without, that are run before all others."""
 
 CHARACTERS_PER_TOKEN = 4
 """Characters of text that are taken to make one token."""
+
+KEPT_TOGETHER = 4096
+"""Tokens of questions and answers up to which a picture's requests are not cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ class Bundle:
 
     Attributes:
         task: Whose they are. Two tasks never share a bundle.
-        requests: At least one; all with the same generation settings.
+        requests: At least one; all with the same generation settings. Those of one picture follow
+            one another.
         cost: Estimated tokens to read and write.
         probe: Whether it is among the first of its task and kind, which are run before all others.
     """
@@ -39,7 +40,17 @@ class Bundle:
     probe: bool = False
 
 
-def plan(requests: Mapping[str, Sequence[Request]], batch_size: int) -> tuple[Bundle, ...]:
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Requests that are not taken apart: one, or some that show the same pictures."""
+
+    requests: tuple[Request, ...]
+    cost: int
+
+
+def plan(
+    requests: Mapping[str, Sequence[Request]], capacity: Capacity, *, sharing: bool = False
+) -> tuple[Bundle, ...]:
     """Order the requests of all tasks into bundles.
 
     First come a few samples of every task, with pictures and without, so that a broken prompt fails
@@ -48,35 +59,101 @@ def plan(requests: Mapping[str, Sequence[Request]], batch_size: int) -> tuple[Bu
 
     Args:
         requests: The requests of each task, in the order of the task list.
-        batch_size: Requests in a bundle, at most; at least 1.
+        capacity: What fits into a bundle.
+        sharing: Whether requests that show the same pictures stay together, and the pictures are
+            counted once. They are cut only where they exceed the rows of a bundle, or where
+            questions and answers alone exceed its tokens and `KEPT_TOGETHER`.
     """
     bundles = [
-        bundle for task, own in requests.items() for bundle in _bundles(task, own, batch_size)
+        bundle
+        for task, own in requests.items()
+        for bundle in _bundles(task, own, capacity, sharing=sharing)
     ]
     probes = [bundle for bundle in bundles if bundle.probe]
     return (*probes, *(bundle for bundle in bundles if not bundle.probe))
 
 
-def _bundles(task: str, requests: Sequence[Request], batch_size: int) -> Iterable[Bundle]:
+def _bundles(
+    task: str, requests: Sequence[Request], capacity: Capacity, *, sharing: bool
+) -> Iterable[Bundle]:
     """The bundles of one task, those with pictures first; the first of each kind are probes."""
     for with_pictures in (True, False):
         own = [request for request in requests if bool(request.images) is with_pictures]
-        ordered = iter(sorted(own, key=lambda r: (-cost(r), r.sample_id)))
+        pieces = [
+            piece
+            for alike in _uniform(own)
+            for piece in _pieces(alike, capacity, sharing=sharing and with_pictures)
+        ]
+        pieces.sort(key=lambda piece: (-piece.cost, piece.requests[0].sample_id))
         probed = 0
-        while batch := tuple(islice(ordered, batch_size)):
-            yield from _uniform(task, batch, probe=probed < PROBE)
-            probed += len(batch)
+        for bundle in _filled(pieces, capacity):
+            probe = probed < PROBE
+            probed += len(bundle)
+            cost = sum(piece.cost for piece in bundle)
+            rows = tuple(request for piece in bundle for request in piece.requests)
+            yield Bundle(task=task, requests=rows, cost=cost, probe=probe)
 
 
-def _uniform(task: str, batch: tuple[Request, ...], *, probe: bool) -> Iterable[Bundle]:
-    """The batch, split where generation settings differ."""
-    settings = dict.fromkeys(request.generation for request in batch)
-    for generation in settings:
-        own = tuple(request for request in batch if request.generation == generation)
-        yield Bundle(task=task, requests=own, cost=sum(map(cost, own)), probe=probe)
+def _uniform(requests: Sequence[Request]) -> Iterable[list[Request]]:
+    """The requests by their generation settings."""
+    found: dict[object, list[Request]] = {}
+    for request in requests:
+        found.setdefault(request.generation, []).append(request)
+    return found.values()
 
 
-def cost(request: Request) -> int:
-    """Estimated tokens of a request: pictures, text and the answer."""
-    text = len(request.text) // CHARACTERS_PER_TOKEN
-    return IMAGE_COST * len(request.images) + text + request.generation.max_new_tokens
+def _pieces(requests: Sequence[Request], capacity: Capacity, *, sharing: bool) -> Iterator[_Piece]:
+    if not sharing:
+        for request in requests:
+            yield _Piece((request,), cost(request, capacity.image_tokens))
+        return
+    kin: dict[tuple[str, int], list[Request]] = {}
+    for request in requests:
+        kin.setdefault((request.kin or request.sample_id, len(request.images)), []).append(request)
+    for own in kin.values():
+        yield from _cut(own, capacity)
+
+
+def _cut(requests: Sequence[Request], capacity: Capacity) -> Iterator[_Piece]:
+    """Requests of one picture in as few equal pieces as fit."""
+    shown = capacity.image_tokens * len(requests[0].images)
+    own = [cost(request, 0) for request in requests]
+    room = max(capacity.tokens or KEPT_TOGETHER, KEPT_TOGETHER)
+    count = max(-(-len(requests) // capacity.rows), -(-sum(own) // room))
+    size = -(-len(requests) // min(count, len(requests)))
+    for start in range(0, len(requests), size):
+        part = slice(start, start + size)
+        yield _Piece(tuple(requests[part]), shown + sum(own[part]))
+
+
+def _filled(pieces: Sequence[_Piece], capacity: Capacity) -> Iterator[list[_Piece]]:
+    """Pieces in order, as many to a bundle as fit, those with equal settings together."""
+    bundle: list[_Piece] = []
+    for piece in pieces:
+        if bundle and not _fits(bundle, piece, capacity):
+            yield bundle
+            bundle = []
+        bundle.append(piece)
+    if bundle:
+        yield bundle
+
+
+def _fits(bundle: Sequence[_Piece], piece: _Piece, capacity: Capacity) -> bool:
+    rows = sum(len(one.requests) for one in bundle) + len(piece.requests)
+    tokens = sum(one.cost for one in bundle) + piece.cost
+    alike = bundle[0].requests[0].generation == piece.requests[0].generation
+    return (
+        alike and rows <= capacity.rows and (capacity.tokens is None or tokens <= capacity.tokens)
+    )
+
+
+def cost(request: Request, image_tokens: int) -> int:
+    """Estimated tokens of a request: pictures, text and the answer.
+
+    Args:
+        request: The request.
+        image_tokens: What a picture is taken to cost.
+    """
+    text = sum(len(part) for m in request.messages for part in m.content if isinstance(part, str))
+    shown = image_tokens * len(request.images)
+    return shown + text // CHARACTERS_PER_TOKEN + request.generation.max_new_tokens

@@ -4,7 +4,7 @@ import weakref
 
 import pytest
 
-from evalkit.backends.interface import Backend
+from evalkit.backends.interface import Backend, Capacity
 from evalkit.errors import BackendError
 from evalkit.records import Generation, Message, Prediction, Request
 from evalkit.run_record import ModelIdentity
@@ -54,7 +54,7 @@ def requests(count, task="toy"):
 def go(backend, tmp_path, count=40, batch=8):
     seen = []
     with Journal(tmp_path / "toy.jsonl") as journal:
-        bundles = plan({"toy": requests(count)}, batch)
+        bundles = plan({"toy": requests(count)}, Capacity(rows=batch))
         engine.run(bundles, backend, {"toy": journal}, lambda task, made: seen.extend(made))
         return journal.predictions, seen
 

@@ -1,0 +1,157 @@
+"""What is found out when a model is loaded: whether its way of sharing is sound, and how much fits.
+
+Both are tried out on pictures and questions made here; nothing of a benchmark is looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from evalkit.backends.hf_families import Sharing, sharing
+from evalkit.backends.interface import Capacity
+from evalkit.records import Generation, Image, Message, Request
+
+QUESTIONS = ("Is there a red square in the picture?", "Is there a dog?", "What colour is it?")
+"""What is asked both ways: of several lengths, with a common beginning."""
+
+TOLERANCE = {"torch.float16": 0.05, "torch.bfloat16": 0.25}
+"""Largest difference of the first token's logits in half precision, in standard deviations."""
+
+GAIN = 1.05
+"""A batch twice as large must be faster by this factor, or the smaller one is kept."""
+
+PATIENCE = 10.0
+"""Seconds; a batch that takes longer is not doubled again."""
+
+MOST_ROWS = 64
+"""Requests in a batch, at most."""
+
+MEMORY_SHARE = 0.5
+"""Share of an accelerator's free memory that a batch may be expected to take."""
+
+Answer = Callable[[Sharing, Sequence[Request]], "tuple[list[list[int]], Any] | None"]
+"""Tokens and first logits of requests by a way; None where they cannot be laid out for it."""
+
+
+def tried(answer: Answer, model: Any) -> Sharing:
+    """The model's way of sharing, if it gives the same answers; else the plain way, and why.
+
+    In float32 greedy tokens must be equal. In half precision the logits of the first token may
+    differ by `TOLERANCE`, as they do between any two ways of computing them.
+    """
+    found = sharing(model)
+    if found.way == "plain":
+        return found
+    try:
+        wrong = _difference(answer, found, str(model.dtype))
+    except Exception as error:  # noqa: BLE001 - a library's code on somebody's model
+        wrong = f"a probe failed with {type(error).__name__}: {str(error).splitlines()[:1]}"
+    return replace(found, way="plain", reason=wrong) if wrong else found
+
+
+def _difference(answer: Answer, way: Sharing, dtype: str) -> str:
+    """What differs between the way and the plain one; empty: nothing."""
+    for seed in range(2):
+        asked = [probe(seed, question, row) for row, question in enumerate(QUESTIONS)]
+        together = answer(way, asked)
+        if together is None:
+            return "its prompts cannot be taken apart behind the picture"
+        alone = answer(Sharing("plain", ""), asked)
+        assert alone is not None  # noqa: S101  the plain way needs no layout
+        if together[0] == alone[0]:
+            continue
+        if dtype not in TOLERANCE:
+            return "a probe was answered otherwise with a shared prefix"
+        first, second = together[1].float(), alone[1].float()
+        apart = float(((first - second).abs().amax(-1) / second.std(-1)).max())
+        if apart > TOLERANCE[dtype]:
+            return (
+                f"a probe's logits differ by {apart:.2f} standard deviations with a shared prefix"
+            )
+    return ""
+
+
+def probe(seed: int, question: str, row: int = 0, new_tokens: int = 8) -> Request:
+    """A request about a picture of coloured squares."""
+    return Request(
+        task="",
+        sample_id=f"{seed}/{row}",
+        messages=(
+            Message(
+                role="user",
+                content=(Image(key=f"probe {seed}", read=lambda: _picture(seed)), question),
+            ),
+        ),
+        generation=Generation(max_new_tokens=new_tokens),
+    )
+
+
+def _picture(seed: int) -> bytes:
+    import PIL.Image
+
+    colours = bytes((37 * i * (seed + 1) + 11 * seed) % 256 for i in range(8 * 8 * 3))
+    picture = PIL.Image.frombytes("RGB", (8, 8), colours).resize((336, 336), 0)
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return content.getvalue()
+
+
+def capacity(generate: Callable[[Sequence[Request]], Any], length: int, model: Any) -> Capacity:
+    """How many tokens are best run at once: batches are doubled as long as that is faster.
+
+    Args:
+        generate: Answers a batch of probes; may run out of memory.
+        length: Tokens of a probe's prompt, nearly all of which are the picture's.
+        model: The model, for the memory of its device.
+    """
+    rows, best = 1, 0.0
+    for count, seconds in _timed(generate, model):
+        if count > 1 and count / seconds < best * GAIN:
+            break
+        rows, best = count, count / seconds
+    return Capacity(rows=MOST_ROWS, tokens=rows * length + 64 * rows, image_tokens=length)
+
+
+def _timed(generate: Callable[[Sequence[Request]], Any], model: Any) -> Iterator[tuple[int, float]]:
+    """Sizes of batches with their seconds, until memory or patience end."""
+    import torch
+
+    count = 1
+    generate([probe(0, QUESTIONS[0], new_tokens=2)])  # the first call of all is slower
+    while count <= MOST_ROWS:
+        batch = [probe(i, QUESTIONS[0], new_tokens=2) for i in range(count)]
+        free = _free(model)
+        started = time.perf_counter()
+        try:
+            generate(batch)
+        except (torch.OutOfMemoryError, MemoryError):
+            return
+        seconds = time.perf_counter() - started
+        yield count, seconds
+        if seconds > PATIENCE or _taken(model) * 2 > free * MEMORY_SHARE:
+            return
+        count *= 2
+
+
+def _free(model: Any) -> float:
+    """Free bytes of the model's accelerator; endless elsewhere."""
+    import torch
+
+    if model.device.type != "cuda":
+        return float("inf")
+    torch.cuda.reset_peak_memory_stats(model.device)
+    return float(torch.cuda.mem_get_info(model.device)[0])
+
+
+def _taken(model: Any) -> float:
+    """Bytes that the last batch took at its peak."""
+    import torch
+
+    if model.device.type != "cuda":
+        return 0.0
+    peak = torch.cuda.max_memory_allocated(model.device)
+    return float(peak - torch.cuda.memory_allocated(model.device))

@@ -195,8 +195,7 @@ def _attention(
     Args:
         module: The attention module; its `layer_idx` finds the prefix.
         query: (rows, heads, tokens, size).
-        key: The rows' own, (rows, heads of keys, own tokens, size).
-        value: As `key`.
+        key: The rows' own, (rows, heads of keys, own tokens, size); `value` alike.
         attention_mask: True where a token is seen; (rows, 1, tokens, prefix + own tokens).
         scaling: Factor of the scores; None is size ** -0.5.
         softcap: Bound of the scores (Gemma 2); None is none.

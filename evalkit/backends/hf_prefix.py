@@ -195,13 +195,14 @@ def _attention(
     Args:
         module: The attention module; its `layer_idx` finds the prefix.
         query: (rows, heads, tokens, size).
-        key: The rows' own, (rows, heads of keys, own tokens, size); `value` alike.
+        key: The rows' own, (rows, heads of keys, own tokens, size).
+        value: As `key`.
         attention_mask: True where a token is seen; (rows, 1, tokens, prefix + own tokens).
         scaling: Factor of the scores; None is size ** -0.5.
         softcap: Bound of the scores (Gemma 2); None is none.
 
     Returns:
-        (rows, tokens, heads, size), as transformers wants it, and no weights.
+        (rows, tokens, heads, size), and no weights.
     """
     import torch
 
@@ -211,13 +212,12 @@ def _attention(
     scores = _Scores(layer, rows, fold=heads // key.shape[1])
     folded = scores.folded(query * (size**-0.5 if scaling is None else scaling))
     both = torch.cat([scores.of_prefix(folded), folded @ key.transpose(-1, -2)], dim=-1)
-    if softcap is not None:
-        both = softcap * torch.tanh(both / softcap)
+    both = both if softcap is None else softcap * torch.tanh(both / softcap)
     seen = attention_mask.repeat(1, 1, heads // key.shape[1], 1)
     both = both.masked_fill(~seen, torch.finfo(both.dtype).min)
     weights = torch.softmax(both, dim=-1, dtype=torch.float32).to(query.dtype)
-    length = layer.keys.shape[-2]
-    made = scores.of_values(weights[..., :length]) + weights[..., length:] @ value
+    of_prefix, own = weights.split([layer.keys.shape[-2], key.shape[-2]], dim=-1)
+    made = scores.of_values(of_prefix) + own @ value
     return made.reshape(count, heads, tokens, size).transpose(1, 2).contiguous(), None
 
 

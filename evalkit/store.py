@@ -236,9 +236,17 @@ def prediction_line(prediction: Prediction) -> str:
 def parse_prediction(line: bytes, path: Path, number: int) -> Prediction:
     """One line of JSON as a prediction.
 
+    A line as `prediction_line` writes it is taken at once; any other is checked field by field.
+
     Raises:
         StoreError: The line is damaged; the text names file and line.
     """
+    import msgspec
+
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        made = msgspec.json.decode(line, type=Prediction)
+        if msgspec.json.encode(made) == line.rstrip(b"\n"):
+            return made
     try:
         raw = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 
+LONGEST = 300
+"""How many times as long as wide a picture may be. Processors that scale the short side to some
+hundred pixels would otherwise make gigabytes of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A picture in RGB, and the SHA-256 of the bytes that it was decoded from."""
@@ -31,7 +36,8 @@ def open_picture(image: Image, known: MutableMapping[str, Opened] | None = None)
     """Decode a picture to RGB.
 
     EXIF orientation is ignored, as in LLaVA's own evaluation, which opens and converts. What claims
-    more pixels than Pillow decodes (some 179 million) is unreadable.
+    more pixels than Pillow decodes (some 179 million) is unreadable, and so is what is more than
+    `LONGEST` times as long as wide.
 
     Args:
         image: The picture.
@@ -52,6 +58,7 @@ def open_picture(image: Image, known: MutableMapping[str, Opened] | None = None)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
             with PIL.Image.open(BytesIO(content)) as opened:
+                _check_shape(*opened.size)
                 picture = opened.convert("RGB")
     except Exception as error:
         message = f"the picture {image.key!r} cannot be read: {type(error).__name__}: {error}"
@@ -61,6 +68,14 @@ def open_picture(image: Image, known: MutableMapping[str, Opened] | None = None)
     if known is not None:
         known[digest] = opened_once
     return opened_once
+
+
+def _check_shape(width: int, height: int) -> None:
+    if max(width, height) > LONGEST * min(width, height):
+        message = (
+            f"{width} x {height} pixels; more than {LONGEST} times as long as wide is not shown"
+        )
+        raise ValueError(message)
 
 
 def pad_square(picture: Picture, colour: Sequence[float]) -> Picture:

@@ -1,11 +1,11 @@
 """What evalkit itself costs: VQAv2's 214,354 questions through the dummy backend.
 
-Run by hand: `python tests/benchmarks/driver.py --json`. A table like the hub's is made (a picture of
-about a kilobyte in every row, ten answers a question), and `evalkit run vqav2 --model
-dummy:constant,text=yes` answers, scores and stores all of it in a process of its own. Time is that
-process's, from start to exit; the peak is the largest resident set that the kernel saw. A half and a
-quarter of the questions show what a sample costs. The table is read once before, so that the one
-conversion that large tables need is not counted; `--cold` counts it.
+Run by hand: `python tests/benchmarks/driver.py --json`. A table like the hub's is made (a picture
+of about a kilobyte in every row, ten answers a question), and `evalkit run vqav2 --model
+dummy:constant,text=yes` answers, scores and stores all of it in a process of its own. Time is
+that process's, from start to exit; the peak is the largest resident set that the kernel saw. A
+half and a quarter of the questions show what a sample costs. The table is read once before, so
+that the one conversion that large tables need is not counted; `--cold` counts it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """Samples per second of the hf backend, beside a plain loop and beside lmms-eval, in one run.
 
-Run by hand: `python tests/benchmarks/prefix_sharing.py --json`. A random LLaVA with LLaVA-1.5's real
-layout answers like POPE (18 questions a picture), GQA (31), MME (2) and TextVQA (1). The plain loop
-is what a careful user writes with `generate`: batches in the order of the data, the best of some
-batch sizes, found beforehand. Every figure is a median of ratios of neighbouring measurements. With
-`--lmms-python PATH`, an environment in which lmms-eval is installed, its `llava_hf` answers the same
-questions on the same checkpoint, and so does evalkit there, if it is installed there.
+Run by hand: `python tests/benchmarks/prefix_sharing.py --json`. A random LLaVA with LLaVA-1.5's
+real layout answers like POPE (18 questions a picture), GQA (31), MME (2) and TextVQA (1). The
+plain loop is what a careful user writes with `generate`: batches in the order of the data, the
+best of some batch sizes, found beforehand. Every figure is a median of ratios of neighbouring
+measurements. With `--lmms-python PATH`, an environment in which lmms-eval is installed, its
+`llava_hf` answers the same questions on the same checkpoint, and so does evalkit there, if it is
+installed there.
 """
 
 from __future__ import annotations

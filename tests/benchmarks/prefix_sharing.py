@@ -3,10 +3,11 @@
 Run by hand: `python tests/benchmarks/prefix_sharing.py --json`. A random LLaVA with LLaVA-1.5's
 real layout answers like POPE (18 questions a picture), GQA (31), MME (2) and TextVQA (1). The
 plain loop is what a careful user writes with `generate`: batches in the order of the data, the
-best of some batch sizes, found beforehand. Every figure is a median of ratios of neighbouring
-measurements. With `--lmms-python PATH`, an environment in which lmms-eval is installed, its
-`llava_hf` answers the same questions on the same checkpoint, and so does evalkit there, if it is
-installed there.
+best of some batch sizes, found beforehand. `bound_share` is the time that the arithmetic alone
+would take, at the speed of a large matrix product here, over the time taken. Every figure is a
+median of ratios of neighbouring measurements. With `--lmms-python PATH`, an environment in which
+lmms-eval is installed, its `llava_hf` answers the same questions on the same checkpoint, and so
+does evalkit there, if it is installed there.
 """
 
 from __future__ import annotations
@@ -114,13 +115,60 @@ def compared(model: HfBackend, number: int, repeats: int) -> dict[str, float]:
         ours.append(len(asked) / fast)
         theirs.append(len(asked) / slow)
         differing = sum(one[key] != two[key] for key in one)
+    bound = operations(model, asked) / matmul_rate(model)
     return {
         f"ratio_plain_{number}": statistics.median(ratios),
+        f"bound_share_{number}": bound * statistics.median(ours) / len(asked),
         f"evalkit_per_s_{number}": statistics.median(ours),
         f"plain_per_s_{number}": statistics.median(theirs),
         f"plain_batch_{number}": size,
         f"differing_answers_{number}": differing,
     }
+
+
+def operations(model: HfBackend, asked) -> float:
+    """Multiplications and additions that cannot be saved: each picture once, each question once.
+
+    Two for every weight and token, and the products of attention; the vision tower's and the
+    language model's alike.
+    """
+    network = model._model
+    vision, text = network.config.vision_config, network.config.get_text_config()
+    sides = (vision.image_size // vision.patch_size) ** 2 + 1
+    seen = sum(p.numel() for p in network.model.vision_tower.parameters())
+    spoken = sum(p.numel() for p in network.model.language_model.layers.parameters())
+    head = network.lm_head.weight.numel()
+    total = 0.0
+    for bundle in plan({"task": asked}, model.capacity(), sharing=True):
+        for part in model.prepare(bundle.requests).parts:
+            new = part.requests[0].generation.max_new_tokens
+            layout = part.layout
+            before = layout.prefix_lengths if layout else [0] * len(part.lengths)
+            once = int(layout.prefix["attention_mask"].sum()) if layout else 0
+            pictures = len(layout.sizes) if layout else len(part.requests)
+            own = sum(part.lengths) - sum(before) + len(part.lengths) * (new - 1)
+            total += 2 * seen * sides * pictures + 2 * spoken * (once + own)
+            total += 2 * head * len(part.lengths) * new
+            total += 4 * vision.num_hidden_layers * vision.hidden_size * sides**2 * pictures
+            width = text.num_hidden_layers * text.hidden_size
+            reach = sum(part.lengths) / len(part.lengths)
+            total += 2 * width * once * reach + 4 * width * own * reach
+    return total
+
+
+def matmul_rate(model: HfBackend) -> float:
+    """Operations per second of a large product of matrices on the model's device and format."""
+    import torch
+
+    network = model._model
+    size = 8192 if network.device.type == "cuda" else 1536
+    one = torch.randn(size, size, device=network.device, dtype=network.dtype)
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        (one @ one).sum().item()
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best
 
 
 def beside_lmms(python: str, folder: Path, repeats: int) -> dict[str, float]:

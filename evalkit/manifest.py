@@ -13,7 +13,10 @@ from evalkit.errors import NotComparableError
 from evalkit.records import Prediction, Sample, differences, plain
 from evalkit.run_record import Fingerprint, ModelIdentity, RunConfig, RunRecord
 
-_MACHINE = ("batch_size", "device", "data", "offline", "task_paths")
+_MACHINE = (
+    *("batch_size", "device", "workers", "gpus_per_worker", "ray_address", "prefix_sharing"),
+    *("data", "offline", "task_paths"),
+)
 """Settings that may change between two sessions; what they lead to is in the fingerprint."""
 
 

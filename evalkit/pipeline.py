@@ -15,7 +15,7 @@ from typing import Any
 
 from evalkit import provenance, registry
 from evalkit.audit import audit
-from evalkit.backends.interface import Backend, BackendOptions, Capacity
+from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
 from evalkit.manifest import (
     Manifest,
@@ -36,11 +36,15 @@ from evalkit.run_record import (
     RunRecord,
     TaskChoice,
     TaskResult,
+    Telemetry,
 )
 from evalkit.runner import engine
+from evalkit.runner.inline import workers_of
 from evalkit.runner.journal import Journal
 from evalkit.runner.lock import held
+from evalkit.runner.meter import Meter, summary
 from evalkit.runner.plan import plan
+from evalkit.runner.workers import Crew, Workers
 from evalkit.score import score_predictions, summarise
 from evalkit.store import RunFolder, load_run, parse, read_json, write_json
 from evalkit.task import Task
@@ -104,10 +108,19 @@ def run(
         record = _finished(folder, config, prepared, backend_class.weights(options), watch)
         if record is None:
             watch.note(f"Loading the model {config.model} ...")
-            with closing(_load(backend_class, options)) as backend:
-                record = _generate_and_score(folder, config, prepared, backend, watch)
+            with closing(_workers(config, backend_class, options)) as workers:
+                record = _generate_and_score(folder, config, prepared, workers, watch)
     watch.stored(folder.path)
     return record
+
+
+def _workers(config: RunConfig, backend_class: type[Backend], options: BackendOptions) -> Workers:
+    """Who answers: this process, or Ray's actors."""
+    if config.workers == 1 and config.ray_address is None:
+        return workers_of(_load(backend_class, options))
+    from evalkit.runner.ray_workers import RayWorkers
+
+    return RayWorkers(backend_class, options, config)
 
 
 def _load(backend_class: type[Backend], options: BackendOptions) -> Backend:
@@ -184,15 +197,18 @@ def _generate_and_score(
     folder: RunFolder,
     config: RunConfig,
     prepared: Sequence[Prepared],
-    backend: Backend,
+    workers: Workers,
     watch: Observer,
 ) -> RunRecord:
+    crew = workers.crew()
     prepared = [
-        replace(p, fingerprint=replace(p.fingerprint, preprocessing=backend.preprocessing()))
+        replace(p, fingerprint=replace(p.fingerprint, preprocessing=crew.preprocessing))
         for p in prepared
     ]
-    begun = _begin(folder, config, prepared, backend)
-    predictions = _predictions(folder, config.batch_size, prepared, backend, watch)
+    if crew.note:
+        watch.note(f"Shared pictures are read as follows: {crew.note}.")
+    begun = _begin(folder, config, prepared, crew)
+    predictions, telemetry = _predictions(folder, config.batch_size, prepared, workers, watch)
     results = tuple(_finish(folder, p, predictions[p.task.name]) for p in prepared)
     answered = [made for own in predictions.values() for made in own.values()]
     record = RunRecord(
@@ -208,6 +224,7 @@ def _generate_and_score(
         hardware=provenance.hardware(),
         seconds=round(sum(made.seconds or 0.0 for made in answered), 3),
         results=results,
+        telemetry=telemetry,
     )
     folder.write_record(record)
     folder.forget_journal()
@@ -216,12 +233,13 @@ def _generate_and_score(
 
 def _predictions(
     folder: RunFolder,
-    batch_size: int,
+    batch_size: int | None,
     prepared: Sequence[Prepared],
-    backend: Backend,
+    workers: Workers,
     watch: Observer,
-) -> Mapping[str, Mapping[str, Prediction]]:
-    """All predictions by task and sample id: those of earlier sessions, and those made now."""
+) -> tuple[Mapping[str, Mapping[str, Prediction]], Telemetry]:
+    """All predictions by task and sample id, of all sessions; and how this one went."""
+    crew = workers.crew()
     requests = {p.task.name: p.requests for p in prepared}
     with ExitStack() as stack:
         journals = {p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared}
@@ -230,20 +248,28 @@ def _predictions(
             check_pictures(p.samples, made, p.fingerprint, folder.path)
         progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
         progress.start({name: journal.predictions for name, journal in journals.items()})
-        capacity = Capacity(rows=batch_size)
-        bundles = plan(requests, capacity, sharing=backend.shares_prefixes)
-        engine.run(bundles, backend, journals, progress.predicted)
+        resumed = any(journal.any_done() for journal in journals.values())
+        capacity = crew.capacity
+        if batch_size is not None:
+            capacity = replace(capacity, rows=batch_size, tokens=None)
+        bundles = plan(requests, capacity, sharing=crew.shares_prefixes)
+        meter = Meter(crew)
+        engine.run(bundles, workers, journals, progress.predicted, meter)
         watch.done()
-        return {name: journal.predictions for name, journal in journals.items()}
+        peaks = {"driver": provenance.memory_peak(), **workers.peaks()}
+        telemetry = meter.telemetry(peaks, resumed=resumed)
+        if line := summary(telemetry):
+            watch.note(line)
+        return {name: journal.predictions for name, journal in journals.items()}, telemetry
 
 
 def _begin(
-    folder: RunFolder, config: RunConfig, prepared: Sequence[Prepared], backend: Backend
+    folder: RunFolder, config: RunConfig, prepared: Sequence[Prepared], crew: Crew
 ) -> Manifest:
     """Record what the run is about, or check it against what an earlier session recorded."""
     manifest = Manifest(
         settings=settings(config),
-        model=backend.identity(),
+        model=crew.identity,
         fingerprints={p.task.name: p.fingerprint for p in prepared},
         versions=provenance.versions(),
     )

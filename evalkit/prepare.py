@@ -20,6 +20,13 @@ from evalkit.task import Prompt, Task
 MAX_BATCH = 65536
 """The largest batch size that can be meant."""
 
+MAX_WORKERS = 4096
+"""The largest number of workers that can be meant."""
+
+PREFIX_SHARING = ("auto", "on", "off")
+"""Whether requests about one picture share the reading of it: where it can be done, or else not at
+all, or never."""
+
 IMAGE_PREPROCESS = ("processor", "pad-square")
 """What may happen to a picture before the model's processor: nothing, or padding to a square."""
 
@@ -90,7 +97,19 @@ def _check_settings(config: RunConfig) -> None:
     if any(limit is not None and limit < 1 for limit in limits):
         message = "A limit must be at least 1 sample."
         raise UsageError(message)
-    if not 1 <= config.batch_size <= MAX_BATCH:
+    if config.prefix_sharing not in PREFIX_SHARING:
+        message = (
+            f"The prefix sharing {config.prefix_sharing!r} is not known; use "
+            f"{', '.join(PREFIX_SHARING)}."
+        )
+        raise UsageError(message)
+    if not 1 <= config.workers <= MAX_WORKERS:
+        message = f"The workers must be between 1 and {MAX_WORKERS}, not {config.workers}."
+        raise UsageError(message)
+    if config.gpus_per_worker is not None and not 0 <= config.gpus_per_worker <= MAX_WORKERS:
+        message = f"A worker cannot have {config.gpus_per_worker} accelerators; give 0 or more."
+        raise UsageError(message)
+    if config.batch_size is not None and not 1 <= config.batch_size <= MAX_BATCH:
         message = f"The batch size must be between 1 and {MAX_BATCH}, not {config.batch_size}."
         raise UsageError(message)
 
@@ -106,6 +125,8 @@ def backend_options(config: RunConfig, spec: registry.ModelSpec) -> BackendOptio
         image_preprocess=config.image_preprocess,
         seed=config.seed,
         offline=config.offline,
+        batch_size=config.batch_size,
+        prefix_sharing=config.prefix_sharing,
         options=spec.options,
     )
 

@@ -12,7 +12,7 @@ from evalkit.records import Coverage, Generation, MetricValue, plain
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the run record's schema; a reader refuses what it does not know."""
 
 
@@ -179,8 +179,12 @@ class RunConfig:
         seed: Seeds the sample of `limit` and decoding.
         dtype: Number format of the weights.
         image_preprocess: "processor" or "pad-square".
-        batch_size: Requests per batch.
+        batch_size: Requests per batch; None is as many as the backend finds best.
         device: "auto", "cpu", "cuda", "cuda:1", ...
+        workers: Processes that answer; 1 is this one.
+        gpus_per_worker: Accelerators of each worker; None is 1 where there are any.
+        ray_address: A Ray cluster's address, or "auto"; None starts workers on this machine.
+        prefix_sharing: "auto", "on" or "off".
         data: Folder with one folder per task; None is the hub (or the demo set for `demo`).
         offline: Nothing is fetched.
         task_paths: Files or folders with further tasks.
@@ -193,8 +197,12 @@ class RunConfig:
     seed: int = 0
     dtype: str = "auto"
     image_preprocess: str = "processor"
-    batch_size: int = 8
+    batch_size: int | None = None
     device: str = "auto"
+    workers: int = 1
+    gpus_per_worker: int | None = None
+    ray_address: str | None = None
+    prefix_sharing: str = "auto"
     data: str | None = None
     offline: bool = False
     task_paths: tuple[str, ...] = ()
@@ -208,6 +216,58 @@ class Hardware:
     cores: int
     memory_gib: float
     accelerators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpeed:
+    """How fast a task was answered in one session.
+
+    Attributes:
+        task: Its name.
+        samples: Samples that were answered, or failed.
+        seconds: Wall time.
+        samples_per_second: Over the wall time, as the next two.
+        prompt_tokens_per_second: Tokens that were read, those of shared prefixes once a sample.
+        output_tokens_per_second: Tokens that were written.
+        model_share: Share of the workers' time that models took, 0 to 1.
+        waiting_share: Share that workers waited for data to be prepared.
+        writing_share: Share of the wall time that the driver wrote predictions.
+        prefix_hit_rate: Prompt tokens that a prefix read before answered for, of all; None where
+            the backend does not count them.
+    """
+
+    task: str
+    samples: int
+    seconds: float
+    samples_per_second: float
+    prompt_tokens_per_second: float
+    output_tokens_per_second: float
+    model_share: float
+    waiting_share: float
+    writing_share: float
+    prefix_hit_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    """How the last session of a run went: speed, memory, and what the backend counted.
+
+    Attributes:
+        workers: Processes that answered.
+        note: How requests were answered, such as the way that prefixes took.
+        resumed: Whether earlier sessions answered some of the samples.
+        tasks: One for each task that was asked in the session.
+        peak_mib: Peak memory in MiB: "driver", and "worker" and "accelerator" (the largest of all)
+            where they are known.
+        counters: What the backend counted, by name ("cost_usd", "retries", ...).
+    """
+
+    workers: int
+    note: str
+    resumed: bool
+    tasks: tuple[TaskSpeed, ...]
+    peak_mib: Mapping[str, float]
+    counters: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +288,7 @@ class RunRecord:
         hardware: The machine.
         seconds: Wall time of generation, over all sessions of the run.
         results: One per task, in the order of the task list.
+        telemetry: How the last session went; None where no model was asked.
     """
 
     schema: int
@@ -242,6 +303,7 @@ class RunRecord:
     hardware: Hardware | None
     seconds: float
     results: tuple[TaskResult, ...]
+    telemetry: Telemetry | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """The numbers as a pandas frame, one row a metric.

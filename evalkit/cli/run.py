@@ -14,6 +14,18 @@ from evalkit.records import plain
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
 
+class BatchSize(click.ParamType[int | str]):
+    """A whole number, or "auto", which is no number of the user's."""
+
+    name = "batch size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """The number; "auto" as it is."""
+        return "auto" if value == "auto" else click.INT.convert(value, param, ctx)
+
+
 @click.command(
     epilog="A task list is a TOML file: model, prompt, limit and tasks = [...] of names or "
     "{name, limit, prompt}. The same command resumes a run that was killed."
@@ -25,7 +37,13 @@ from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 @click.option(
     "--prompt", metavar="NAME", help="Prompt variant; `evalkit tasks show TASK` lists them."
 )
-@click.option("--batch-size", type=int, metavar="N", help="Requests per batch (default 8).")
+@click.option(
+    "--batch-size", type=BatchSize(), metavar="N|auto", help="Requests per batch (default auto)."
+)
+@click.option("--prefix-sharing", type=click.Choice(["auto", "on", "off"]))
+@click.option("--workers", type=int, metavar="N", help="Processes that answer (default 1).")
+@click.option("--gpus-per-worker", type=int, metavar="N", help="Accelerators of each worker.")
+@click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster: auto, or host:port.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... (default auto)")
 @click.option("--dtype", metavar="NAME", help="auto, float32, bfloat16, float16 (default auto)")
 @click.option("--image-preprocess", type=click.Choice(["processor", "pad-square"]))
@@ -75,6 +93,8 @@ def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
 
     named, settings = _named(tasks, registry)
     merged = {**settings, **given}
+    if merged.get("batch_size") == "auto":
+        del merged["batch_size"]
     if "model" not in merged:
         message = (
             "No model was named; give --model backend:name, such as "

@@ -1,148 +1,153 @@
-"""Bundles -> predictions: the inline engine, one backend in this process.
+"""Bundles -> predictions: leases go to workers, outcomes come back, the driver writes the journal.
 
-Whatever goes wrong in a backend becomes a `Failure` of the samples that it went wrong for: a batch
-that raises is asked again in halves, so that one poisonous sample costs one sample. Only when
-nothing works any more does the run stop.
+Whatever goes wrong becomes a `Failure` of the samples that it went wrong for. A batch that raises
+is asked again in halves, so that one poisonous sample costs one sample; one that is too large for
+the memory, too, and its size is remembered. A lease whose worker died is leased again, then in
+halves, until the sample is alone that kills whoever has it. Only when nothing works any more does
+the run stop.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from evalkit.backends.interface import Backend
-from evalkit.errors import BackendError, UsageError
-from evalkit.records import Failure, Prediction, Request
+from evalkit.records import Failure, Prediction
+from evalkit.runner.health import Health
 from evalkit.runner.journal import Journal
-from evalkit.runner.plan import PROBE, Bundle
+from evalkit.runner.plan import Bundle
+from evalkit.runner.workers import Lease, Outcome, Workers
 
-PATIENCE = 24
-"""Samples that may fail in a row before the run stops; at a task's start it is `plan.PROBE`."""
-
-MESSAGE_LENGTH = 500
-"""Characters of an exception's text that a failure keeps."""
+STRIKES = 2
+"""Workers that may die with one sample before it is given up."""
 
 OnPredictions = Callable[[str, Sequence[Prediction]], None]
 """Told of each batch of predictions after it is on disk: the task's name, and the predictions."""
 
 
+class Watch:
+    """Who measures; this one does not. Told of every outcome, and when it is written."""
+
+    def came(self, outcome: Outcome) -> None:
+        """An outcome is there."""
+
+    def wrote(self, task: str, predictions: Sequence[Prediction]) -> None:
+        """Predictions are on disk."""
+
+
 def run(
     bundles: Sequence[Bundle],
-    backend: Backend,
+    workers: Workers,
     journals: Mapping[str, Journal],
     on_predictions: OnPredictions,
+    watch: Watch = Watch(),  # noqa: B008 - it holds nothing
 ) -> None:
     """Answer all requests that are not yet answered.
 
     Args:
         bundles: The plan.
-        backend: Who answers.
+        workers: Who answers.
         journals: One a task; each says what is done and takes what is made.
         on_predictions: Told of progress.
+        watch: Told of outcomes, for telemetry.
 
     Raises:
-        BackendError: The first samples of a task, or many in a row, all failed. What was
-            finished is in the journals.
+        BackendError: The first samples of a task, or many in a row, all failed; or no worker can be
+            had any more. What was finished is in the journals.
+        UsageError: A file of the user's is wrong, as a backend found.
     """
-    health = _Health(bundles, journals)
-    for bundle in bundles:
-        journal = journals[bundle.task]
-        pending = [r for r in bundle.requests if not journal.is_done(r.sample_id)]
-        if not pending:
-            continue
-        predictions = answer(backend, pending)
-        journal.append(predictions)
-        on_predictions(bundle.task, predictions)
-        health.note(bundle.task, predictions)
+    queue = _Queue(bundles, journals)
+    health = Health(bundles, journals)
+    out = 0
+    while True:
+        while (lease := queue.first()) is not None and workers.takes(lease):
+            workers.submit(queue.take())
+            out += 1
+        if not out:
+            return
+        for outcome in workers.wait():
+            out -= 1
+            watch.came(outcome)
+            task, predictions = outcome.lease.task, queue.settle(outcome)
+            if predictions:
+                journals[task].append(predictions)
+                watch.wrote(task, predictions)
+                on_predictions(task, predictions)
+                health.note(task, predictions)
 
 
-class _Health:
-    """Sees when nothing works any more: at a task's start, or many samples in a row.
-
-    Samples that failed in an earlier session are not counted: they may well fail again.
-    """
+class _Queue:
+    """Leases that are still to be handed out: what came back first, then the plan's."""
 
     def __init__(self, bundles: Sequence[Bundle], journals: Mapping[str, Journal]) -> None:
-        totals = Counter[str]()
-        for bundle in bundles:
-            totals[bundle.task] += len(bundle.requests)
-        fresh = {task: total for task, total in totals.items() if not journals[task].any_done()}
-        self._at_start = {task: min(PROBE, total) for task, total in fresh.items()}
-        self._known = {task: frozenset(own.predictions) for task, own in journals.items()}
-        self._in_a_row = 0
+        self._back: deque[Lease] = deque()
+        self._planned = _pending(bundles, journals)
+        self._most: int | None = None
 
-    def note(self, task: str, predictions: Sequence[Prediction]) -> None:
-        """Count failures; raise when they are too many."""
-        failures = [p for p in predictions if p.failure and p.failure.kind == "backend"]
-        if len(failures) < len(predictions):
-            self._at_start.pop(task, None)
-            self._in_a_row = 0
-            return
-        known = self._known[task]
-        new = [p.failure for p in failures if p.failure and p.sample_id not in known]
-        self._in_a_row += len(new)
-        if task in self._at_start and new:
-            self._at_start[task] -= len(new)
-            if self._at_start[task] <= 0:
-                raise BackendError(_broken_start(task, new[-1]))
-        if self._in_a_row >= PATIENCE and new:
-            raise BackendError(_gave_up(new[-1]))
+    def first(self) -> Lease | None:
+        """The next lease, cut to what fits into memory; None when there is none."""
+        if not self._back:
+            planned = next(self._planned, None)
+            if planned is None:
+                return None
+            self._back.append(planned)
+        while self._most and self._back[0].cost > self._most and len(self._back[0].requests) > 1:
+            self._back.extendleft(reversed(halves(self._back.popleft())))
+        return self._back[0]
 
+    def take(self) -> Lease:
+        """The lease that `first` gave."""
+        return self._back.popleft()
 
-def answer(backend: Backend, requests: Sequence[Request]) -> Sequence[Prediction]:
-    """One prediction for each request, whatever happens in the backend.
+    def settle(self, outcome: Outcome) -> Sequence[Prediction]:
+        """Predictions that are final; what must be asked again is queued before all else."""
+        lease = outcome.lease
+        if outcome.fatal is not None:
+            raise outcome.fatal
+        if outcome.predictions is not None:
+            return outcome.predictions
+        if outcome.died is not None:
+            return self._after_death(lease, outcome.died)
+        if len(lease.requests) > 1:
+            if outcome.out_of_memory:
+                self._most = min(self._most or lease.cost, max(lease.cost // 2, 1))
+            self._back.extendleft(reversed(halves(lease)))
+            return ()
+        kind = "out_of_memory" if outcome.out_of_memory else "backend"
+        return [_failed(lease, kind, outcome.error or "")]
 
-    A batch that raises is cut in halves, until what is left works or is one sample: a poisonous
-    sample costs itself, and a batch that is too large for the memory becomes smaller.
-    """
-    try:
-        predictions = [_clean(made) for made in backend.generate(requests)]
-        _check(requests, predictions)
-    except UsageError:  # a file of the user's is wrong: no sample is to blame
-        raise
-    except Exception as error:  # noqa: BLE001 - the boundary at which a backend's error is a Failure
-        failure = _failure(error)
-    else:
-        return predictions
-    # Outside the handler, so that the exception and the tensors it holds are gone.
-    backend.recover()
-    if len(requests) == 1:
-        return [Prediction(sample_id=requests[0].sample_id, failure=failure)]
-    middle = len(requests) // 2
-    return [*answer(backend, requests[:middle]), *answer(backend, requests[middle:])]
-
-
-def _clean(prediction: Prediction) -> Prediction:
-    """The prediction with lone surrogates replaced: no file could hold them."""
-    if prediction.text is None or prediction.text.isascii():
-        return prediction
-    text = prediction.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return prediction if text == prediction.text else replace(prediction, text=text)
+    def _after_death(self, lease: Lease, how: str) -> Sequence[Prediction]:
+        """Again by itself, then in halves; a sample with which two workers died alone is lost."""
+        if not lease.suspect:  # another lease may have been with that worker, and to blame
+            self._back.appendleft(replace(lease, suspect=True))
+        elif len(lease.requests) > 1:
+            self._back.extendleft(reversed(halves(lease)))
+        elif lease.strikes + 1 < STRIKES:
+            self._back.appendleft(replace(lease, strikes=lease.strikes + 1))
+        else:
+            return [_failed(lease, "worker_died", how)]
+        return ()
 
 
-def _check(requests: Sequence[Request], predictions: Sequence[Prediction]) -> None:
-    asked = [request.sample_id for request in requests]
-    answered = [prediction.sample_id for prediction in predictions]
-    if asked != answered:
-        message = f"the backend was asked {asked} and answered {answered}"
-        raise BackendError(message)
+def _pending(bundles: Sequence[Bundle], journals: Mapping[str, Journal]) -> Iterator[Lease]:
+    """What is not answered of each bundle, made when it is its turn."""
+    for bundle in bundles:
+        done = journals[bundle.task].is_done
+        left = tuple(request for request in bundle.requests if not done(request.sample_id))
+        if left:
+            cost = bundle.cost * len(left) // len(bundle.requests)
+            yield Lease(task=bundle.task, requests=left, cost=cost)
 
 
-def _failure(error: Exception) -> Failure:
-    text = f"{type(error).__name__}: {error}"
-    return Failure(kind="backend", message=text[:MESSAGE_LENGTH])
+def halves(lease: Lease) -> list[Lease]:
+    """A lease of several requests as two."""
+    middle = len(lease.requests) // 2
+    parts = lease.requests[:middle], lease.requests[middle:]
+    count = len(lease.requests)
+    return [replace(lease, requests=own, cost=lease.cost * len(own) // count) for own in parts]
 
 
-def _broken_start(task: str, failure: Failure) -> str:
-    return (
-        f"The first samples of the task {task!r} all failed, so the run was stopped: "
-        f"{failure.message}. Mend the cause and give the same command again."
-    )
-
-
-def _gave_up(failure: Failure) -> str:
-    return (
-        f"{PATIENCE} samples in a row failed, so the run was stopped; the last said: "
-        f"{failure.message}. What was finished is on disk: the same command goes on from there."
-    )
+def _failed(lease: Lease, kind: str, message: str) -> Prediction:
+    failure = Failure(kind=kind, message=message)
+    return Prediction(sample_id=lease.requests[0].sample_id, failure=failure)

@@ -21,7 +21,9 @@ BOUNDARIES = {
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
     "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
-    "evalkit/runner/engine.py": {"answer"},  # a backend's code
+    "evalkit/runner/answering.py": {"outcome"},  # a backend's code
+    "evalkit/runner/inline.py": {"_prepare"},  # the same, raised again where it is waited for
+    "evalkit/runner/ray_workers.py": {"__init__", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""

@@ -9,6 +9,7 @@ from evalkit.errors import BackendError
 from evalkit.records import Generation, Message, Prediction, Request
 from evalkit.run_record import ModelIdentity
 from evalkit.runner import engine
+from evalkit.runner.inline import workers_of
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import plan
 
@@ -55,7 +56,8 @@ def go(backend, tmp_path, count=40, batch=8):
     seen = []
     with Journal(tmp_path / "toy.jsonl") as journal:
         bundles = plan({"toy": requests(count)}, Capacity(rows=batch))
-        engine.run(bundles, backend, {"toy": journal}, lambda task, made: seen.extend(made))
+        workers = workers_of(backend)
+        engine.run(bundles, workers, {"toy": journal}, lambda task, made: seen.extend(made))
         return journal.predictions, seen
 
 

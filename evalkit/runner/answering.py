@@ -1,0 +1,71 @@
+"""One lease, answered by one backend: here a backend's error becomes an outcome."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from evalkit.backends.interface import Backend
+from evalkit.errors import BackendError, UsageError
+from evalkit.records import Prediction, Request
+from evalkit.runner.workers import Lease, Outcome
+
+MESSAGE_LENGTH = 500
+"""Characters of an exception's text that a failure keeps."""
+
+
+def outcome(backend: Backend, lease: Lease, ready: Callable[[], Any]) -> Outcome:
+    """What a backend makes of a lease, whatever happens in it.
+
+    Args:
+        backend: Who answers.
+        lease: What is asked.
+        ready: Gives what `prepare` made of the requests; it may wait for that, and may raise.
+    """
+    begun = time.perf_counter()
+    counted = Counter(backend.counters())
+    prepared = begun
+    try:
+        data = ready()
+        prepared = time.perf_counter()
+        predictions = [_clean(made) for made in backend.generate_prepared(lease.requests, data)]
+        _check(lease.requests, predictions)
+    except UsageError as error:  # a file of the user's is wrong: no sample is to blame
+        return Outcome(lease=lease, fatal=error)
+    except Exception as error:  # noqa: BLE001 - the boundary at which a backend's error is a Failure
+        text = f"{type(error).__name__}: {error}"[:MESSAGE_LENGTH]
+        made = Outcome(lease=lease, error=text, out_of_memory=backend.is_out_of_memory(error))
+    else:
+        made = Outcome(lease=lease, predictions=predictions)
+    # Outside the handler, so that the exception and the tensors it holds are gone.
+    if made.predictions is None:
+        backend.recover()
+    return replace(
+        made,
+        waiting_seconds=prepared - begun,
+        model_seconds=time.perf_counter() - prepared,
+        counts=_difference(backend.counters(), counted),
+    )
+
+
+def _difference(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    return {name: value - before.get(name, 0) for name, value in now.items()}
+
+
+def _clean(prediction: Prediction) -> Prediction:
+    """The prediction with lone surrogates replaced: no file could hold them."""
+    if prediction.text is None or prediction.text.isascii():
+        return prediction
+    text = prediction.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return prediction if text == prediction.text else replace(prediction, text=text)
+
+
+def _check(requests: Sequence[Request], predictions: Sequence[Prediction]) -> None:
+    asked = [request.sample_id for request in requests]
+    answered = [prediction.sample_id for prediction in predictions]
+    if asked != answered:
+        message = f"the backend was asked {asked} and answered {answered}"
+        raise BackendError(message)

@@ -1,0 +1,291 @@
+"""Workers of Ray: one actor for each device or group of devices, on one machine or on a cluster.
+
+Requests travel to the actors and predictions back; the driver alone writes. There are no
+collectives: an actor knows of no other. One that dies is replaced, and one that the cluster has no
+room for yet is not waited for, so that nodes may come and go.
+
+Ray runs on the loopback address unless a cluster is named. Its dashboard is off, and so is what it
+would report of its use; its token authentication is left as it is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.errors import BackendError, EvalkitError, MissingExtraError
+from evalkit.run_record import RunConfig
+from evalkit.runner.answering import outcome
+from evalkit.runner.workers import Crew, Lease, Outcome, Workers
+
+LOADS = 3
+"""How often in a row actors may die while they load before the run stops."""
+
+OUT_AT_ONCE = 2
+"""Leases that an actor has: one is answered, the next is prepared meanwhile."""
+
+
+class Actor:
+    """A backend in a process of its own, as Ray makes it."""
+
+    def __init__(self, backend: type[Backend], options: BackendOptions) -> None:
+        """Load the backend; an error of its own is kept, to be told."""
+        self._model = threading.Lock()
+        self._error = ""
+        try:
+            self._backend = backend.load(options)
+        except EvalkitError as error:
+            self._error = str(error)
+        except Exception as error:  # noqa: BLE001 - the boundary at which loading becomes a sentence
+            self._error = (
+                f"The model {options.spec!r} cannot be loaded: {type(error).__name__}: {error}."
+            )
+
+    def crew(self) -> tuple[str, Crew | None]:
+        """Why it could not be loaded, or what is known of it."""
+        if self._error:
+            return self._error, None
+        own = self._backend
+        return "", Crew(
+            identity=own.identity(),
+            preprocessing=own.preprocessing(),
+            capacity=own.capacity(),
+            shares_prefixes=own.shares_prefixes,
+            note=own.note(),
+            size=1,
+        )
+
+    def answer(self, lease: Lease) -> Outcome:
+        """What the backend makes of a lease; while another one waits, it is prepared."""
+        try:
+            ready = self._backend.prepare(lease.requests)
+        except Exception as error:  # noqa: BLE001 - a backend's error is an outcome
+            ready = error
+        with self._model:
+            return outcome(self._backend, lease, lambda: _raised(ready))
+
+    def peaks(self) -> dict[str, float]:
+        """Peak memory in MiB."""
+        from evalkit.provenance import accelerator_peak, memory_peak
+
+        found = {"worker": memory_peak(), "accelerator": accelerator_peak()}
+        return {name: peak for name, peak in found.items() if peak}
+
+    def place(self) -> str:
+        """The node that it runs on."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
+
+def _raised(ready: Any) -> Any:
+    if isinstance(ready, Exception):
+        raise ready
+    return ready
+
+
+@dataclass(slots=True)
+class _Worker:
+    """An actor as the driver sees it."""
+
+    handle: Any
+    starting: Any
+    crew: Crew | None = None
+    out: dict[Any, Lease] = field(default_factory=dict)
+
+    @property
+    def has_suspect(self) -> bool:
+        return any(lease.suspect for lease in self.out.values())
+
+
+class RayWorkers(Workers):
+    """Actors of Ray behind the interface of workers."""
+
+    def __init__(self, backend: type[Backend], options: BackendOptions, config: RunConfig) -> None:
+        """Start Ray, or join a cluster, and ask for actors.
+
+        Raises:
+            MissingExtraError: Ray is not installed.
+            BackendError: Ray cannot be started, or the cluster cannot be joined.
+        """
+        if importlib.util.find_spec("ray") is None:
+            package = "ray"
+            raise MissingExtraError(package, "ray", "More than one worker")
+        _join(config.ray_address, config.workers)
+        self._gpus = _gpus(config)
+        several = self._gpus > 1 and "device_map" not in options.options
+        spread = {**options.options, "device_map": "auto"} if several else options.options
+        self._made = backend, replace(options, options=spread)
+        self._failed_loads = 0
+        self._crew: Crew | None = None
+        self._workers = [self._start() for _ in range(config.workers)]
+
+    def _start(self) -> _Worker:
+        import ray
+
+        actor = ray.remote(
+            num_cpus=0, num_gpus=self._gpus, max_concurrency=OUT_AT_ONCE, max_restarts=0
+        )(Actor)
+        handle = actor.remote(*self._made)
+        return _Worker(handle, handle.crew.remote())
+
+    def crew(self) -> Crew:
+        """What the first actor says of itself; others must say the same."""
+        while self._crew is None:
+            self._settle([worker.starting for worker in self._workers if worker.crew is None])
+        return self._crew
+
+    def takes(self, lease: Lease) -> bool:
+        """Whether an actor is there that may have the lease."""
+        return self._place(lease) is not None
+
+    def submit(self, lease: Lease) -> None:
+        """Send the lease to the actor with the fewest."""
+        worker = self._place(lease)
+        assert worker is not None  # noqa: S101  `takes` said so
+        worker.out[worker.handle.answer.remote(lease)] = lease
+
+    def _place(self, lease: Lease) -> _Worker | None:
+        most = 1 if lease.suspect else OUT_AT_ONCE
+        free = [w for w in self._workers if w.crew and len(w.out) < most and not w.has_suspect]
+        return min(free, key=lambda worker: len(worker.out), default=None)
+
+    def wait(self) -> Sequence[Outcome]:
+        """All outcomes that are there, at least one."""
+        made: list[Outcome] = []
+        while not made:
+            starting = [worker.starting for worker in self._workers if worker.crew is None]
+            made = self._settle([ref for worker in self._workers for ref in worker.out] + starting)
+        return made
+
+    def _settle(self, references: list[Any]) -> list[Outcome]:
+        """Wait for something to happen, and take it in."""
+        import ray
+
+        done, _ = ray.wait(references, num_returns=1)
+        more, _ = ray.wait(references, num_returns=len(references), timeout=0)
+        made: list[Outcome] = []
+        for reference in dict.fromkeys([*done, *more]):
+            worker = next(
+                (w for w in self._workers if reference in w.out or reference is w.starting), None
+            )
+            if worker is not None:  # else it died with another lease a moment ago
+                made += self._taken(worker, reference)
+        return made
+
+    def _taken(self, worker: _Worker, reference: Any) -> list[Outcome]:
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        try:
+            result = ray.get(reference)
+        except RayActorError:
+            return self._died(worker)
+        except RayTaskError as error:
+            text = f"{type(error).__name__}: {str(error).splitlines()[-1]}"
+            return [Outcome(lease=worker.out.pop(reference), error=text)]
+        if reference is worker.starting:
+            self._started(worker, *result)
+            return []
+        worker.out.pop(reference)
+        return [result]
+
+    def _started(self, worker: _Worker, error: str, crew: Crew | None) -> None:
+        if crew is None:
+            raise BackendError(error)
+        self._failed_loads = 0
+        if self._crew is None:
+            self._crew = replace(crew, size=len(self._workers))
+        elif (crew.identity, crew.preprocessing) != (
+            self._crew.identity,
+            self._crew.preprocessing,
+        ):
+            message = (
+                f"Two workers loaded different models for {crew.identity.spec!r}: "
+                f"{self._crew.identity} and {crew.identity}. Give every node the same files."
+            )
+            raise BackendError(message)
+        worker.crew = crew
+
+    def _died(self, worker: _Worker) -> list[Outcome]:
+        """Replace an actor; its leases come back."""
+        if worker.crew is None:
+            self._failed_loads += 1
+            if self._failed_loads >= LOADS:
+                message = (
+                    f"{LOADS} workers in a row died while they loaded the model "
+                    f"{self._made[1].spec!r}; is there memory for it?"
+                )
+                raise BackendError(message)
+        self._workers[self._workers.index(worker)] = self._start()
+        how = "the worker that had it died (killed, or a crash in native code)"
+        return [Outcome(lease=lease, died=how) for lease in worker.out.values()]
+
+    def peaks(self) -> Mapping[str, float]:
+        """The largest of all actors that answer within seconds."""
+        import ray
+
+        asked = [w.handle.peaks.remote() for w in self._workers if w.crew]
+        done, _ = ray.wait(asked, num_returns=len(asked), timeout=5) if asked else ([], [])
+        found: dict[str, float] = {}
+        for reference in done:
+            try:
+                own = ray.get(reference)
+            except ray.exceptions.RayError:
+                continue
+            found = {name: max(peak, found.get(name, 0.0)) for name, peak in own.items()}
+        return found
+
+    def close(self) -> None:
+        """End the actors, and Ray where it was started here."""
+        import ray
+
+        for worker in self._workers:
+            ray.kill(worker.handle)
+        ray.shutdown()
+
+
+def _gpus(config: RunConfig) -> int:
+    """Accelerators of each actor."""
+    import ray
+
+    if config.gpus_per_worker is not None:
+        return config.gpus_per_worker
+    there = ray.cluster_resources().get("GPU", 0)
+    return 1 if there and config.device in ("auto", "cuda") else 0
+
+
+def _join(address: str | None, workers: int) -> None:
+    """Start Ray on this machine, or join a cluster.
+
+    Raises:
+        BackendError: It cannot be done.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    common: dict[str, Any] = {
+        "logging_level": logging.ERROR,
+        "log_to_driver": False,
+        "namespace": "evalkit",
+    }
+    try:
+        if address is not None:
+            ray.init(address=address, **common)
+        else:
+            ray.init(
+                _node_ip_address="127.0.0.1", include_dashboard=False, num_cpus=workers, **common
+            )
+    except (OSError, RuntimeError, ValueError, ConnectionError) as error:
+        where = (
+            f"the Ray cluster at {address!r} cannot be joined" if address else "Ray cannot start"
+        )
+        message = f"{where[0].upper()}{where[1:]}: {str(error).splitlines()[0]}"
+        raise BackendError(message) from error

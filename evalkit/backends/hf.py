@@ -69,7 +69,7 @@ class HfBackend(Backend):
         self._processor = processor
         self._options = options
         self._inputs = Inputs(processor)
-        self._decoder = Decoder(model, self._inputs.words, options.seed)
+        self._decoder = Decoder(model, self._inputs.reader, options.seed)
         self._digest = hf_checkpoint.digest(options.name)
         self._image_tokens = _image_tokens(model, processor)
         self._counters = Counter[str]()
@@ -277,7 +277,7 @@ class HfBackend(Backend):
         """One row's new tokens as text; what follows the first end token is padding."""
         ends = [i for i, token in enumerate(tokens) if token in self._decoder.ends]
         kept = tokens[: ends[0]] if ends else tokens
-        words = self._inputs.words
+        words = self._inputs.reader
         text, stopped = _cut(words.decode(kept, skip_special_tokens=True), request.generation.stop)
         finish: Literal["stop", "length"] = "stop" if ends or stopped else "length"
         return Prediction(

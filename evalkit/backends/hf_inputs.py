@@ -4,11 +4,16 @@ A processor with a chat template gets conversations; one without (PaliGemma) get
 behind its image token. Control tokens inside a question ("<image>", "</s>") are encoded as plain
 text: by the tokenizer where it can, else by a space after their first character. Nothing of one
 batch outlives it.
+
+Processors and tokenizers keep state while they are called (padding, truncation, whether control
+tokens are seen), so one thread at a time calls them.
 """
 
 from __future__ import annotations
 
+import copy
 import inspect
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +30,15 @@ WITHOUT_PICTURES = {"PaliGemmaProcessor": "{bos}{text}\n"}
 
 
 class Inputs:
-    """Makes a model's inputs with its processor."""
+    """Makes a model's inputs with its processor; on any thread.
+
+    Attributes:
+        processor: The checkpoint's processor.
+        words: Its tokenizer.
+        reader: A copy of the tokenizer that reads answers, and waits for nobody.
+        chats: Whether there is a chat template.
+        controls: Tokens that the tokenizer finds before all others; they part a text.
+    """
 
     def __init__(self, processor: Any) -> None:
         """Learn what the processor can do."""
@@ -37,6 +50,9 @@ class Inputs:
         if _template(processor) is None and _template(self.words) is not None:
             processor.chat_template = _template(self.words)  # a processor reads its own alone
         self.chats = bool(_template(processor))
+        self.controls = frozenset(self.words.added_tokens_decoder)
+        self.reader = copy.deepcopy(self.words)
+        self._lock = threading.RLock()
         self._tokenizer_defuses = self.chats and self._probe()
 
     def _probe(self) -> bool:
@@ -71,21 +87,28 @@ class Inputs:
         Returns:
             Tensors by name; `input_ids` has shape (requests, tokens).
         """
-        if not self.chats:
-            inputs = self._by_bare_prompt(requests, pictures)
-        elif self._tokenizer_defuses:
-            inputs = self._by_template(requests, pictures, sanitize_control_tokens=True)
-        else:
-            inputs = self._by_template(requests, pictures)
+        with self._lock:
+            inputs = self._inputs(requests, pictures)
         return {name: value for name, value in inputs.items() if name != "labels"}
+
+    def _inputs(self, requests: Sequence[Request], pictures: Pictures) -> Any:
+        if not self.chats:
+            return self._by_bare_prompt(requests, pictures)
+        if self._tokenizer_defuses:
+            return self._by_template(requests, pictures, sanitize_control_tokens=True)
+        return self._by_template(requests, pictures)
 
     def written(self, requests: Sequence[Request]) -> list[list[int]] | None:
         """Tokens of prompts in which a picture is still one mark; None without a chat template."""
         if not self.chats:
             return None
-        settings = {"chat_template": self.processor.chat_template, "add_generation_prompt": True}
         more = {"sanitize_control_tokens": True} if self._tokenizer_defuses else {}
         conversations = self._conversations(requests, None, more)
+        with self._lock:
+            return self._tokenised(conversations, more)
+
+    def _tokenised(self, conversations: Any, more: Mapping[str, bool]) -> list[list[int]]:
+        settings = {"chat_template": self.processor.chat_template, "add_generation_prompt": True}
         if more:
             made = self.words.apply_chat_template(
                 conversations, tokenize=True, return_dict=True, **settings, **more
@@ -93,6 +116,12 @@ class Inputs:
             return list(made["input_ids"])
         texts = self.processor.apply_chat_template(conversations, tokenize=False, **settings)
         return list(self.words(texts, add_special_tokens=False)["input_ids"])
+
+    def stays(self, tokens: Sequence[int]) -> bool:
+        """Whether the text of these tokens is tokenised into the same tokens again."""
+        with self._lock:
+            text = self.words.decode(tokens, skip_special_tokens=False)
+            return list(self.words(text, add_special_tokens=False)["input_ids"]) == list(tokens)
 
     def _conversations(
         self, requests: Sequence[Request], pictures: Pictures | None, more: Mapping[str, bool]

@@ -1,8 +1,11 @@
 """Requests about the same pictures, laid out as prefixes that are run once and what follows them.
 
 Only the first request of each group goes through the processor with its pictures. The others are
-tokenised without them; what follows the common part is taken over. That this is what the processor
-would have made is checked on the first request of every group: its own tokens must end alike.
+tokenised without them, and what follows the common part is taken over. It must be what the
+processor would have made. A control token parts a text: what stands behind one is tokenised by
+itself. So it is enough that the first request's own tokens end alike, and that between the last
+control token and the question nothing was put in; where something was (Gemma 3 puts two line ends
+behind a picture), each question is tokenised together with it, to see that the two do not merge.
 """
 
 from __future__ import annotations
@@ -63,28 +66,60 @@ def lay_out(
         pictures: Every picture, decoded.
         image_tokens: Tokens that stand for pictures: all of them must lie in a prefix.
     """
-    rows = [request for group in groups for request in group]
-    written = inputs.written(rows)
+    written = inputs.written([request for group in groups for request in group])
     if written is None:
         return None
     whole = inputs.tensors([group[0] for group in groups], pictures)
-    prefixes: list[int] = []
-    tails: list[list[int]] = []
     ends = whole["attention_mask"].sum(dim=1).tolist()
-    for place, group in enumerate(groups):
+    tails: list[list[int]] = []
+    cuts: list[int] = []
+    for group, tokens, end in zip(groups, whole["input_ids"].tolist(), ends, strict=True):
         own, written = written[: len(group)], written[len(group) :]
         common = _common(own)
-        first = own[0][common:]
-        tokens = whole["input_ids"][place].tolist()
-        if tokens[len(tokens) - len(first) :] != first or len(first) >= ends[place]:
+        if not _continues(own, common, tokens[len(tokens) - end :], inputs):
             return None
         tails += [line[common:] for line in own]
-        prefixes.append(len(first))
+        cuts.append(len(own[0]) - common)
     if any(image_tokens.intersection(tail) for tail in tails):
         return None
-    padded, mask = _padded(tails, inputs.words.pad_token_id)
-    cut = _cut(whole, prefixes, ends, inputs.words.pad_token_id)
-    return Layout(cut, tuple(map(len, groups)), padded, mask)
+    pad = inputs.words.pad_token_id
+    padded, mask = _padded(tails, pad)
+    return Layout(_cut(whole, cuts, ends, pad), tuple(map(len, groups)), padded, mask)
+
+
+def _continues(
+    own: Sequence[list[int]], common: int, whole: list[int], inputs: Inputs
+) -> bool:
+    """Whether the processor would give every row the first one's prefix and then the row's tail.
+
+    Args:
+        own: Tokens of the rows, written without pictures.
+        common: How many of them all rows share.
+        whole: What the processor made of the first row.
+        inputs: The processor.
+    """
+    parted = _last(own[0][:common], inputs.controls)
+    shown = _last(whole[: len(whole) - len(own[0]) + common], inputs.controls)
+    if parted is None or shown is None:
+        return False
+    put_in = len(whole) - shown - (len(own[0]) - parted)
+    if put_in < 0 or whole[shown + 1 + put_in :] != own[0][parted + 1 :]:
+        return False
+    if not put_in and whole[shown] == own[0][parted]:
+        return True
+    before = whole[shown : shown + 1 + put_in]
+    texts = {tuple(_text(line[parted + 1 :], inputs.controls)) for line in own[1:]}
+    return all(inputs.stays([*before, *text]) for text in texts)
+
+
+def _last(tokens: Sequence[int], controls: frozenset[int]) -> int | None:
+    """The place of the last control token."""
+    return next((i for i in reversed(range(len(tokens))) if tokens[i] in controls), None)
+
+
+def _text(tokens: Sequence[int], controls: frozenset[int]) -> Sequence[int]:
+    """The tokens before the first control token."""
+    return tokens[: next((i for i, token in enumerate(tokens) if token in controls), len(tokens))]
 
 
 def _common(lines: Sequence[Sequence[int]]) -> int:

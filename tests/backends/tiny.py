@@ -118,7 +118,7 @@ def llava_like_vicuna(folder: Path) -> Path:
     return llava(folder, words, chat_template=None)
 
 
-def llava(folder: Path, words=None, chat_template=LLAVA_CHAT) -> Path:
+def llava(folder: Path, words=None, chat_template=LLAVA_CHAT, text=None) -> Path:
     words = words or tokenizer()
     pictures = CLIPImageProcessorPil(
         size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}
@@ -129,7 +129,7 @@ def llava(folder: Path, words=None, chat_template=LLAVA_CHAT) -> Path:
     )  # fmt: skip
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(**vision_sizes()),
-        text_config=LlamaConfig(**text_sizes()),
+        text_config=text or LlamaConfig(**text_sizes()),
         image_token_index=words.convert_tokens_to_ids("<image>"),
     )
     return save(folder, LlavaForConditionalGeneration(config), processor)

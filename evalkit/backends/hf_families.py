@@ -75,15 +75,18 @@ def sharing(model: Any) -> Sharing:
     if getattr(text, "cross_attention_layers", None):
         return Sharing("plain", CROSS)
     kinds, windows = _layers(model)
-    if "DummyLayer" in kinds:
-        return Sharing("plain", REUSED)
-    if not kinds <= {"DynamicLayer", "DynamicSlidingWindowLayer"}:
-        return Sharing("plain", RECURRENT)
+    if hinders := _hindrance(kinds):
+        return Sharing("plain", hinders)
     if not getattr(model, "_supports_attention_backend", False):
         return Sharing("plain", OLD_ATTENTION)
-    if windows:
-        return Sharing("shared", SLIDING, window=min(windows))
-    return Sharing("shared", CAUSAL)
+    return Sharing("shared", SLIDING, min(windows)) if windows else Sharing("shared", CAUSAL)
+
+
+def _hindrance(kinds: set[str]) -> str:
+    """Why layers of a cache cannot continue a prefix; empty: they can."""
+    if not kinds <= {"DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer"}:
+        return RECURRENT
+    return REUSED if "DummyLayer" in kinds else ""
 
 
 def _layers(model: Any) -> tuple[set[str], list[int]]:

@@ -12,9 +12,11 @@ tokens are seen), so one thread at a time calls them.
 from __future__ import annotations
 
 import copy
+import hashlib
 import inspect
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from evalkit.records import Generation, Image, Message, Request
@@ -64,7 +66,8 @@ class Inputs:
 
         pictures = {"probe": PIL.Image.new("RGB", (32, 32))}
         image = Image(key="probe", read=bytes)
-        message = Message(role="user", content=(image, "probe"))
+        control = getattr(self.processor, "image_token", None) or "<image>"
+        message = Message(role="user", content=(image, f"Is {control} there?"))
         request = Request(
             task="",
             sample_id="",
@@ -117,11 +120,10 @@ class Inputs:
         texts = self.processor.apply_chat_template(conversations, tokenize=False, **settings)
         return list(self.words(texts, add_special_tokens=False)["input_ids"])
 
-    def stays(self, tokens: Sequence[int]) -> bool:
-        """Whether the text of these tokens is tokenised into the same tokens again."""
-        with self._lock:
-            text = self.words.decode(tokens, skip_special_tokens=False)
-            return list(self.words(text, add_special_tokens=False)["input_ids"]) == list(tokens)
+    def one_by_one(self, requests: Sequence[Request], pictures: Pictures) -> list[list[int]]:
+        """Tokens of each request, made by the processor itself; equal pictures are read once."""
+        with self._lock, _reading_once(self.processor):
+            return [self._inputs([r], pictures)["input_ids"][0].tolist() for r in requests]
 
     def _conversations(
         self, requests: Sequence[Request], pictures: Pictures | None, more: Mapping[str, bool]
@@ -179,6 +181,46 @@ class Inputs:
         for token in sorted(special.union(self.words.all_special_tokens)):
             text = text.replace(token, f"{token[0]} {token[1:]}")
         return text
+
+
+@contextmanager
+def _reading_once(processor: Any) -> Iterator[None]:
+    """Within the block pictures are processed when they are first met, by the objects they are."""
+    whole = processor.image_processor
+    processor.image_processor = _Once(whole)
+    try:
+        yield
+    finally:
+        processor.image_processor = whole
+
+
+class _Once:
+    """An image processor that remembers what it made."""
+
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+        self._made: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        key = repr((_named(args), _named(kwargs)))
+        if key not in self._made:
+            self._made[key] = self._whole(*args, **kwargs)
+        return copy.copy(self._made[key])
+
+
+def _named(part: Any) -> Any:
+    """Arguments with the digest of its pixels for a picture: processors make copies."""
+    if isinstance(part, (list, tuple)):
+        return [_named(one) for one in part]
+    if isinstance(part, dict):
+        return {name: _named(one) for name, one in part.items()}
+    if hasattr(part, "tobytes"):
+        shape = getattr(part, "size", ()), getattr(part, "mode", ""), getattr(part, "shape", ())
+        return (*shape, hashlib.sha256(part.tobytes()).hexdigest())
+    return part
 
 
 def _template(part: Any) -> Any:

@@ -3,9 +3,9 @@
 Only the first request of each group goes through the processor with its pictures. The others are
 tokenised without them, and what follows the common part is taken over. It must be what the
 processor would have made. A control token parts a text: what stands behind one is tokenised by
-itself. So it is enough that the first request's own tokens end alike, and that between the last
-control token and the question nothing was put in; where something was (Gemma 3 puts two line ends
-behind a picture), each question is tokenised together with it, to see that the two do not merge.
+itself. So where the processor left the text behind the last control token of the common part as it
+was, it is enough that the first request's own tokens end alike. Where it did not (Gemma 3 puts two
+line ends behind a picture, Idefics2 a space before a word), it writes every request itself.
 """
 
 from __future__ import annotations
@@ -71,55 +71,45 @@ def lay_out(
         return None
     whole = inputs.tensors([group[0] for group in groups], pictures)
     ends = whole["attention_mask"].sum(dim=1).tolist()
+    rows = iter(written)
     tails: list[list[int]] = []
-    cuts: list[int] = []
-    for group, tokens, end in zip(groups, whole["input_ids"].tolist(), ends, strict=True):
-        own, written = written[: len(group)], written[len(group) :]
-        common = _common(own)
-        if not _continues(own, common, tokens[len(tokens) - end :], inputs):
+    kept: list[int] = []
+    for group, padded, end in zip(groups, whole["input_ids"].tolist(), ends, strict=True):
+        first = padded[len(padded) - end :]
+        own = _by_text([next(rows) for _ in group], first, inputs.controls)
+        own = inputs.one_by_one(group, pictures) if own is None else own
+        kept.append(_common(own))
+        if own[0] != first or not kept[-1]:
             return None
-        tails += [line[common:] for line in own]
-        cuts.append(len(own[0]) - common)
+        tails += [line[kept[-1] :] for line in own]
     if any(image_tokens.intersection(tail) for tail in tails):
         return None
     pad = inputs.words.pad_token_id
-    padded, mask = _padded(tails, pad)
-    return Layout(_cut(whole, cuts, ends, pad), tuple(map(len, groups)), padded, mask)
+    made, mask = _padded(tails, pad)
+    return Layout(_cut(whole, kept, ends, pad), tuple(map(len, groups)), made, mask)
 
 
-def _continues(
-    own: Sequence[list[int]], common: int, whole: list[int], inputs: Inputs
-) -> bool:
-    """Whether the processor would give every row the first one's prefix and then the row's tail.
+def _by_text(
+    own: Sequence[list[int]], first: list[int], controls: frozenset[int]
+) -> list[list[int]] | None:
+    """Tokens of a group's rows, or None where they cannot be told from their texts.
 
     Args:
         own: Tokens of the rows, written without pictures.
-        common: How many of them all rows share.
-        whole: What the processor made of the first row.
-        inputs: The processor.
+        first: What the processor made of the first row.
+        controls: The tokenizer's control tokens.
     """
-    parted = _last(own[0][:common], inputs.controls)
-    shown = _last(whole[: len(whole) - len(own[0]) + common], inputs.controls)
-    if parted is None or shown is None:
-        return False
-    put_in = len(whole) - shown - (len(own[0]) - parted)
-    if put_in < 0 or whole[shown + 1 + put_in :] != own[0][parted + 1 :]:
-        return False
-    if not put_in and whole[shown] == own[0][parted]:
-        return True
-    before = whole[shown : shown + 1 + put_in]
-    texts = {tuple(_text(line[parted + 1 :], inputs.controls)) for line in own[1:]}
-    return all(inputs.stays([*before, *text]) for text in texts)
+    common = _common(own)
+    prefix = first[: max(len(first) - len(own[0]) + common, 0)]
+    if prefix + own[0][common:] != first or not _left_alone(own[0][:common], prefix, controls):
+        return None
+    return [prefix + line[common:] for line in own]
 
 
-def _last(tokens: Sequence[int], controls: frozenset[int]) -> int | None:
-    """The place of the last control token."""
-    return next((i for i in reversed(range(len(tokens))) if tokens[i] in controls), None)
-
-
-def _text(tokens: Sequence[int], controls: frozenset[int]) -> Sequence[int]:
-    """The tokens before the first control token."""
-    return tokens[: next((i for i, token in enumerate(tokens) if token in controls), len(tokens))]
+def _left_alone(written: Sequence[int], prefix: Sequence[int], controls: frozenset[int]) -> bool:
+    """Whether a prefix ends as it was written, from its last control token on."""
+    behind = next((i for i in range(1, len(written) + 1) if written[-i] in controls), None)
+    return behind is not None and list(prefix[-behind:]) == list(written[-behind:])
 
 
 def _common(lines: Sequence[Sequence[int]]) -> int:
@@ -142,21 +132,20 @@ def _padded(lines: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, tor
 
 
 def _cut(
-    whole: Mapping[str, Any], tails: Sequence[int], lengths: Sequence[int], pad: int
+    whole: Mapping[str, Any], kept: Sequence[int], lengths: Sequence[int], pad: int
 ) -> dict[str, Any]:
-    """The inputs without the last tokens of each row, padded on the left again."""
+    """The inputs with the first `kept` tokens of each row alone, padded on the left again."""
     import torch
 
     shape = whole["input_ids"].shape
-    kept = [length - tail for length, tail in zip(lengths, tails, strict=True)]
     longest, cut = max(kept), dict(whole)
     for name, value in whole.items():
         if not hasattr(value, "shape") or tuple(value.shape) != tuple(shape):
             continue
         fill = pad if name == "input_ids" else 0
         made = torch.full((shape[0], longest), fill, dtype=value.dtype)
-        for row, (tail, keep) in enumerate(zip(tails, kept, strict=True)):
-            end = shape[1] - tail
-            made[row, longest - keep :] = value[row, end - keep : end]
+        for row, (keep, length) in enumerate(zip(kept, lengths, strict=True)):
+            start = shape[1] - length
+            made[row, longest - keep :] = value[row, start : start + keep]
         cut[name] = made
     return cut

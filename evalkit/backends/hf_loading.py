@@ -73,7 +73,7 @@ def load_processor(options: BackendOptions) -> Any:
 
 
 def _without_video(whole: Any) -> Any:
-    """A processor class whose video part, which exists only with torchvision, is None (Qwen2-VL)."""
+    """A processor class less its video part, which exists only with torchvision (Qwen2-VL)."""
 
     class Loaded(whole):  # type: ignore[misc]
         @classmethod
@@ -83,7 +83,7 @@ def _without_video(whole: Any) -> Any:
     class PicturesOnly(whole):  # type: ignore[misc]
         @classmethod
         def _get_arguments_from_pretrained(cls, *args: Any, **kwargs: Any) -> list[Any]:
-            parts = list(Loaded._get_arguments_from_pretrained(*args, **kwargs))
+            parts = list(Loaded._get_arguments_from_pretrained(*args, **kwargs))  # noqa: SLF001
             parts.insert(cls.get_attributes().index("video_processor"), None)
             return parts
 

@@ -97,7 +97,7 @@ def save(folder: Path, model, processor) -> Path:
     """Spread the weights, so that answers depend on pictures and words, and save all."""
     torch.manual_seed(7)
     for name, weight in model.named_parameters():
-        if weight.dim() > 1 and "norm" not in name:
+        if "class_embedding" in name or (weight.dim() > 1 and "norm" not in name):
             torch.nn.init.normal_(weight, std=0.35)
     model.generation_config = GenerationConfig(
         eos_token_id=2, pad_token_id=0, bos_token_id=1, do_sample=True, temperature=1.7, top_p=0.9,

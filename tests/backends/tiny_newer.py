@@ -40,8 +40,11 @@ def shown(mark: str) -> str:
 
 
 def pictures_only(kind: type, *parts: object, **settings: object):
-    """A processor that is made and saved without torchvision, which its video part would need."""
-    made = _without_video(kind)(*parts, **settings)
+    """A processor that is made and saved without its video part, if that needs torchvision."""
+    if importlib.util.find_spec("torchvision"):
+        video = getattr(hf, kind.__name__.replace("Processor", "VideoProcessor"))
+        return kind(*parts, video_processor=video(), **settings)
+    made = _without_video(kind)(*parts, video_processor=None, **settings)
     names = [name for name in made.get_attributes() if name != "video_processor"]
     type(made).get_attributes = classmethod(lambda cls: names)
     return made
@@ -342,7 +345,6 @@ def gemma4(folder: Path, shared_layers: int = 0) -> Path:
         hf.Gemma4AudioFeatureExtractor(),
         pictures,
         words,
-        None,
         chat_template=words.chat_template,
     )
     config = hf.Gemma4Config(

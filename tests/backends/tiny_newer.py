@@ -22,15 +22,15 @@ tiny = _beside("tiny")
 CHAT, save, text_sizes, vision_sizes = tiny.CHAT, tiny.save, tiny.text_sizes, tiny.vision_sizes
 
 
-def tokenizer(chat: str | None = None, **named: str) -> PreTrainedTokenizerFast:
+def tokenizer(chat: str | None = None, named: dict[str, str] | None = None):
     """`tiny.tokenizer` with control tokens that a processor asks for by name."""
     words = tiny.tokenizer()
     if named:
         words.add_special_tokens({"extra_special_tokens": list(named.values())})
+        usual = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
         words = PreTrainedTokenizerFast(
-            tokenizer_object=words.backend_tokenizer,
-            pad_token="<pad>", bos_token="<s>", eos_token="</s>", extra_special_tokens=named,
-        )  # fmt: skip
+            tokenizer_object=words.backend_tokenizer, extra_special_tokens=named, **usual
+        )
     words.chat_template = chat
     return words
 
@@ -51,13 +51,16 @@ def pictures_only(kind: type, *parts: object, **settings: object):
 
 
 def llava_onevision(folder: Path) -> Path:
-    words = tokenizer(shown("<image>\n"), video_token="<video>")
+    words = tokenizer(
+        shown("<image>\n"),
+        {"video_token": "<video>"},
+    )
     pictures = hf.LlavaOnevisionImageProcessorPil(
         size={"height": 28, "width": 28}, image_grid_pinpoints=[[28, 28], [28, 56], [56, 28]]
     )
     processor = pictures_only(
-        hf.LlavaOnevisionProcessor, pictures, words, num_image_tokens=4, vision_feature_select_strategy="full",
-        chat_template=words.chat_template,
+        hf.LlavaOnevisionProcessor, pictures, words, num_image_tokens=4,
+        vision_feature_select_strategy="full", chat_template=words.chat_template,
     )  # fmt: skip
     config = hf.LlavaOnevisionConfig(
         vision_config=hf.SiglipVisionConfig(**vision_sizes(vision_use_head=False)),
@@ -126,7 +129,7 @@ def glm4v(folder: Path) -> Path:
         "image_start": "<|begin_of_image|>", "image_end": "<|end_of_image|>",
         "video_start": "<|begin_of_video|>", "video_end": "<|end_of_video|>",
     }  # fmt: skip
-    words = tokenizer(shown("<|begin_of_image|><|image|><|end_of_image|>"), **named)
+    words = tokenizer(shown("<|begin_of_image|><|image|><|end_of_image|>"), named)
     pictures = hf.Glm4vImageProcessorPil(
         patch_size=4, merge_size=2, temporal_patch_size=2,
         size={"shortest_edge": 2 * 16 * 16, "longest_edge": 2 * 32 * 32},
@@ -139,8 +142,10 @@ def glm4v(folder: Path) -> Path:
             "intermediate_size": 64, "spatial_merge_size": 2, "temporal_patch_size": 2,
             "out_hidden_size": 32,
         },
-        **{f"{name}_id": words.convert_tokens_to_ids(named[name]) for name in list(named)[:2]},
-        **{f"{name}_token_id": words.convert_tokens_to_ids(named[name]) for name in list(named)[2:]},
+        **{
+            name.removesuffix("_token") + "_token_id": words.convert_tokens_to_ids(token)
+            for name, token in named.items()
+        },
     )  # fmt: skip
     return save(folder, hf.Glm4vForConditionalGeneration(config), pictures)
 
@@ -169,9 +174,14 @@ def smolvlm(folder: Path) -> Path:
 
 def internvl(folder: Path) -> Path:
     words = tokenizer(
-        shown("<IMG_CONTEXT>\n"), start_image_token="<img>", end_image_token="</img>",
-        context_image_token="<IMG_CONTEXT>", video_token="<video>",
-    )  # fmt: skip
+        shown("<IMG_CONTEXT>\n"),
+        {
+            "start_image_token": "<img>",
+            "end_image_token": "</img>",
+            "context_image_token": "<IMG_CONTEXT>",
+            "video_token": "<video>",
+        },
+    )
     pictures = hf.GotOcr2ImageProcessorPil(
         size={"height": 28, "width": 28}, crop_to_patches=True, max_patches=3
     )
@@ -190,9 +200,13 @@ def internvl(folder: Path) -> Path:
 def gemma3(folder: Path, window: int = 512, **more: object) -> Path:
     """Sliding and full layers in turn; a picture's tokens attend to each other."""
     words = tokenizer(
-        shown("<start_of_image>"), boi_token="<start_of_image>", eoi_token="<end_of_image>",
-        image_token="<image_soft_token>",
-    )  # fmt: skip
+        shown("<start_of_image>"),
+        {
+            "boi_token": "<start_of_image>",
+            "eoi_token": "<end_of_image>",
+            "image_token": "<image_soft_token>",
+        },
+    )
     pictures = hf.Gemma3ImageProcessorPil(size={"height": 28, "width": 28})
     processor = hf.Gemma3Processor(
         pictures, words, image_seq_length=4, chat_template=words.chat_template
@@ -245,7 +259,10 @@ def paligemma2(folder: Path) -> Path:
 
 
 def mllama(folder: Path) -> Path:
-    words = tokenizer(shown("<|image|>"), image_token="<|image|>", python="<|python_tag|>")
+    words = tokenizer(
+        shown("<|image|>"),
+        {"image_token": "<|image|>", "python": "<|python_tag|>"},
+    )
     pictures = hf.MllamaImageProcessorPil(size={"height": 28, "width": 28}, max_image_tiles=2)
     processor = hf.MllamaProcessor(pictures, words, chat_template=words.chat_template)
     config = hf.MllamaConfig(
@@ -290,7 +307,7 @@ def _pixtral(words: PreTrainedTokenizerFast, **more: int):
 
 def pixtral(folder: Path) -> Path:
     """Pixtral is a LLaVA with a vision tower of its own."""
-    words = tokenizer(shown("[IMG]"), **PIXTRAL)
+    words = tokenizer(shown("[IMG]"), PIXTRAL)
     processor, vision = _pixtral(words)
     config = hf.LlavaConfig(
         vision_config=vision,
@@ -303,7 +320,7 @@ def pixtral(folder: Path) -> Path:
 
 
 def mistral3(folder: Path) -> Path:
-    words = tokenizer(shown("[IMG]"), **PIXTRAL)
+    words = tokenizer(shown("[IMG]"), PIXTRAL)
     processor, vision = _pixtral(words, spatial_merge_size=2)
     config = hf.Mistral3Config(
         vision_config=vision,
@@ -336,9 +353,16 @@ def idefics2(folder: Path) -> Path:
 def gemma4(folder: Path, shared_layers: int = 0) -> Path:
     """As Gemma 3; only sliding layers let a picture's tokens attend to each other."""
     words = tokenizer(
-        shown("<|image|>"), boi_token="<|image>", eoi_token="<image|>", image_token="<|image|>",
-        audio_token="<|audio|>", boa_token="<|audio>", eoa_token="<audio|>",
-    )  # fmt: skip
+        shown("<|image|>"),
+        {
+            "boi_token": "<|image>",
+            "eoi_token": "<image|>",
+            "image_token": "<|image|>",
+            "audio_token": "<|audio|>",
+            "boa_token": "<|audio>",
+            "eoa_token": "<audio|>",
+        },
+    )
     pictures = hf.Gemma4ImageProcessorPil(patch_size=4, pooling_kernel_size=2, max_soft_tokens=70)
     processor = pictures_only(
         hf.Gemma4Processor,

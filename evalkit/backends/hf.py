@@ -13,7 +13,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -21,7 +21,7 @@ from evalkit.backends import hf_checkpoint, hf_probe
 from evalkit.backends.hf_decoding import Decoder
 from evalkit.backends.hf_families import Sharing
 from evalkit.backends.hf_inputs import Inputs
-from evalkit.backends.hf_layout import Layout, lay_out
+from evalkit.backends.hf_layout import Layout, lay_out, pinned
 from evalkit.backends.hf_loading import device, load_message, load_model, load_processor, quiet
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.pictures import Opened, UnreadableError, open_picture, pad_square
@@ -47,6 +47,11 @@ class _Part:
     inputs: Mapping[str, Any] | None
     layout: Layout | None
     shown: Sequence[int]
+
+    def pinned(self) -> _Part:
+        """The same in memory from which an accelerator copies while it computes."""
+        inputs, layout = self.inputs, self.layout
+        return replace(self, inputs=inputs and pinned(inputs), layout=layout and layout.pinned())
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,8 @@ class HfBackend(Backend):
         with quiet():
             pictures = self._shown(opened)
             parts = [self._part(batch, pictures, digests) for batch in self._alike(whole, digests)]
+        if self._model.device.type == "cuda":
+            parts = [part.pinned() for part in parts]
         return _Ready(parts, digests, broken)
 
     def generate_prepared(self, requests: Sequence[Request], ready: _Ready) -> Sequence[Prediction]:
@@ -296,6 +303,10 @@ class HfBackend(Backend):
         pictures = getattr(self._processor, "image_processor", None)
         mean = getattr(pictures, "image_mean", None) or (0.0, 0.0, 0.0)
         return pad_square(one.picture, mean)
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether torch, on any device, says that memory did not suffice."""
+        return hf_probe.is_out_of_memory(error)
 
     def recover(self) -> None:
         """Give the failed batch's memory back to the accelerator."""

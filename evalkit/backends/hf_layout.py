@@ -11,7 +11,7 @@ line ends behind a picture, Idefics2 a space before a word), it writes every req
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.backends.hf_inputs import Inputs, Pictures
@@ -53,6 +53,16 @@ class Layout:
         """Tokens of each row, without padding."""
         own = self.tail_mask.sum(dim=1).tolist()
         return [n + more for n, more in zip(self.prefix_lengths, own, strict=True)]
+
+    def pinned(self) -> Layout:
+        """The same with tensors in pinned memory."""
+        tails = {"tails": self.tails, "tail_mask": self.tail_mask}
+        return replace(self, prefix=pinned(self.prefix), **pinned(tails))
+
+
+def pinned(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with tensors in pinned memory; what is no tensor stays as it is."""
+    return {n: v.pin_memory() if hasattr(v, "pin_memory") else v for n, v in inputs.items()}
 
 
 def lay_out(

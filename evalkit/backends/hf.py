@@ -39,14 +39,15 @@ class _Part:
         lengths: Tokens of each prompt.
         inputs: Their inputs; None where there is a layout.
         layout: Their prefixes and tails; None where each is run by itself.
-        shown: For every request, the first one that shows the same pictures.
+        places: Which of the distinct pictures in `inputs` each request shows; None: there is one
+            picture for every request, or several.
     """
 
     requests: Sequence[Request]
     lengths: Sequence[int]
     inputs: Mapping[str, Any] | None
-    layout: Layout | None
-    shown: Sequence[int]
+    layout: Layout | None = None
+    places: Sequence[int] | None = None
 
     def pinned(self) -> _Part:
         """The same in memory from which an accelerator copies while it computes."""
@@ -220,13 +221,15 @@ class HfBackend(Backend):
         self, batch: Sequence[Request], pictures: Mapping[str, Any], digests: Mapping[str, str]
     ) -> _Part:
         groups = _groups(batch, digests)
-        starts = [sum(map(len, groups[:i])) for i in range(len(groups))]
-        shown = [start for start, own in zip(starts, groups, strict=True) for _ in range(len(own))]
-        layout = self._layout(groups, pictures) if len(groups) < len(batch) else None
+        repeated = len(groups) < len(batch)
+        layout = self._layout(groups, pictures) if repeated else None
         if layout is not None:
-            return _Part(batch, layout.lengths, None, layout, shown)
-        inputs = self._inputs.tensors(batch, pictures)
-        return _Part(batch, inputs["attention_mask"].sum(dim=1).tolist(), inputs, None, shown)
+            return _Part(batch, layout.lengths, None, layout)
+        featured = repeated and self._sharing.way == "features" and len(batch[0].images) == 1
+        inputs = self._inputs.tensors(batch, pictures, distinct=featured)
+        places = [place for place, own in enumerate(groups) for _ in own] if featured else None
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        return _Part(batch, lengths, inputs, places=places)
 
     def _layout(
         self, groups: Sequence[Sequence[Request]], pictures: Mapping[str, Any]
@@ -262,10 +265,8 @@ class HfBackend(Backend):
             self._counters["shared_tokens"] += saved - once
             return self._decoder.shared(part.requests, part.layout, **more)
         assert part.inputs is not None  # noqa: S101  one of the two is there
-        repeated = len(set(part.shown)) < len(part.requests)
-        single = len(part.requests[0].images) == 1
-        if self._sharing.way == "features" and repeated and single:
-            return self._decoder.featured(part.requests, part.inputs, part.shown, **more)
+        if part.places is not None:
+            return self._decoder.featured(part.requests, part.inputs, part.places, **more)
         return self._decoder.plain(part.requests, part.inputs, **more)
 
     def _shown(self, opened: Mapping[str, Opened]) -> dict[str, Any]:

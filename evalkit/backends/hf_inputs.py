@@ -80,17 +80,21 @@ class Inputs:
             return False
         return True
 
-    def tensors(self, requests: Sequence[Request], pictures: Pictures) -> dict[str, Any]:
+    def tensors(
+        self, requests: Sequence[Request], pictures: Pictures, *, distinct: bool = False
+    ) -> dict[str, Any]:
         """The model's inputs for one batch, padded on the left.
 
         Args:
             requests: All with equally many pictures.
-            pictures: Every picture of the requests, decoded.
+            pictures: Every picture of the requests, decoded; equal ones are one object.
+            distinct: Whether `pixel_values` holds each picture once, in the order of the requests
+                that show it first.
 
         Returns:
             Tensors by name; `input_ids` has shape (requests, tokens).
         """
-        with self._lock:
+        with self._lock, _looking(self.processor, _Distinct if distinct else None):
             inputs = self._inputs(requests, pictures)
         return {name: value for name, value in inputs.items() if name != "labels"}
 
@@ -122,7 +126,7 @@ class Inputs:
 
     def one_by_one(self, requests: Sequence[Request], pictures: Pictures) -> list[list[int]]:
         """Tokens of each request, made by the processor itself; equal pictures are read once."""
-        with self._lock, _reading_once(self.processor):
+        with self._lock, _looking(self.processor, _Once):
             return [self._inputs([r], pictures)["input_ids"][0].tolist() for r in requests]
 
     def _conversations(
@@ -184,18 +188,21 @@ class Inputs:
 
 
 @contextmanager
-def _reading_once(processor: Any) -> Iterator[None]:
-    """Within the block pictures are processed when they are first met, by the objects they are."""
+def _looking(processor: Any, kind: type[_Images] | None) -> Iterator[None]:
+    """Within the block the processor's image processor is one of a kind; None: its own."""
+    if kind is None:
+        yield
+        return
     whole = processor.image_processor
-    processor.image_processor = _Once(whole)
+    processor.image_processor = kind(whole)
     try:
         yield
     finally:
         processor.image_processor = whole
 
 
-class _Once:
-    """An image processor that remembers what it made."""
+class _Images:
+    """An image processor in the place of another one."""
 
     def __init__(self, whole: Any) -> None:
         self._whole = whole
@@ -204,11 +211,25 @@ class _Once:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._whole, name)
 
+
+class _Once(_Images):
+    """Remembers what it made."""
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         key = repr((_named(args), _named(kwargs)))
         if key not in self._made:
             self._made[key] = self._whole(*args, **kwargs)
         return copy.copy(self._made[key])
+
+
+class _Distinct(_Images):
+    """Makes each of the requests' pictures, one each, once."""
+
+    def __call__(self, images: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        flat = [one[0] if isinstance(one, (list, tuple)) else one for one in images]
+        return self._whole(
+            [[one] for one in {id(one): one for one in flat}.values()], *args, **kwargs
+        )
 
 
 def _named(part: Any) -> Any:

@@ -11,7 +11,7 @@ from evalkit.backends import hf_prefix
 from evalkit.backends.hf_prefix import Rows, shared_cache
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6)
-SETTINGS = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+SETTINGS = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
 
 @SETTINGS

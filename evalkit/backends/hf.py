@@ -13,7 +13,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -21,7 +21,7 @@ from evalkit.backends import hf_checkpoint, hf_probe
 from evalkit.backends.hf_decoding import Decoder
 from evalkit.backends.hf_families import Sharing
 from evalkit.backends.hf_inputs import Inputs
-from evalkit.backends.hf_layout import Layout, lay_out
+from evalkit.backends.hf_layout import Layout, lay_out, pinned
 from evalkit.backends.hf_loading import device, load_message, load_model, load_processor, quiet
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.pictures import Opened, UnreadableError, open_picture, pad_square
@@ -39,14 +39,20 @@ class _Part:
         lengths: Tokens of each prompt.
         inputs: Their inputs; None where there is a layout.
         layout: Their prefixes and tails; None where each is run by itself.
-        shown: For every request, the first one that shows the same pictures.
+        places: Which of the distinct pictures in `inputs` each request shows; None: there is one
+            picture for every request, or several.
     """
 
     requests: Sequence[Request]
     lengths: Sequence[int]
     inputs: Mapping[str, Any] | None
-    layout: Layout | None
-    shown: Sequence[int]
+    layout: Layout | None = None
+    places: Sequence[int] | None = None
+
+    def pinned(self) -> _Part:
+        """The same in memory from which an accelerator copies while it computes."""
+        inputs, layout = self.inputs, self.layout
+        return replace(self, inputs=inputs and pinned(inputs), layout=layout and layout.pinned())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class HfBackend(Backend):
         self._processor = processor
         self._options = options
         self._inputs = Inputs(processor)
-        self._decoder = Decoder(model, self._inputs.words, options.seed)
+        self._decoder = Decoder(model, self._inputs.reader, options.seed)
         self._digest = hf_checkpoint.digest(options.name)
         self._image_tokens = _image_tokens(model, processor)
         self._counters = Counter[str]()
@@ -184,6 +190,8 @@ class HfBackend(Backend):
         with quiet():
             pictures = self._shown(opened)
             parts = [self._part(batch, pictures, digests) for batch in self._alike(whole, digests)]
+        if self._model.device.type == "cuda":
+            parts = [part.pinned() for part in parts]
         return _Ready(parts, digests, broken)
 
     def generate_prepared(self, requests: Sequence[Request], ready: _Ready) -> Sequence[Prediction]:
@@ -213,13 +221,15 @@ class HfBackend(Backend):
         self, batch: Sequence[Request], pictures: Mapping[str, Any], digests: Mapping[str, str]
     ) -> _Part:
         groups = _groups(batch, digests)
-        starts = [sum(map(len, groups[:i])) for i in range(len(groups))]
-        shown = [start for start, own in zip(starts, groups, strict=True) for _ in range(len(own))]
-        layout = self._layout(groups, pictures) if len(groups) < len(batch) else None
+        repeated = len(groups) < len(batch)
+        layout = self._layout(groups, pictures) if repeated else None
         if layout is not None:
-            return _Part(batch, layout.lengths, None, layout, shown)
-        inputs = self._inputs.tensors(batch, pictures)
-        return _Part(batch, inputs["attention_mask"].sum(dim=1).tolist(), inputs, None, shown)
+            return _Part(batch, layout.lengths, None, layout)
+        featured = repeated and self._sharing.way == "features" and len(batch[0].images) == 1
+        inputs = self._inputs.tensors(batch, pictures, distinct=featured)
+        places = [place for place, own in enumerate(groups) for _ in own] if featured else None
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        return _Part(batch, lengths, inputs, places=places)
 
     def _layout(
         self, groups: Sequence[Sequence[Request]], pictures: Mapping[str, Any]
@@ -255,10 +265,8 @@ class HfBackend(Backend):
             self._counters["shared_tokens"] += saved - once
             return self._decoder.shared(part.requests, part.layout, **more)
         assert part.inputs is not None  # noqa: S101  one of the two is there
-        repeated = len(set(part.shown)) < len(part.requests)
-        single = len(part.requests[0].images) == 1
-        if self._sharing.way == "features" and repeated and single:
-            return self._decoder.featured(part.requests, part.inputs, part.shown, **more)
+        if part.places is not None:
+            return self._decoder.featured(part.requests, part.inputs, part.places, **more)
         return self._decoder.plain(part.requests, part.inputs, **more)
 
     def _shown(self, opened: Mapping[str, Opened]) -> dict[str, Any]:
@@ -277,7 +285,7 @@ class HfBackend(Backend):
         """One row's new tokens as text; what follows the first end token is padding."""
         ends = [i for i, token in enumerate(tokens) if token in self._decoder.ends]
         kept = tokens[: ends[0]] if ends else tokens
-        words = self._inputs.words
+        words = self._inputs.reader
         text, stopped = _cut(words.decode(kept, skip_special_tokens=True), request.generation.stop)
         finish: Literal["stop", "length"] = "stop" if ends or stopped else "length"
         return Prediction(
@@ -296,6 +304,10 @@ class HfBackend(Backend):
         pictures = getattr(self._processor, "image_processor", None)
         mean = getattr(pictures, "image_mean", None) or (0.0, 0.0, 0.0)
         return pad_square(one.picture, mean)
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether torch, on any device, says that memory did not suffice."""
+        return hf_probe.is_out_of_memory(error)
 
     def recover(self) -> None:
         """Give the failed batch's memory back to the accelerator."""

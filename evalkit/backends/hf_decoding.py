@@ -54,26 +54,26 @@ class Decoder:
         self,
         batch: Sequence[Request],
         inputs: Mapping[str, Any],
-        shown: Sequence[int],
+        places: Sequence[int],
         **more: Any,
     ) -> Any:
         """As `plain`, with each picture through the vision tower once.
 
         Args:
             batch: Requests with one picture each.
-            inputs: Their inputs; `pixel_values` holds one picture a request.
-            shown: For every request, the first one that shows the same picture.
+            inputs: Their inputs; `pixel_values` holds each distinct picture once.
+            places: Which of those each request shows.
             more: Further arguments of `generate`.
         """
         import torch
 
-        first = list(dict.fromkeys(shown))
-        places = torch.tensor([first.index(place) for place in shown])
-        pixels = self._placed(inputs["pixel_values"][first])
+        pixels = self._placed(inputs["pixel_values"])
         features = self._model.model.get_image_features(pixels, return_dict=True)
         made = features.pooler_output
         features.pooler_output = (
-            made[places.to(made.device)] if hasattr(made, "shape") else [made[i] for i in places]
+            made[torch.tensor(places, device=made.device)]
+            if hasattr(made, "shape")
+            else [made[place] for place in places]
         )
         rest = {name: value for name, value in inputs.items() if name != "pixel_values"}
         return self.plain(batch, rest, mm_encoder_outputs={"image": features}, **more)

@@ -33,6 +33,7 @@ class Sharing:
 CAUSAL = "tokens see only what stands before them"
 BIDIRECTIONAL = "the question and the picture attend to each other"
 RECURRENT = "recurrent layers would carry padding in their state"
+REUSED = "its later layers read the keys of earlier ones"
 CROSS = "pictures are read through layers of their own (cross attention)"
 OLD_ATTENTION = "its attention does not follow transformers' interface"
 SLIDING = "sliding windows, as long as nothing is longer than a window"
@@ -45,10 +46,14 @@ FAMILIES: Mapping[str, tuple[Way, str]] = MappingProxyType(
         "qwen2_vl": ("shared", CAUSAL),
         "qwen2_5_vl": ("shared", CAUSAL),
         "qwen3_vl": ("shared", CAUSAL),
+        "glm4v": ("shared", CAUSAL),
+        "idefics2": ("shared", CAUSAL),
         "idefics3": ("shared", CAUSAL),
         "smolvlm": ("shared", CAUSAL),
         "internvl": ("shared", CAUSAL),
+        "mistral3": ("shared", CAUSAL),
         "gemma3": ("shared", SLIDING),
+        "gemma4": ("shared", SLIDING),
         "paligemma": ("features", BIDIRECTIONAL),
         "mllama": ("plain", CROSS),
         "qwen3_5": ("plain", RECURRENT),
@@ -70,13 +75,18 @@ def sharing(model: Any) -> Sharing:
     if getattr(text, "cross_attention_layers", None):
         return Sharing("plain", CROSS)
     kinds, windows = _layers(model)
-    if not kinds <= {"DynamicLayer", "DynamicSlidingWindowLayer"}:
-        return Sharing("plain", RECURRENT)
+    if hinders := _hindrance(kinds):
+        return Sharing("plain", hinders)
     if not getattr(model, "_supports_attention_backend", False):
         return Sharing("plain", OLD_ATTENTION)
-    if windows:
-        return Sharing("shared", SLIDING, window=min(windows))
-    return Sharing("shared", CAUSAL)
+    return Sharing("shared", SLIDING, min(windows)) if windows else Sharing("shared", CAUSAL)
+
+
+def _hindrance(kinds: set[str]) -> str:
+    """Why layers of a cache cannot continue a prefix; empty: they can."""
+    if not kinds <= {"DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer"}:
+        return RECURRENT
+    return REUSED if "DummyLayer" in kinds else ""
 
 
 def _layers(model: Any) -> tuple[set[str], list[int]]:
@@ -84,7 +94,7 @@ def _layers(model: Any) -> tuple[set[str], list[int]]:
     from transformers import DynamicCache
 
     layers: list[Any] = list(DynamicCache(config=model.config).layers)
-    windows = [layer.sliding_window for layer in layers if layer.is_sliding]
+    windows = [layer.sliding_window for layer in layers if getattr(layer, "is_sliding", False)]
     return {type(layer).__name__ for layer in layers}, windows
 
 

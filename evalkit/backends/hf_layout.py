@@ -1,14 +1,17 @@
 """Requests about the same pictures, laid out as prefixes that are run once and what follows them.
 
 Only the first request of each group goes through the processor with its pictures. The others are
-tokenised without them; what follows the common part is taken over. That this is what the processor
-would have made is checked on the first request of every group: its own tokens must end alike.
+tokenised without them, and what follows the common part is taken over. It must be what the
+processor would have made. A control token parts a text: what stands behind one is tokenised by
+itself. So where the processor left the text behind the last control token of the common part as it
+was, it is enough that the first request's own tokens end alike. Where it did not (Gemma 3 puts two
+line ends behind a picture, Idefics2 a space before a word), it writes every request itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.backends.hf_inputs import Inputs, Pictures
@@ -51,6 +54,16 @@ class Layout:
         own = self.tail_mask.sum(dim=1).tolist()
         return [n + more for n, more in zip(self.prefix_lengths, own, strict=True)]
 
+    def pinned(self) -> Layout:
+        """The same with tensors in pinned memory."""
+        tails = {"tails": self.tails, "tail_mask": self.tail_mask}
+        return replace(self, prefix=pinned(self.prefix), **pinned(tails))
+
+
+def pinned(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with tensors in pinned memory; what is no tensor stays as it is."""
+    return {n: v.pin_memory() if hasattr(v, "pin_memory") else v for n, v in inputs.items()}
+
 
 def lay_out(
     inputs: Inputs, groups: Sequence[Sequence[Request]], pictures: Pictures, image_tokens: set[int]
@@ -63,28 +76,50 @@ def lay_out(
         pictures: Every picture, decoded.
         image_tokens: Tokens that stand for pictures: all of them must lie in a prefix.
     """
-    rows = [request for group in groups for request in group]
-    written = inputs.written(rows)
+    written = inputs.written([request for group in groups for request in group])
     if written is None:
         return None
     whole = inputs.tensors([group[0] for group in groups], pictures)
-    prefixes: list[int] = []
-    tails: list[list[int]] = []
     ends = whole["attention_mask"].sum(dim=1).tolist()
-    for place, group in enumerate(groups):
-        own, written = written[: len(group)], written[len(group) :]
-        common = _common(own)
-        first = own[0][common:]
-        tokens = whole["input_ids"][place].tolist()
-        if tokens[len(tokens) - len(first) :] != first or len(first) >= ends[place]:
+    rows = iter(written)
+    tails: list[list[int]] = []
+    kept: list[int] = []
+    for group, padded, end in zip(groups, whole["input_ids"].tolist(), ends, strict=True):
+        first = padded[len(padded) - end :]
+        own = _by_text([next(rows) for _ in group], first, inputs.controls)
+        own = inputs.one_by_one(group, pictures) if own is None else own
+        kept.append(_common(own))
+        if own[0] != first or not kept[-1]:
             return None
-        tails += [line[common:] for line in own]
-        prefixes.append(len(first))
+        tails += [line[kept[-1] :] for line in own]
     if any(image_tokens.intersection(tail) for tail in tails):
         return None
-    padded, mask = _padded(tails, inputs.words.pad_token_id)
-    cut = _cut(whole, prefixes, ends, inputs.words.pad_token_id)
-    return Layout(cut, tuple(map(len, groups)), padded, mask)
+    pad = inputs.words.pad_token_id
+    made, mask = _padded(tails, pad)
+    return Layout(_cut(whole, kept, ends, pad), tuple(map(len, groups)), made, mask)
+
+
+def _by_text(
+    own: Sequence[list[int]], first: list[int], controls: frozenset[int]
+) -> list[list[int]] | None:
+    """Tokens of a group's rows, or None where they cannot be told from their texts.
+
+    Args:
+        own: Tokens of the rows, written without pictures.
+        first: What the processor made of the first row.
+        controls: The tokenizer's control tokens.
+    """
+    common = _common(own)
+    prefix = first[: max(len(first) - len(own[0]) + common, 0)]
+    if prefix + own[0][common:] != first or not _left_alone(own[0][:common], prefix, controls):
+        return None
+    return [prefix + line[common:] for line in own]
+
+
+def _left_alone(written: Sequence[int], prefix: Sequence[int], controls: frozenset[int]) -> bool:
+    """Whether a prefix ends as it was written, from its last control token on."""
+    behind = next((i for i in range(1, len(written) + 1) if written[-i] in controls), None)
+    return behind is not None and list(prefix[-behind:]) == list(written[-behind:])
 
 
 def _common(lines: Sequence[Sequence[int]]) -> int:
@@ -107,21 +142,20 @@ def _padded(lines: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, tor
 
 
 def _cut(
-    whole: Mapping[str, Any], tails: Sequence[int], lengths: Sequence[int], pad: int
+    whole: Mapping[str, Any], kept: Sequence[int], lengths: Sequence[int], pad: int
 ) -> dict[str, Any]:
-    """The inputs without the last tokens of each row, padded on the left again."""
+    """The inputs with the first `kept` tokens of each row alone, padded on the left again."""
     import torch
 
     shape = whole["input_ids"].shape
-    kept = [length - tail for length, tail in zip(lengths, tails, strict=True)]
     longest, cut = max(kept), dict(whole)
     for name, value in whole.items():
         if not hasattr(value, "shape") or tuple(value.shape) != tuple(shape):
             continue
         fill = pad if name == "input_ids" else 0
         made = torch.full((shape[0], longest), fill, dtype=value.dtype)
-        for row, (tail, keep) in enumerate(zip(tails, kept, strict=True)):
-            end = shape[1] - tail
-            made[row, longest - keep :] = value[row, end - keep : end]
+        for row, (keep, length) in enumerate(zip(kept, lengths, strict=True)):
+            start = shape[1] - length
+            made[row, longest - keep :] = value[row, start : start + keep]
         cut[name] = made
     return cut

@@ -75,12 +75,22 @@ def load_processor(options: BackendOptions) -> Any:
 def _without_video(whole: Any) -> Any:
     """A processor class less its video part, which exists only with torchvision (Qwen2-VL)."""
 
-    class PicturesOnly(whole):  # type: ignore[misc]
+    class Loaded(whole):  # type: ignore[misc]
         @classmethod
         def get_attributes(cls) -> list[str]:
             return [name for name in super().get_attributes() if name != "video_processor"]
 
-    PicturesOnly.__name__ = whole.__name__
+    class PicturesOnly(whole):  # type: ignore[misc]
+        @classmethod
+        def _get_arguments_from_pretrained(cls, *args: Any, **kwargs: Any) -> list[Any]:
+            parts = list(Loaded._get_arguments_from_pretrained(*args, **kwargs))  # noqa: SLF001
+            parts.insert(cls.get_attributes().index("video_processor"), None)
+            return parts
+
+        def check_argument_for_proper_class(self, name: str, part: Any) -> Any:
+            return part and super().check_argument_for_proper_class(name, part)
+
+    Loaded.__name__ = PicturesOnly.__name__ = whole.__name__
     return PicturesOnly
 
 

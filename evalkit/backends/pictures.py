@@ -55,11 +55,11 @@ def open_picture(image: Image, known: MutableMapping[str, Opened] | None = None)
         digest = hashlib.sha256(content).hexdigest()
         if known is not None and digest in known:
             return known[digest]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(BytesIO(content)) as opened:
-                _check_shape(*opened.size)
-                picture = opened.convert("RGB")
+        # Not for this block alone: that would undo what other threads set meanwhile.
+        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+        with PIL.Image.open(BytesIO(content)) as opened:
+            _check_shape(*opened.size)
+            picture = opened.convert("RGB")
     except Exception as error:
         message = f"the picture {image.key!r} cannot be read: {type(error).__name__}: {error}"
         raise UnreadableError(message) from error

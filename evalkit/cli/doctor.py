@@ -337,12 +337,23 @@ def _table(lines: Iterable[tuple[str, str]], title: str) -> Table:
     show_default=True,
     help="The results folder whose disk is looked at.",
 )
-def doctor(*, as_json: bool, out: Path) -> None:
+@click.option(
+    "--determinism",
+    "model",
+    metavar="MODEL",
+    help="Instead, ask a model the demo's questions in several ways, and count what changes.",
+)
+def doctor(*, as_json: bool, out: Path, model: str | None) -> None:
     """Say what is installed, what the machine has, and what each backend lacks."""
     import json
     import os
     import sys
 
+    if model is not None:
+        from evalkit.cli import determinism
+
+        determinism.report(model, as_json=as_json)
+        return
     found = checkup(os.environ, out)
     if as_json:
         click.echo(json.dumps(plain(found), indent=2))

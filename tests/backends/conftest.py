@@ -37,6 +37,14 @@ def picture(seed, size=None):
     return content.getvalue()
 
 
+NEEDS = {
+    "smolvlm": ("torchvision", "num2words"),
+    "pixtral": ("torchvision",),
+    "mistral3": ("torchvision",),
+}
+"""What a family's processor cannot do without."""
+
+
 @pytest.fixture(scope="session")
 def png():
     return picture
@@ -63,12 +71,14 @@ def request_of():
 def checkpoint(tmp_path_factory):
     """The folder of a family's checkpoint, made once."""
     torch.set_num_threads(1)
-    tiny = _module("tiny")
+    families = _module("tiny").FAMILIES | _module("tiny_newer").FAMILIES
     made = {}
 
     def make(family):
+        for package in NEEDS.get(family, ()):
+            pytest.importorskip(package, reason=f"the processor of {family} needs {package}")
         if family not in made:
-            made[family] = tiny.FAMILIES[family](tmp_path_factory.mktemp(family))
+            made[family] = families[family](tmp_path_factory.mktemp(family))
         return made[family]
 
     return make

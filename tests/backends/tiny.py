@@ -97,7 +97,7 @@ def save(folder: Path, model, processor) -> Path:
     """Spread the weights, so that answers depend on pictures and words, and save all."""
     torch.manual_seed(7)
     for name, weight in model.named_parameters():
-        if weight.dim() > 1 and "norm" not in name:
+        if "class_embedding" in name or (weight.dim() > 1 and "norm" not in name):
             torch.nn.init.normal_(weight, std=0.35)
     model.generation_config = GenerationConfig(
         eos_token_id=2, pad_token_id=0, bos_token_id=1, do_sample=True, temperature=1.7, top_p=0.9,
@@ -118,7 +118,7 @@ def llava_like_vicuna(folder: Path) -> Path:
     return llava(folder, words, chat_template=None)
 
 
-def llava(folder: Path, words=None, chat_template=LLAVA_CHAT) -> Path:
+def llava(folder: Path, words=None, chat_template=LLAVA_CHAT, text=None) -> Path:
     words = words or tokenizer()
     pictures = CLIPImageProcessorPil(
         size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}
@@ -129,7 +129,7 @@ def llava(folder: Path, words=None, chat_template=LLAVA_CHAT) -> Path:
     )  # fmt: skip
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(**vision_sizes()),
-        text_config=LlamaConfig(**text_sizes()),
+        text_config=text or LlamaConfig(**text_sizes()),
         image_token_index=words.convert_tokens_to_ids("<image>"),
     )
     return save(folder, LlavaForConditionalGeneration(config), processor)

@@ -210,12 +210,13 @@ def _attention(
     layer, rows = shared.layers[module.layer_idx], rows.to(query.device)
     count, heads, tokens, size = query.shape
     scores = _Scores(layer, rows, fold=heads // key.shape[1])
-    folded = scores.folded(query * (size**-0.5 if scaling is None else scaling))
-    both = torch.cat([scores.of_prefix(folded), folded @ key.transpose(-1, -2)], dim=-1)
+    folded = scores.folded(query)
+    both = torch.cat([scores.of_prefix(folded), folded @ key.transpose(-1, -2)], dim=-1).float()
+    both *= size**-0.5 if scaling is None else scaling
     both = both if softcap is None else softcap * torch.tanh(both / softcap)
     seen = attention_mask.repeat(1, 1, heads // key.shape[1], 1)
-    both = both.masked_fill(~seen, torch.finfo(both.dtype).min)
-    weights = torch.softmax(both, dim=-1, dtype=torch.float32).to(query.dtype)
+    both = both.masked_fill_(~seen, torch.finfo(both.dtype).min)
+    weights = torch.softmax(both, dim=-1).to(query.dtype)
     of_prefix, own = weights.split([layer.keys.shape[-2], key.shape[-2]], dim=-1)
     made = scores.of_values(of_prefix) + own @ value
     return made.reshape(count, heads, tokens, size).transpose(1, 2).contiguous(), None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalkit.backends.interface import Backend
     from evalkit.records import Request
 
-QUESTIONS = 12
+QUESTIONS = 16
 """Questions of each task."""
 
 BATCHES = (1, 4, 16)
@@ -135,10 +135,10 @@ def _answers(backend: Backend, requests: Sequence[Request], batch: int) -> Answe
 
 
 def _uniform(requests: Sequence[Request]) -> list[list[Request]]:
-    """The requests by their generation settings: a batch has one."""
+    """The requests by task and generation settings: as in a run, a batch has one of each."""
     found: dict[Any, list[Request]] = {}
     for request in requests:
-        found.setdefault(request.generation, []).append(request)
+        found.setdefault((request.task, request.generation), []).append(request)
     return list(found.values())
 
 

@@ -5,7 +5,12 @@ from importlib.util import find_spec
 
 import pytest
 
-FAMILIES = ("llava", "llava_like_vicuna", "llava_next", "qwen2_vl", "paligemma", "idefics3")
+FAMILIES = (
+    "llava", "llava_like_vicuna", "llava_next", "llava_onevision", "llava_gemma2", "pixtral",
+    "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "glm4v", "idefics2", "idefics3",
+    "smolvlm", "internvl", "gemma3", "gemma4", "gemma4_reusing", "paligemma", "paligemma2",
+    "mllama",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -27,6 +27,10 @@ from random_llava import LAYOUTS, checkpoint, requests
 from evalkit.backends.hf import HfBackend
 from evalkit.backends.interface import BackendOptions
 from evalkit.backends.pictures import open_picture
+from evalkit.runner.engine import run
+from evalkit.runner.inline import InlineWorkers
+from evalkit.runner.journal import Journal
+from evalkit.runner.meter import Meter
 from evalkit.runner.plan import plan
 
 PROMISES = {
@@ -34,6 +38,8 @@ PROMISES = {
     "ratio_plain_31": 10.0,
     "ratio_plain_2": 1.5,
     "ratio_plain_1": 1.0,
+    "model_share": 0.95,
+    "ratio_lmms_18": 10.0,
 }
 PICTURES = {18: 3, 31: 2, 2: 16, 1: 24}
 BATCHES = (1, 2, 4, 8, 16)
@@ -45,10 +51,17 @@ def backend(folder: Path, **options) -> HfBackend:
     return HfBackend.load(BackendOptions(spec=f"hf:{folder}", name=str(folder), **options))
 
 
-def shared(model: HfBackend, asked) -> dict[str, str]:
-    """evalkit's answers: planned, prepared and generated, one bundle after another."""
+def shared(model: HfBackend, asked, shares: list[float] | None = None) -> dict[str, str]:
+    """evalkit's answers as a run makes them: planned, prepared ahead, journaled."""
+    workers = InlineWorkers(model)
     bundles = plan({"task": asked}, model.capacity(), sharing=model.shares_prefixes)
-    return {p.sample_id: p.text for bundle in bundles for p in model.generate(bundle.requests)}
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "task.jsonl") as journal:
+        meter = Meter(workers.crew())
+        run(bundles, workers, {"task": journal}, lambda *_: None, meter)
+        workers.close()
+        if shares is not None:
+            shares.append(meter.telemetry({}, resumed=False).tasks[0].model_share)
+        return {key: made.text for key, made in journal.predictions.items()}
 
 
 def plain(model: HfBackend, asked, size: int) -> dict[str, str]:
@@ -107,14 +120,15 @@ def compared(model: HfBackend, number: int, repeats: int) -> dict[str, float]:
     asked = requests(LAYOUTS[number], PICTURES[number])
     size = best_batch(model, asked)
     shared(model, asked)
-    ratios, ours, theirs, differing = [], [], [], 0
+    ratios, ours, theirs, shares, differing = [], [], [], [], 0
     for _ in range(repeats):
         slow, one = seconds(plain, model, asked, size)
-        fast, two = seconds(shared, model, asked)
+        fast, two = seconds(shared, model, asked, shares)
         ratios.append(slow / fast)
         ours.append(len(asked) / fast)
         theirs.append(len(asked) / slow)
         differing = sum(one[key] != two[key] for key in one)
+    busy = {"model_share": statistics.median(shares)} if number == 1 else {}
     bound = operations(model, asked) / matmul_rate(model)
     return {
         f"ratio_plain_{number}": statistics.median(ratios),
@@ -123,6 +137,7 @@ def compared(model: HfBackend, number: int, repeats: int) -> dict[str, float]:
         f"plain_per_s_{number}": statistics.median(theirs),
         f"plain_batch_{number}": size,
         f"differing_answers_{number}": differing,
+        **busy,
     }
 
 

@@ -36,7 +36,9 @@ def wait_for(log, count):
 
 
 def without_times(record):
-    record = {k: v for k, v in record.items() if k not in ("created", "finished", "seconds", "telemetry")}
+    record = {
+        k: v for k, v in record.items() if k not in ("created", "finished", "seconds", "telemetry")
+    }
     return json.dumps(record, sort_keys=True)
 
 

@@ -201,6 +201,9 @@ def _generate_and_score(
     watch: Observer,
 ) -> RunRecord:
     crew = workers.crew()
+    if config.prefix_sharing == "on" and not crew.shares_prefixes:
+        message = f"The model {config.model!r} cannot share prefixes; give --prefix-sharing auto."
+        raise BackendError(message)
     prepared = [
         replace(p, fingerprint=replace(p.fingerprint, preprocessing=crew.preprocessing))
         for p in prepared

@@ -159,7 +159,6 @@ def smolvlm(folder: Path) -> Path:
         hf.SmolVLMProcessor,
         pictures,
         words,
-        None,
         image_seq_len=1,
         chat_template=words.chat_template,
     )

@@ -59,7 +59,12 @@ FAMILIES: Mapping[str, tuple[Way, str]] = MappingProxyType(
         "qwen3_5": ("plain", RECURRENT),
     }
 )
-"""What `sharing` finds, by the `model_type` of families that people evaluate."""
+"""What `sharing` finds, by the `model_type` of families that people evaluate.
+
+Each is held by a test on a tiny checkpoint; those of mistral3 and smolvlm need torchvision. Pixtral
+is a llava here, PaliGemma 2 a paligemma. The small checkpoints of gemma4, whose later layers have
+no keys of their own, go the plain way (`REUSED`).
+"""
 
 
 def sharing(model: Any) -> Sharing:

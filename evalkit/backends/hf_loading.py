@@ -19,6 +19,10 @@ MESSAGE_LENGTH = 300
 """Characters of a library's message that an error repeats."""
 
 
+NEEDS_VIDEO = frozenset({"SmolVLMProcessor"})
+"""Processors whose chat template asks the video part, even where only pictures are shown."""
+
+
 def load_model(options: BackendOptions) -> Any:
     """The model in evaluation mode, on its device.
 
@@ -59,7 +63,11 @@ def load_model(options: BackendOptions) -> Any:
 
 
 def load_processor(options: BackendOptions) -> Any:
-    """The checkpoint's processor, less its video part where that cannot be had."""
+    """The checkpoint's processor, less its video part where that cannot be had.
+
+    Raises:
+        BackendError: It does nothing without its video part.
+    """
     from transformers import AutoConfig, AutoProcessor
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
@@ -68,8 +76,17 @@ def load_processor(options: BackendOptions) -> Any:
     whole: Any = PROCESSOR_MAPPING.get(type(config), None)
     has_video = whole is not None and "video_processor" in whole.get_attributes()
     if has_video and importlib.util.find_spec("torchvision") is None:
+        if whole.__name__ in NEEDS_VIDEO:
+            raise BackendError(_video_message(options))
         return _without_video(whole).from_pretrained(options.name, **source)
     return AutoProcessor.from_pretrained(options.name, **source)
+
+
+def _video_message(options: BackendOptions) -> str:
+    return (
+        f"The processor of the model {options.spec!r} needs torchvision and num2words; install "
+        "them: pip install torchvision num2words."
+    )
 
 
 def _without_video(whole: Any) -> Any:

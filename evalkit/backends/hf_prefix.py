@@ -211,15 +211,24 @@ def _attention(
     count, heads, tokens, size = query.shape
     scores = _Scores(layer, rows, fold=heads // key.shape[1])
     folded = scores.folded(query)
-    both = torch.cat([scores.of_prefix(folded), folded @ key.transpose(-1, -2)], dim=-1).float()
-    both *= size**-0.5 if scaling is None else scaling
-    both = both if softcap is None else softcap * torch.tanh(both / softcap)
-    seen = attention_mask.repeat(1, 1, heads // key.shape[1], 1)
-    both = both.masked_fill_(~seen, torch.finfo(both.dtype).min)
-    weights = torch.softmax(both, dim=-1).to(query.dtype)
+    both = torch.cat([scores.of_prefix(folded), folded @ key.transpose(-1, -2)], dim=-1)
+    seen = attention_mask.repeat(1, 1, scores.fold, 1)
+    weights = _weights(both, seen, size**-0.5 if scaling is None else scaling, softcap)
     of_prefix, own = weights.split([layer.keys.shape[-2], key.shape[-2]], dim=-1)
     made = scores.of_values(of_prefix) + own @ value
     return made.reshape(count, heads, tokens, size).transpose(1, 2).contiguous(), None
+
+
+def _weights(
+    products: torch.Tensor, seen: torch.Tensor, scaling: float, softcap: float | None
+) -> torch.Tensor:
+    """Products of queries and keys as weights that add up to 1, computed in float32."""
+    import torch
+
+    scores = products.float() * scaling
+    scores = scores if softcap is None else softcap * torch.tanh(scores / softcap)
+    scores.masked_fill_(~seen, torch.finfo(scores.dtype).min)
+    return torch.softmax(scores, dim=-1).to(products.dtype)
 
 
 @dataclass(frozen=True, slots=True)

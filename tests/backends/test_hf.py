@@ -1,5 +1,6 @@
 """What the hf backend does with settings, checkpoints and pictures, whatever the family."""
 
+import importlib.util
 import json
 import shutil
 
@@ -7,6 +8,7 @@ import pytest
 from safetensors.torch import load_file
 
 from evalkit.backends.hf import HfBackend
+from evalkit.backends.hf_loading import load_processor
 from evalkit.backends.interface import BackendOptions
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import Generation
@@ -139,3 +141,12 @@ def test_the_digest_follows_the_weights(checkpoint, tmp_path):
     content[-1] ^= 1
     (folder / "model.safetensors").write_bytes(content)
     assert digest(str(folder)) != before
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="it is there")
+def test_a_processor_that_needs_its_video_part_says_what_to_install(checkpoint, tmp_path):
+    folder = tmp_path / "smolvlm"
+    shutil.copytree(checkpoint("llava"), folder)
+    (folder / "config.json").write_text('{"model_type": "smolvlm"}')
+    with pytest.raises(BackendError, match="pip install torchvision num2words"):
+        load_processor(options(folder))

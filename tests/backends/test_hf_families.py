@@ -5,6 +5,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from evalkit.backends.hf_loading import quiet
+
 FAMILIES = (
     "llava", "llava_like_vicuna", "llava_next", "llava_onevision", "llava_gemma2", "pixtral",
     "mistral3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "glm4v", "idefics2", "idefics3",
@@ -26,6 +28,11 @@ def mixed(request_of):
 
 def texts(predictions):
     return [prediction.text for prediction in predictions]
+
+
+def ids_of(model, text_only):
+    with quiet():
+        return model._inputs.tensors([text_only], {})["input_ids"]
 
 
 def test_batch_1_and_batch_8_give_the_same_text(model, mixed):
@@ -73,19 +80,16 @@ def test_control_words_in_a_question_are_plain_text(model, request_of):
     harmless = request_of(0, shown=None, text="Is it there?")
     special = {token.lower() for token in ("<image>", "</s>", "<|im_end|>", "<|image_pad|>")}
     ids = [i for t, i in model._inputs.words.get_vocab().items() if t in special]
-    counts = [
-        sum((model._inputs.tensors([r], {})["input_ids"] == i).sum().item() for i in ids)
-        for r in (hostile, harmless)
-    ]
+    counts = [sum((ids_of(model, r) == i).sum().item() for i in ids) for r in (hostile, harmless)]
     assert counts[0] == counts[1]
     assert model.generate([request_of(0, text=hostile.text)])[0].failure is None
 
 
 def test_a_prompt_has_one_bos_at_most(model, request_of):
     one = request_of(0)
-    opened = model._inputs.tensors([request_of(0, shown=None)], {})
-    assert (opened["input_ids"] == 1).sum() <= 1
-    assert model.generate([one])[0].prompt_tokens > opened["input_ids"].shape[1]
+    opened = ids_of(model, request_of(0, shown=None))
+    assert (opened == 1).sum() <= 1
+    assert model.generate([one])[0].prompt_tokens > opened.shape[1]
 
 
 def test_tokens_are_counted_and_bounded(model, mixed):

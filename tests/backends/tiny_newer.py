@@ -159,7 +159,6 @@ def smolvlm(folder: Path) -> Path:
         hf.SmolVLMProcessor,
         pictures,
         words,
-        None,
         image_seq_len=1,
         chat_template=words.chat_template,
     )
@@ -197,7 +196,7 @@ def internvl(folder: Path) -> Path:
     return save(folder, hf.InternVLForConditionalGeneration(config), processor)
 
 
-def gemma3(folder: Path, window: int = 512, **more: object) -> Path:
+def gemma3(folder: Path, window: int = 512) -> Path:
     """Sliding and full layers in turn; a picture's tokens attend to each other."""
     words = tokenizer(
         shown("<start_of_image>"),
@@ -215,7 +214,7 @@ def gemma3(folder: Path, window: int = 512, **more: object) -> Path:
     config = hf.Gemma3Config(
         vision_config=hf.SiglipVisionConfig(**vision_sizes(vision_use_head=False)),
         text_config=text_sizes(
-            head_dim=8, sliding_window=window, layer_types=layers, tie_word_embeddings=False, **more
+            head_dim=8, sliding_window=window, layer_types=layers, tie_word_embeddings=False
         ),
         tie_word_embeddings=False,
         mm_tokens_per_image=4,
@@ -229,11 +228,6 @@ def gemma3(folder: Path, window: int = 512, **more: object) -> Path:
 def gemma3_narrow(folder: Path) -> Path:
     """Some prompts are longer than its window, some are not."""
     return gemma3(folder, window=100)
-
-
-def gemma3_capped(folder: Path) -> Path:
-    """Scores are capped, as in Gemma 2."""
-    return gemma3(folder, attn_logit_softcapping=2.0)
 
 
 def paligemma2(folder: Path) -> Path:
@@ -423,7 +417,6 @@ FAMILIES = {
     "internvl": internvl,
     "gemma3": gemma3,
     "gemma3_narrow": gemma3_narrow,
-    "gemma3_capped": gemma3_capped,
     "paligemma2": paligemma2,
     "mllama": mllama,
     "pixtral": pixtral,

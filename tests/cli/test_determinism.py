@@ -137,7 +137,7 @@ def test_the_verb_measures_the_demo():
 
 
 def test_a_model_that_does_not_run_here_is_refused():
-    done = run("--determinism", "dummy")
+    done = run("--determinism", "dummy:yes")
     assert done.returncode == 2
     assert "give hf:... or demo." in done.stderr
     assert "Traceback" not in done.stderr

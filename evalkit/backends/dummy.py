@@ -2,8 +2,10 @@
 
 `dummy:echo` answers with the request's text, `dummy:constant,text=yes` always the same, and
 `dummy:hash` with one of a few words, picked by a digest of seed, text and pictures. Options make it
-misbehave: `fail=X` raises and `die=X` kills the process when a sample's id contains X; `sleep=0.1`
-waits so many seconds a request; `log=FILE` appends "task<tab>id" of all that it is asked.
+misbehave: `fail=X` raises and `die=X` kills the process when a sample's id contains X;
+`die-every=5` kills it at the fifth batch that it is asked; `memory=4` runs out of memory at batches
+above four requests; `sleep=0.1` waits so many seconds a request; `log=FILE` appends "task<tab>id"
+of all that it is asked.
 """
 
 from __future__ import annotations
@@ -31,20 +33,23 @@ WORDS = ("yes", "no", "A", "B", "red", "2")
 class DummyBackend(Backend):
     """Answers without a model; see the module's docstring."""
 
-    option_names: ClassVar[frozenset[str]] = frozenset({"text", "fail", "die", "sleep", "log"})
+    option_names: ClassVar[frozenset[str]] = frozenset(
+        {"text", "fail", "die", "die-every", "memory", "sleep", "log"}
+    )
 
     def __init__(self, options: BackendOptions) -> None:
         """Answer as the options say."""
         self._options = options
         self._set = options.options
         self._seconds = float(self._set.get("sleep", "0"))
+        self._batches = 0
 
     @classmethod
     def preflight(cls, options: BackendOptions) -> None:
         """Check mode and options.
 
         Raises:
-            UsageError: The mode is unknown, or `sleep` is not a number of seconds.
+            UsageError: The mode is unknown, or an option that must be a number is none.
         """
         if options.name not in MODES:
             message = f"The model {options.spec!r} must be one of dummy:{', dummy:'.join(MODES)}."
@@ -54,6 +59,10 @@ class DummyBackend(Backend):
         except ValueError as error:
             message = f"The option sleep of {options.spec!r} must be a number of seconds."
             raise UsageError(message) from error
+        for name in ("die-every", "memory"):
+            if not options.options.get(name, "1").isdecimal():
+                message = f"The option {name} of {options.spec!r} must be a whole number."
+                raise UsageError(message)
 
     @classmethod
     def load(cls, options: BackendOptions) -> Self:
@@ -67,6 +76,12 @@ class DummyBackend(Backend):
     def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
         """Answer each request, or misbehave."""
         self._log(requests)
+        self._batches += 1
+        if self._batches == int(self._set.get("die-every", "0")):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if len(requests) > int(self._set.get("memory", len(requests))):
+            message = f"{len(requests)} requests do not fit"
+            raise MemoryError(message)
         return [self._answer(request) for request in requests]
 
     def _log(self, requests: Sequence[Request]) -> None:

@@ -64,7 +64,7 @@ def run(
         while (lease := queue.first()) is not None and workers.takes(lease):
             workers.submit(queue.take())
             out += 1
-        if not out:
+        if lease is None and not out:
             return
         for outcome in workers.wait():
             out -= 1

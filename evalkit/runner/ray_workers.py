@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ from evalkit.runner.workers import Crew, Lease, Outcome, Workers
 
 LOADS = 3
 """How often in a row actors may die while they load before the run stops."""
+
+REACHED = 10.0
+"""Seconds within which a cluster's address must take a connection."""
 
 OUT_AT_ONCE = 2
 """Leases that an actor has: one is answered, the next is prepared meanwhile."""
@@ -130,7 +134,11 @@ class RayWorkers(Workers):
         import ray
 
         actor = ray.remote(
-            num_cpus=0, num_gpus=self._gpus, max_concurrency=OUT_AT_ONCE, max_restarts=0
+            num_cpus=0,
+            num_gpus=self._gpus,
+            max_concurrency=OUT_AT_ONCE,
+            max_restarts=0,
+            scheduling_strategy="SPREAD",
         )(Actor)
         handle = actor.remote(*self._made)
         return _Worker(handle, handle.crew.remote())
@@ -157,12 +165,9 @@ class RayWorkers(Workers):
         return min(free, key=lambda worker: len(worker.out), default=None)
 
     def wait(self) -> Sequence[Outcome]:
-        """All outcomes that are there, at least one."""
-        made: list[Outcome] = []
-        while not made:
-            starting = [worker.starting for worker in self._workers if worker.crew is None]
-            made = self._settle([ref for worker in self._workers for ref in worker.out] + starting)
-        return made
+        """All outcomes that are there; none where an actor has only begun to take leases."""
+        starting = [worker.starting for worker in self._workers if worker.crew is None]
+        return self._settle([ref for worker in self._workers for ref in worker.out] + starting)
 
     def _settle(self, references: list[Any]) -> list[Outcome]:
         """Wait for something to happen, and take it in."""
@@ -189,6 +194,8 @@ class RayWorkers(Workers):
             return self._died(worker)
         except RayTaskError as error:
             text = f"{type(error).__name__}: {str(error).splitlines()[-1]}"
+            if reference is worker.starting:
+                raise BackendError(text) from error
             return [Outcome(lease=worker.out.pop(reference), error=text)]
         if reference is worker.starting:
             self._started(worker, *result)
@@ -261,6 +268,18 @@ def _gpus(config: RunConfig) -> int:
     return 1 if there and config.device in ("auto", "cuda") else 0
 
 
+def _check_address(address: str | None) -> None:
+    """See whether anything listens at host:port: Ray itself would try for many minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or "/" in host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=REACHED).close()
+    except (OSError, OverflowError) as error:
+        message = f"The Ray cluster at {address!r} cannot be joined: {error}. Is its head running?"
+        raise BackendError(message) from error
+
+
 def _join(address: str | None, workers: int) -> None:
     """Start Ray on this machine, or join a cluster.
 
@@ -271,6 +290,7 @@ def _join(address: str | None, workers: int) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
+    _check_address(address)
     common: dict[str, Any] = {
         "logging_level": logging.ERROR,
         "log_to_driver": False,
@@ -280,8 +300,12 @@ def _join(address: str | None, workers: int) -> None:
         if address is not None:
             ray.init(address=address, **common)
         else:
-            ray.init(
-                _node_ip_address="127.0.0.1", include_dashboard=False, num_cpus=workers, **common
+            ray.init(  # "local": not what RAY_ADDRESS may name
+                address="local",
+                _node_ip_address="127.0.0.1",
+                include_dashboard=False,
+                num_cpus=workers,
+                **common,
             )
     except (OSError, RuntimeError, ValueError, ConnectionError) as error:
         where = (

@@ -104,7 +104,10 @@ class Workers(ABC):
 
     @abstractmethod
     def wait(self) -> Sequence[Outcome]:
-        """At least one outcome; called only while something is out."""
+        """Outcomes, when there are any; none when something else happened that lets `takes` differ.
+
+        Called only while something is out, or while no worker takes what is next.
+        """
 
     def peaks(self) -> Mapping[str, float]:
         """Peak memory in MiB by name ("worker", "accelerator"), the largest of all workers."""

@@ -112,6 +112,8 @@ class Client:
         except self._openai.APIConnectionError as error:
             words = f"the connection failed ({cause(error)})"
             raise Trouble(kind="connection", words=words, passing=True) from error
+        except Exception as error:
+            raise Trouble(kind="backend", words=f"{type(error).__name__}: {error}") from error
         return read_reply(text)
 
     def _note(self, place: Place, error: Trouble) -> None:

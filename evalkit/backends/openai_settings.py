@@ -101,7 +101,7 @@ def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settin
         base_url=_base_url(own.get("base_url", BASE_URL)),
         key=_key(key_name, environ),
         key_name=key_name,
-        concurrency=int(_number(own, "concurrency", "64", (1, 4096), whole=True)),
+        concurrency=int(_number(own, "concurrency", "64", (1, 1000), whole=True)),
         timeout=_number(own, "timeout", "300", (0.001, 86400)),
         retries=int(_number(own, "retries", "5", (0, 100), whole=True)),
         max_tokens_field=field_name,

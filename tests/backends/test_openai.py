@@ -141,6 +141,13 @@ def test_beams_and_broken_pictures_fail_alone(chat_server, backend_of):
     assert len(server.asked) == 1
 
 
+def test_a_text_that_cannot_be_sent_fails_alone_and_holds_no_place(chat_server, backend_of):
+    with chat_server() as server:
+        backend = backend_of(server, concurrency="1")
+        made = backend.generate([request("bad", "Is \ud800 even?"), request("a", "Is 2 even?")])
+    assert (made[0].failure.kind, made[1].text) == ("backend", "yes")
+
+
 def test_the_first_question_about_a_picture_is_ahead(chat_server, backend_of):
     content = encoded(noise())
     requests = [request(f"{i}", image(content, f"k{i}"), f"Is {i} even?") for i in range(4)]
@@ -225,7 +232,7 @@ def late(server):
 
 
 def test_more_is_asked_at_once_while_that_is_faster_and_no_more(chat_server, backend_of):
-    with chat_server(seconds=0.1, capacity=8) as server:
+    with chat_server(seconds=0.07, capacity=8) as server:
         ask_many(backend_of(server), 500)
     assert 6 <= late(server) <= 12
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -47,11 +48,7 @@ def failures(tmp_path):
 
 def scores(done):
     (task,) = done.record["results"]
-    return (
-        {metric["name"]: metric["value"]["value"] for metric in task["metrics"]}
-        if isinstance(task["metrics"], list)
-        else {name: value["value"] for name, value in task["metrics"].items()}
-    )
+    return {name: metric["value"] for name, metric in task["metrics"].items()}
 
 
 def test_a_good_server_is_asked_once_a_sample(chat_server, run, tmp_path):
@@ -151,6 +148,23 @@ def test_a_server_that_goes_away_stops_the_run_and_the_rest_is_asked_later(
     assert failures(tmp_path) == {}
 
 
+def test_a_killed_run_goes_on_where_it_was(chat_server, start, run, toy, tmp_path):
+    with chat_server(seconds=0.05) as server:
+        words = ("run", "toy", "--model", spec(server, concurrency=2), "--name", "r", "--json")
+        process = start(*words, "--out", tmp_path / "results", *toy.options)
+        journals = tmp_path / "results"
+        while not any(b"q0" in p.read_bytes() for p in journals.rglob("*toy*") if p.is_file()):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        before = len(server.asked)
+        done = run(server, concurrency=2)
+        assert (done.code, scores(done)["accuracy"]) == (0, 1.0)
+        assert len(server.asked) - before < 40
+    assert failures(tmp_path) == {}
+
+
 def test_an_empty_text_is_an_answer(chat_server, run, tmp_path):
     with chat_server(lambda asked: "empty text") as server:
         done = run(server)
@@ -205,8 +219,9 @@ def test_a_model_that_is_not_listed_but_answers_is_had(chat_server, run, models)
         (f"api_key_env={KEY}", "api_key_env must be the name of an environment variable"),
         (f"base_url=http://me:{KEY}@127.0.0.1/v1", "base_url must hold no user, password or query"),
         (f"base_url=http://127.0.0.1/v1?key={KEY}", "base_url must hold no user, password"),
+        (f"colour=red,base_url=http://me:{KEY}@127.0.0.1/v1", "option 'colour' is not known"),
         ("base_url=127.0.0.1:8000", "base_url must be an address such as"),
-        ("concurrency=0", "concurrency must be a whole number between 1 and 4096"),
+        ("concurrency=0", "concurrency must be a whole number between 1 and 1000"),
         ("timeout=soon", "timeout must be a number of seconds"),
         ("retries=-1", "retries must be a whole number between 0 and 100"),
         ("max_tokens_field=tokens", "must be max_tokens or max_completion_tokens"),

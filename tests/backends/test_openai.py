@@ -2,6 +2,7 @@
 
 import base64
 import io
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from evalkit.backends.openai import OpenAIBackend
 from evalkit.backends.openai_replies import retry_after
 from evalkit.backends.openai_settings import read_settings
 from evalkit.backends.pictures import UnreadableError
-from evalkit.errors import UsageError
+from evalkit.errors import MissingExtraError, UsageError
 from evalkit.prices import parse_prices
 from evalkit.records import Generation, Image, Message, Request
 
@@ -295,6 +296,14 @@ def test_keys_are_not_in_what_is_shown():
 def test_a_key_that_no_header_can_carry_is_refused():
     with pytest.raises(UsageError, match="OPENAI_API_KEY holds characters that no key can have"):
         read_settings(BackendOptions(spec="x", name="m"), {"OPENAI_API_KEY": "a\nb"})
+
+
+@pytest.mark.parametrize(("module", "package"), [("openai", "openai"), ("PIL", "pillow")])
+def test_a_missing_package_names_the_extra(monkeypatch, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    said = rf"needs the package '{package}'.*pip install 'evalkit-vlm\[openai\]'"
+    with pytest.raises(MissingExtraError, match=said):
+        OpenAIBackend.preflight(BackendOptions(spec="x", name="m"))
 
 
 def test_a_revision_belongs_to_the_models_id():

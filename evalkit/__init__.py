@@ -4,6 +4,7 @@
     records     everything that travels between the stages
     run_record  what a run becomes: numbers, fingerprints, the record
     task        what a task file may say
+    prices      what tokens cost
     answers     text -> answer, one module per official normaliser
     metrics     scores -> numbers, each a sum and a function of that sum
     sums        scores -> sums of a metric's rows

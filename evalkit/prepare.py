@@ -58,7 +58,7 @@ def preflight(
         raise UsageError(message)
     if unknown := set(options.options) - backend_class.option_names:
         known = ", ".join(sorted(backend_class.option_names)) or "none"
-        message = f"The model {config.model!r} sets {min(unknown)!r}; its backend knows: {known}."
+        message = f"The model's option {min(unknown)!r} is not known; its backend knows: {known}."
         raise UsageError(message)
     tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
     stems = [task.file_stem for task, _ in tasks]

@@ -30,6 +30,7 @@ Parent = TypeVar("Parent")
 
 BACKENDS = {
     "hf": "evalkit.backends.hf:HfBackend",
+    "openai": "evalkit.backends.openai:OpenAIBackend",
     "replay": "evalkit.backends.replay:ReplayBackend",
     "dummy": "evalkit.backends.dummy:DummyBackend",
 }
@@ -245,10 +246,19 @@ def parse_model(text: str) -> ModelSpec:
     )
 
 
+_SECRETS = frozenset({"apikey", "key", "token", "password", "secret"})
+
+
 def _option(pair: str, text: str) -> tuple[str, str]:
     key, equals, value = pair.partition("=")
     if not equals or not key:
         message = f"The option {pair!r} of the model {text!r} must read key=value."
+        raise UsageError(message)
+    if key.replace("_", "").lower() in _SECRETS:
+        message = (
+            f"The model's option {key} would be written into the run's record; keys are taken from "
+            "the environment: OPENAI_API_KEY, or the variable that api_key_env=NAME names."
+        )
         raise UsageError(message)
     return key, value
 

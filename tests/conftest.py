@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
@@ -307,3 +308,14 @@ def start() -> Callable[..., subprocess.Popen[str]]:
 def evalkit() -> Callable[..., Done]:
     """Runs the command line, waits for its end, and asserts that it showed no traceback."""
     return _evalkit
+
+
+@pytest.fixture(scope="session")
+def chat_server():
+    """The class of a chat-completions server that misbehaves as it is told."""
+    path = Path(__file__).with_name("servers") / "chat.py"
+    spec = importlib.util.spec_from_file_location("chat", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["chat"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module.ChatServer

@@ -25,6 +25,7 @@ from evalkit.backends.hf_layout import Layout, lay_out, pinned
 from evalkit.backends.hf_loading import device, load_message, load_model, load_processor, quiet
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.pictures import Opened, UnreadableError, open_picture, pad_square
+from evalkit.backends.stopping import cut_at_stop
 from evalkit.errors import BackendError
 from evalkit.records import Failure, Prediction, Request
 from evalkit.run_record import ModelIdentity
@@ -286,7 +287,9 @@ class HfBackend(Backend):
         ends = [i for i, token in enumerate(tokens) if token in self._decoder.ends]
         kept = tokens[: ends[0]] if ends else tokens
         words = self._inputs.reader
-        text, stopped = _cut(words.decode(kept, skip_special_tokens=True), request.generation.stop)
+        text, stopped = cut_at_stop(
+            words.decode(kept, skip_special_tokens=True), request.generation.stop
+        )
         finish: Literal["stop", "length"] = "stop" if ends or stopped else "length"
         return Prediction(
             sample_id=request.sample_id,
@@ -363,9 +366,3 @@ def _open_all(
             failure = Failure(kind="image_unreadable", message=str(error))
             broken[request.sample_id] = Prediction(sample_id=request.sample_id, failure=failure)
     return opened, broken
-
-
-def _cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop string, and whether there was one."""
-    places = [text.index(stop) for stop in stops if stop in text]
-    return (text[: min(places)], True) if places else (text, False)

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from evalkit.backends.interface import Backend
@@ -104,6 +105,7 @@ class ThreadWorkers(_OneBackend):
         self._made: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
         self._threads = 0
+        self._counted = dict(backend.counters())
 
     def takes(self, lease: Lease) -> bool:  # noqa: ARG002 - one place is as good as another
         """Whether a place is free."""
@@ -129,7 +131,13 @@ class ThreadWorkers(_OneBackend):
         while not self._made.empty():
             made.append(self._made.get())
         self._places += len(made)
-        return made
+        return [replace(one, counts=self._counts()) for one in made]
+
+    def _counts(self) -> dict[str, float]:
+        """What was counted since the last call: leases overlap, so none can tell its own share."""
+        now = dict(self._backend.counters())
+        before, self._counted = self._counted, now
+        return {name: value - before.get(name, 0) for name, value in now.items()}
 
     def close(self) -> None:
         """Let idle threads end; busy ones end with the process."""

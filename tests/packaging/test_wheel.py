@@ -83,6 +83,7 @@ def test_the_metadata_names_the_distribution_the_extras_and_the_command(wheel):
         "hf",
         "judge",
         "lmms",
+        "openai",
         "ray",
         "view",
     }

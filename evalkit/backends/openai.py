@@ -1,0 +1,229 @@
+"""A model behind a server that speaks chat completions, as OpenAI, vLLM and SGLang do.
+
+    openai:MODEL,base_url=http://127.0.0.1:8000/v1
+
+Pictures go as data URLs. All requests share one event loop and one limiter, which finds out how
+many the server answers best at once. Nothing but an answer is ever a text: what failed after all
+retries is a `Failure` that says why, without the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypeVar
+
+from evalkit.backends.data_urls import RULE, DataUrl, data_url
+from evalkit.backends.interface import Backend, BackendOptions, Capacity
+from evalkit.backends.openai_client import Answered, Client
+from evalkit.backends.openai_door import check_packages, check_server
+from evalkit.backends.openai_settings import OPTIONS, Settings, read_settings
+from evalkit.backends.pictures import UnreadableError
+from evalkit.backends.stopping import cut_at_stop
+from evalkit.records import Failure, Image, Prediction, Request
+from evalkit.run_record import ModelIdentity
+
+Result = TypeVar("Result")
+
+AHEAD = 0.2
+"""Seconds, at most, that the first question about a picture is ahead of the others: by then the
+server has begun to read the picture, and the others find it in its prefix cache."""
+
+COUNTED = ("requests", "retries", "rate_limited", "prompt_tokens", "output_tokens", "cached_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Pictures by key, and the failures of requests whose pictures are broken."""
+
+    pictures: Mapping[str, DataUrl]
+    broken: Mapping[str, Prediction]
+
+
+class OpenAIBackend(Backend):
+    """Asks a chat-completions server; see the module's docstring."""
+
+    shares_prefixes = True
+    option_names: ClassVar[frozenset[str]] = OPTIONS
+
+    def __init__(self, settings: Settings, options: BackendOptions) -> None:
+        """Start the event loop on a thread that does not outlive the process."""
+        self._settings = settings
+        self._options = options
+        self.leases = settings.concurrency
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._client = self._run(self._start())
+
+    async def _start(self) -> Client:
+        return Client(self._settings)
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do work on the loop, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    @classmethod
+    def preflight(cls, options: BackendOptions) -> None:
+        """Check options, packages, server, key and model.
+
+        Raises:
+            UsageError: An option cannot be meant.
+            MissingExtraError: A package is not installed.
+            BackendError: The server, its model, or a key it takes cannot be had.
+        """
+        settings = read_settings(options, os.environ)
+        check_packages()
+        check_server(settings)
+
+    @classmethod
+    def load(cls, options: BackendOptions) -> Self:
+        """Make the client; nothing is asked."""
+        check_packages()
+        return cls(read_settings(options, os.environ), options)
+
+    def identity(self) -> ModelIdentity:
+        """The model's id; where it was asked is in the spec."""
+        name = self._settings.model
+        short = name.rstrip("/").rpartition("/")[2] if name.startswith("/") else name
+        return ModelIdentity(spec=self._options.spec, backend="openai", name=short)
+
+    def preprocessing(self) -> Mapping[str, str]:
+        """How pictures are sent; what the server makes of them is its own."""
+        return {
+            "image_preprocess": self._options.image_preprocess,
+            "processor": "the server's",
+            "sent": RULE,
+        }
+
+    def capacity(self) -> Capacity:
+        """Small bundles: the limiter, not the bundle, says how much is asked at once."""
+        return Capacity(rows=self._options.batch_size or 8)
+
+    def note(self) -> str:
+        """Which server is asked, and how; the day of its prices."""
+        own = self._settings
+        note = f"sent together to {own.host}, the first question ahead, {own.concurrency} at most"
+        return note + (f", prices of {own.prices.day}" if own.prices else "")
+
+    def counters(self) -> Mapping[str, float]:
+        """Requests, retries, refusals for their rate, tokens; cost_usd where a price is known."""
+        counted = dict(self._client.counters)
+        known = {name: float(counted.get(name, 0)) for name in COUNTED}
+        return known | ({"cost_usd": counted.get("cost_usd", 0.0)} if self._settings.price else {})
+
+    def prepare(self, requests: Sequence[Request]) -> _Ready:
+        """Read the pictures and write them as data URLs, each once."""
+        pictures: dict[str, DataUrl] = {}
+        broken: dict[str, Prediction] = {}
+        for request in requests:
+            try:
+                for image in request.images:
+                    if image.key not in pictures:
+                        pictures[image.key] = data_url(image)
+            except UnreadableError as error:
+                broken[request.sample_id] = _failed(request, "image_unreadable", str(error))
+        return _Ready(pictures, broken)
+
+    def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
+        """Ask about all of them; returns when each is answered or has failed."""
+        return self.generate_prepared(requests, self.prepare(requests))
+
+    def generate_prepared(self, requests: Sequence[Request], ready: _Ready) -> Sequence[Prediction]:
+        """`generate`, with pictures that are data URLs already."""
+        made = dict(ready.broken)
+        asked = []
+        for request in requests:
+            if request.generation.num_beams > 1:
+                words = f"a server cannot be asked for {request.generation.num_beams} beams"
+                made.setdefault(request.sample_id, _failed(request, "refused", words))
+            if request.sample_id not in made:
+                asked.append(request)
+        answers = self._run(self._ask_all(asked, ready.pictures))
+        for request, answered in zip(asked, answers, strict=True):
+            made[request.sample_id] = _prediction(request, answered, ready.pictures)
+        return [made[request.sample_id] for request in requests]
+
+    async def _ask_all(
+        self, requests: Sequence[Request], pictures: Mapping[str, DataUrl]
+    ) -> list[Answered]:
+        """Ask about each group of pictures, all groups at once."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for place, request in enumerate(requests):
+            shown = tuple(pictures[image.key].digest for image in request.images)
+            groups.setdefault(shown or (request.sample_id,), []).append(place)
+        made = await asyncio.gather(
+            *(self._ask_group([requests[i] for i in own], pictures) for own in groups.values())
+        )
+        places = [place for own in groups.values() for place in own]
+        found = dict(zip(places, (one for group in made for one in group), strict=True))
+        return [found[place] for place in range(len(requests))]
+
+    async def _ask_group(
+        self, requests: Sequence[Request], pictures: Mapping[str, DataUrl]
+    ) -> list[Answered]:
+        """Ask the first question, and soon after it the others, which share its pictures."""
+        bodies = [self._body(request, pictures) for request in requests]
+        sent = asyncio.Event()
+        first = asyncio.create_task(self._client.ask(bodies[0], sent))
+        if bodies[1:]:
+            await sent.wait()
+            await asyncio.wait({first}, timeout=AHEAD)
+        others = [self._client.ask(body, asyncio.Event()) for body in bodies[1:]]
+        return list(await asyncio.gather(first, *others))
+
+    def _body(self, request: Request, pictures: Mapping[str, DataUrl]) -> dict[str, Any]:
+        own = request.generation
+        body: dict[str, Any] = {
+            "model": self._settings.model,
+            "messages": [
+                {"role": m.role, "content": [_part(part, pictures) for part in m.content]}
+                for m in request.messages
+            ],
+            self._settings.max_tokens_field: own.max_new_tokens,
+            "temperature": own.temperature,
+            "seed": self._options.seed,
+        }
+        if own.temperature > 0:
+            body["top_p"] = own.top_p
+        if own.stop:
+            body["stop"] = list(own.stop)
+        return {name: value for name, value in body.items() if name not in self._settings.omit}
+
+    def close(self) -> None:
+        """Close connections and end the loop's thread."""
+        self._run(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def _part(part: str | Image, pictures: Mapping[str, DataUrl]) -> dict[str, Any]:
+    if isinstance(part, Image):
+        return {"type": "image_url", "image_url": {"url": pictures[part.key].url}}
+    return {"type": "text", "text": part}
+
+
+def _failed(request: Request, kind: str, words: str) -> Prediction:
+    return Prediction(sample_id=request.sample_id, failure=Failure(kind=kind, message=words))
+
+
+def _prediction(
+    request: Request, answered: Answered, pictures: Mapping[str, DataUrl]
+) -> Prediction:
+    reply = answered.reply
+    if reply is None:
+        return Prediction(sample_id=request.sample_id, failure=answered.failure)
+    text, stopped = cut_at_stop(reply.text, request.generation.stop)
+    return Prediction(
+        sample_id=request.sample_id,
+        text=text.strip(),
+        finish="stop" if stopped else reply.finish,
+        prompt_tokens=reply.usage.prompt,
+        output_tokens=reply.usage.output,
+        images=tuple(pictures[image.key].digest for image in request.images),
+        seconds=answered.seconds,
+    )

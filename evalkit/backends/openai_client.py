@@ -1,0 +1,155 @@
+"""One request to a chat-completions server, asked until it is answered or given up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from evalkit.backends.openai_limiter import Limiter, Place
+from evalkit.backends.openai_replies import Reply, Trouble, Usage, read_refusal, read_reply
+from evalkit.backends.openai_settings import NO_KEY, Settings
+from evalkit.records import Failure
+
+SHORTEST, LONGEST = 0.5, 30.0
+"""Seconds up to which the first retry waits, and any retry."""
+
+PATIENCE = 300.0
+"""Seconds that a server may ask to wait; what asks for more is given up."""
+
+OK = 200
+SHOWN = 400
+"""Characters of a failure's words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What became of a request: one of reply and failure is there.
+
+    Attributes:
+        reply: The answer.
+        failure: Why there is none.
+        seconds: Its share of the time that it was out, among all that were out.
+    """
+
+    reply: Reply | None = None
+    failure: Failure | None = None
+    seconds: float | None = None
+
+
+class Client:
+    """Asks a server; lives on one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make a client of the package openai, whose own retries are off."""
+        import openai
+
+        self._settings = settings
+        self._openai = openai
+        self._api = openai.AsyncOpenAI(
+            api_key=settings.key or NO_KEY,
+            base_url=settings.base_url,
+            timeout=settings.timeout,
+            max_retries=0,
+        )
+        self.limiter = Limiter(settings.concurrency, time.monotonic)
+        self.counters = Counter[str]()
+
+    async def ask(self, body: Mapping[str, Any], sent: asyncio.Event) -> Answered:
+        """Ask, and ask again where that may help.
+
+        Args:
+            body: The request.
+            sent: Set when the request goes out for the first time.
+        """
+        for attempt in range(self._settings.retries + 1):
+            place = await self.limiter.enter()
+            sent.set()
+            self.counters["requests"] += 1
+            self.counters["retries"] += attempt > 0
+            try:
+                reply = await self._once(body)
+            except Trouble as error:
+                self._note(place, error)
+                wait = _wait(attempt, error.wait)
+                if not error.passing or attempt == self._settings.retries or wait > PATIENCE:
+                    return Answered(failure=self._failure(error))
+            else:
+                out = self.limiter.out
+                seconds = self.limiter.answered(place)
+                self._spend(reply.usage)
+                return Answered(reply=reply, seconds=round(seconds / max(out, 1), 6))
+            await asyncio.sleep(wait)
+        raise AssertionError  # the last attempt returns
+
+    async def _once(self, body: Mapping[str, Any]) -> Reply:
+        """Send a request.
+
+        Raises:
+            Trouble: There is no answer.
+        """
+        import httpx2
+
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                response = await self._api.post(
+                    "/chat/completions", body=dict(body), cast_to=httpx2.Response
+                )
+                text = response.text
+        except self._openai.APIStatusError as error:
+            answer = error.response
+            raise read_refusal(
+                answer.status_code, answer.headers, answer.text, datetime.now(UTC)
+            ) from error
+        except (TimeoutError, self._openai.APITimeoutError) as error:
+            words = f"no answer came within {self._settings.timeout:g} s"
+            raise Trouble(kind="timeout", words=words, passing=True, overloaded=True) from error
+        except self._openai.APIConnectionError as error:
+            words = f"the connection failed ({cause(error)})"
+            raise Trouble(kind="connection", words=words, passing=True) from error
+        except Exception as error:
+            raise Trouble(kind="backend", words=f"{type(error).__name__}: {error}") from error
+        return read_reply(text)
+
+    def _note(self, place: Place, error: Trouble) -> None:
+        """Tell limiter and counters of trouble."""
+        if error.wait is not None and error.passing and error.wait <= PATIENCE:
+            self.limiter.pause(error.wait)
+        self.limiter.failed(place, overloaded=error.overloaded)
+        self.counters["rate_limited"] += error.kind == "rate_limited"
+        self._spend(error.usage)
+
+    def _spend(self, usage: Usage) -> None:
+        prompt, output = usage.prompt or 0, usage.output or 0
+        self.counters["prompt_tokens"] += prompt
+        self.counters["output_tokens"] += output
+        self.counters["cached_tokens"] += usage.cached
+        if price := self._settings.price:
+            cost = price.cost(prompt, output, usage.cached)
+            self.counters["cost_usd"] += cost  # type: ignore[assignment]  # a Counter of floats
+
+    def _failure(self, error: Trouble) -> Failure:
+        words = self._settings.redacted(f"{self._settings.host}: {error.words}")
+        return Failure(kind=error.kind, message=words[:SHOWN])
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+
+def cause(error: BaseException) -> str:
+    """The innermost reason of an error of the connection, in the system's words."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return str(error) or type(error).__name__
+
+
+def _wait(attempt: int, asked: float | None) -> float:
+    """Seconds until a request is sent again: full jitter, after what the server asked for."""
+    most = min(LONGEST, SHORTEST * 2.0**attempt)
+    return (asked or 0.0) + random.uniform(0.0, most)  # noqa: S311 - spreads retries

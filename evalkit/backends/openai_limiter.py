@@ -1,0 +1,146 @@
+"""How many requests a server is sent at once: as many as make it faster, and no more.
+
+The limit grows while throughput grows with it: fast at first, in small steps once it did not pay.
+A growth that did not pay is taken back. A refusal (429), an error of the server or a timeout cuts
+the limit, once for all requests that were out at the time. Everything happens on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import statistics
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FIRST = 4
+"""Requests at once, at the beginning."""
+
+WORTH = 0.5
+"""What growth must bring to be kept: k times the requests, at least k ** WORTH the throughput."""
+
+STEPS = (2.0, 1.25)
+"""How the limit grows: before growth has ever failed to pay, and after."""
+
+CUT = 0.7
+"""What is left of the limit after a refusal."""
+
+REST = 4
+"""Windows of answers for which the limit stays after a growth that did not pay, or a cut."""
+
+LEAST = 12
+"""Answers in a window, at least; it is three times the limit, else the quick ones would prevail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Leave to send a request: when it was given, and under which setting of the limit."""
+
+    since: float
+    epoch: int
+    full: bool
+
+
+class Limiter:
+    """Gives places to requests, in their order."""
+
+    def __init__(self, most: int, clock: Callable[[], float]) -> None:
+        """Give at most so many places at once.
+
+        Args:
+            most: Above it the limit never grows.
+            clock: Seconds that never go back.
+        """
+        self.limit = min(FIRST, most)
+        self.out = 0
+        self._most = most
+        self._clock = clock
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._epoch = 0
+        self._latencies: list[float] = []
+        self._before: tuple[int, float] | None = None
+        self._step = STEPS[0]
+        self._rest = 0
+        self._paused_until = -math.inf
+
+    async def enter(self) -> Place:
+        """Wait for a place; `leave` gives it back."""
+        if self.out >= self.limit or self._waiting:
+            mine = asyncio.get_running_loop().create_future()
+            self._waiting.append(mine)
+            try:
+                await mine
+            except asyncio.CancelledError:
+                if mine.done() and not mine.cancelled():
+                    self._give_back()
+                raise
+        else:
+            self.out += 1
+        while (left := self._paused_until - self._clock()) > 0:  # noqa: ASYNC110 - the end moves
+            await asyncio.sleep(left)
+        return Place(self._clock(), self._epoch, self.out >= self.limit)
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for a while: the server asked for it."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def answered(self, place: Place) -> float:
+        """Take a place back whose request was answered; how long that took."""
+        seconds = self._clock() - place.since
+        if place.epoch == self._epoch and place.full:
+            self._latencies.append(seconds)
+            if len(self._latencies) >= max(3 * self.limit, LEAST):
+                self._judge()
+        self._give_back()
+        return seconds
+
+    def failed(self, place: Place, *, overloaded: bool) -> None:
+        """Take a place back whose request failed.
+
+        Args:
+            place: The place.
+            overloaded: Whether fewer requests at once might have helped.
+        """
+        if overloaded and place.epoch == self._epoch:
+            self._before = None
+            self._step = STEPS[1]
+            self._rest = REST
+            self._set(max(1, int(self.limit * CUT)))
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self.out -= 1
+        while self._waiting and self.out < self.limit:
+            first = self._waiting.popleft()
+            if not first.done():
+                first.set_result(None)
+                self.out += 1
+
+    def _judge(self) -> None:
+        """Look at a window of answers: did the last growth pay, and is it time to grow again?
+
+        A full server's throughput is the number of requests it has over the mean time of one. The
+        first answers of a window are left out: the server was not yet as full when they were asked.
+        """
+        throughput = self.limit / max(statistics.fmean(self._latencies[self.limit :]), 1e-6)
+        self._latencies.clear()
+        if self._before is not None:
+            limit, earlier = self._before
+            self._before = None
+            if throughput < earlier * (self.limit / limit) ** WORTH:
+                self._step = STEPS[1]
+                self._rest = REST
+                self._set(limit)
+                return
+        if self._rest:
+            self._rest -= 1
+        elif self.limit < self._most:
+            self._before = (self.limit, throughput)
+            self._set(min(self._most, max(self.limit + 1, int(self.limit * self._step))))
+
+    def _set(self, limit: int) -> None:
+        """Change the limit; answers to what was sent before are no longer looked at."""
+        self.limit = limit
+        self._epoch += 1
+        self._latencies.clear()

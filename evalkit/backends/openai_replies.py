@@ -1,0 +1,168 @@
+"""What a chat-completions server said -> an answer or a failure. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+FILTERED = ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation")
+HOPELESS = ("insufficient_quota", "billing_hard_limit_reached")
+"""Codes of 429 that no waiting mends."""
+
+TIMEOUT, CONFLICT, TOO_EARLY, TOO_MANY, SERVER_ERROR = 408, 409, 425, 429, 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of a request, as the server counted them; None where it did not say."""
+
+    prompt: int | None = None
+    output: int | None = None
+    cached: int = 0
+
+
+@dataclass(kw_only=True, eq=False)
+class Trouble(Exception):  # noqa: N818 - some of it passes
+    """Why there is no answer.
+
+    Attributes:
+        kind: The failure's kind.
+        words: What happened; it may quote the server at length, and must be redacted.
+        passing: Whether asking again may help.
+        overloaded: Whether fewer requests at once may help.
+        wait: Seconds that the server asks to wait; None where it does not.
+        usage: Tokens that were spent nevertheless.
+    """
+
+    kind: str
+    words: str
+    passing: bool = False
+    overloaded: bool = False
+    wait: float | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer as the server gave it."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    usage: Usage
+
+
+def read_reply(body: str) -> Reply:
+    """The answer in the body of a status 200.
+
+    Raises:
+        Trouble: There is none.
+    """
+    try:
+        raw = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        said = f"the server's answer is not JSON ({_line(body)})"
+        raise Trouble(kind="server", words=said, passing=True) from error
+    if not isinstance(raw, dict) or raw.get("error"):
+        raise Trouble(kind="server", words=f"the server said {_line(body)}", passing=True)
+    usage = _usage(raw.get("usage"))
+    choices = raw.get("choices")
+    if not isinstance(choices, list) or any(not isinstance(one, dict) for one in choices[:1]):
+        raise _shapeless(body, usage)
+    if not choices:
+        raise Trouble(kind="empty", words="the server's answer has no choices", usage=usage)
+    return _choice(choices[0], usage, body)
+
+
+def _choice(choice: Mapping[str, Any], usage: Usage, body: str) -> Reply:
+    reason, message = choice.get("finish_reason"), choice.get("message")
+    if reason == "content_filter":
+        words = "the server's content filter cut the answer off"
+        raise Trouble(kind="content_filter", words=words, usage=usage)
+    if not isinstance(message, dict):
+        raise _shapeless(body, usage)
+    text = message.get("content")
+    if isinstance(text, str):
+        return Reply(text=text, finish="length" if reason == "length" else "stop", usage=usage)
+    if text is not None:
+        raise _shapeless(body, usage)
+    if isinstance(message.get("refusal"), str):
+        words = f"the server refused to answer: {_line(message['refusal'])}"
+        raise Trouble(kind="content_filter", words=words, usage=usage)
+    words = f"the server's answer has no text (finish_reason {reason!r})"
+    raise Trouble(kind="empty", words=words, usage=usage)
+
+
+def _shapeless(body: str, usage: Usage) -> Trouble:
+    words = f"the server's answer is no chat completion ({_line(body)})"
+    return Trouble(kind="server", words=words, passing=True, usage=usage)
+
+
+def read_refusal(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Trouble:
+    """What a status other than 200 means.
+
+    Args:
+        status: The HTTP status.
+        headers: The response's, by names in lower case or of any case.
+        body: The response's.
+        now: The time, for a Retry-After that is a date.
+    """
+    words = f"the server answered {status}: {_line(body)}"
+    wait = retry_after(headers.get("retry-after"), now)
+    if status == TOO_MANY:
+        passing = not any(code in body for code in HOPELESS)
+        return Trouble(
+            kind="rate_limited", words=words, passing=passing, overloaded=True, wait=wait
+        )
+    if status >= SERVER_ERROR:
+        return Trouble(kind="server", words=words, passing=True, overloaded=True, wait=wait)
+    if status == TIMEOUT:
+        return Trouble(kind="timeout", words=words, passing=True, overloaded=True, wait=wait)
+    if status in (CONFLICT, TOO_EARLY):
+        return Trouble(kind="server", words=words, passing=True, wait=wait)
+    filtered = any(code in body for code in FILTERED)
+    return Trouble(kind="content_filter" if filtered else "refused", words=words)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for, as a number or as a date; None: it says nothing.
+
+    Args:
+        value: The header's.
+        now: The time, with its zone.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            then = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        then = then if then.tzinfo else then.replace(tzinfo=UTC)
+        seconds = (then - now).total_seconds()
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _usage(raw: Any) -> Usage:
+    own = raw if isinstance(raw, dict) else {}
+    details = own.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    return Usage(
+        prompt=_count(own.get("prompt_tokens")),
+        output=_count(own.get("completion_tokens")),
+        cached=cached or 0,
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()) or "nothing"

@@ -1,0 +1,172 @@
+"""What a spec `openai:MODEL,base_url=...` says, and the key, which never leaves this process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from evalkit.backends.interface import BackendOptions
+from evalkit.errors import UsageError
+from evalkit.prices import Price, PriceTable, parse_prices
+
+BASE_URL = "https://api.openai.com/v1"
+KEY = "OPENAI_API_KEY"
+NO_KEY = "none"
+"""Sent where there is no key: local servers look at none."""
+
+TOKEN_FIELDS = ("max_tokens", "max_completion_tokens")
+OMITTABLE = ("temperature", "top_p", "seed", "stop")
+
+OPTIONS = frozenset(
+    {
+        *("base_url", "api_key_env", "concurrency", "timeout", "retries"),
+        *("max_tokens_field", "omit", "prices"),
+    }
+)
+"""Keys that a spec may give."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a server is asked.
+
+    Attributes:
+        model: The model's id on the server.
+        base_url: Where the server is, without a slash at its end.
+        key: The key; empty where there is none.
+        key_name: The environment variable that holds it.
+        concurrency: Requests that may be out at once, at most.
+        timeout: Seconds until a request is given up.
+        retries: How often a request is asked again.
+        max_tokens_field: How the server calls the limit of an answer's tokens.
+        omit: Fields that are not sent, because the server refuses them.
+        prices: What its tokens cost; None where nobody said.
+    """
+
+    model: str
+    base_url: str
+    key: str = field(repr=False)
+    key_name: str
+    concurrency: int
+    timeout: float
+    retries: int
+    max_tokens_field: str
+    omit: frozenset[str]
+    prices: PriceTable | None
+
+    @property
+    def host(self) -> str:
+        """The server's host, and its port where one is given."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def price(self) -> Price | None:
+        """What the model's tokens cost, where the table knows it."""
+        return self.prices.models.get(self.model) if self.prices else None
+
+    def redacted(self, text: str) -> str:
+        """The text without the key, and without anything that looks like one."""
+        if self.key:
+            text = text.replace(self.key, "[key]")
+        text = re.sub(r"(?i)\bbearer\s+[^\s\"',;}]+", "Bearer [key]", text)
+        return re.sub(r"\bsk-[^\s\"',;}]+", "[key]", text)
+
+
+def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settings:
+    """The settings that a spec gives, with the key of the environment.
+
+    Raises:
+        UsageError: An option cannot be meant; the text shows no key.
+    """
+    own = options.options
+    if options.image_preprocess != "processor":
+        message = (
+            f"The image preprocessing {options.image_preprocess!r} cannot be done for a server: "
+            "the colour that it pads with is the processor's, which the server does not tell."
+        )
+        raise UsageError(message)
+    key_name = own.get("api_key_env", KEY)
+    field_name = own.get("max_tokens_field", TOKEN_FIELDS[0])
+    if field_name not in TOKEN_FIELDS:
+        _refuse("max_tokens_field", f"must be {' or '.join(TOKEN_FIELDS)}")
+    omit = frozenset(filter(None, own.get("omit", "").split("+")))
+    if not omit <= set(OMITTABLE):
+        _refuse("omit", f"may name, joined by '+', {', '.join(OMITTABLE)}")
+    return Settings(
+        model=options.name + (f"@{options.revision}" if options.revision else ""),
+        base_url=_base_url(own.get("base_url", BASE_URL)),
+        key=_key(key_name, environ),
+        key_name=key_name,
+        concurrency=int(_number(own, "concurrency", "64", (1, 1000), whole=True)),
+        timeout=_number(own, "timeout", "300", (0.001, 86400)),
+        retries=int(_number(own, "retries", "5", (0, 100), whole=True)),
+        max_tokens_field=field_name,
+        omit=omit,
+        prices=_prices(own["prices"]) if "prices" in own else None,
+    )
+
+
+def _refuse(option: str, rule: str) -> NoReturn:
+    message = f"The model's option {option} {rule}."
+    raise UsageError(message)
+
+
+def _number(
+    own: Mapping[str, str],
+    name: str,
+    default: str,
+    bounds: tuple[float, float],
+    *,
+    whole: bool = False,
+) -> float:
+    low, high = bounds
+    try:
+        value = float(int(own.get(name, default)) if whole else own.get(name, default))
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        kind = "a whole number" if whole else "a number of seconds"
+        _refuse(name, f"must be {kind} between {low:g} and {high:g}")
+    return value
+
+
+def _base_url(text: str) -> str:
+    """The address, if it is one and holds no secret."""
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        _refuse("base_url", "must be an address such as http://127.0.0.1:8000/v1")
+    if "@" in parts.netloc or "?" in text or "#" in text:
+        rule = (
+            "must hold no user, password or query, because it is written into the run's record; "
+            f"give a key by the environment variable {KEY}, or api_key_env=NAME"
+        )
+        _refuse("base_url", rule)
+    return text.rstrip("/")
+
+
+def _key(name: str, environ: Mapping[str, str]) -> str:
+    """The key; a name that is no name may be a key itself, and is not shown."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        _refuse("api_key_env", f"must be the name of an environment variable, such as {KEY}")
+    key = environ.get(name, "").strip()
+    if not re.fullmatch(r"[!-~]*", key):
+        message = f"The environment variable {name} holds characters that no key can have."
+        raise UsageError(message)
+    return key
+
+
+def _prices(place: str) -> PriceTable:
+    try:
+        text = Path(place).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The price table {place} cannot be read: {error}."
+        raise UsageError(message) from error
+    return parse_prices(text, place)

@@ -1,0 +1,350 @@
+"""The backend openai as a class: what is sent, how much at once, and what it is made of."""
+
+import base64
+import io
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+pytest.importorskip("openai", reason="the extra openai is not installed")
+
+import PIL.Image
+
+from evalkit.backends.data_urls import data_url
+from evalkit.backends.interface import BackendOptions
+from evalkit.backends.openai import OpenAIBackend
+from evalkit.backends.openai_replies import retry_after
+from evalkit.backends.openai_settings import read_settings
+from evalkit.backends.pictures import UnreadableError
+from evalkit.errors import MissingExtraError, UsageError
+from evalkit.prices import parse_prices
+from evalkit.records import Generation, Image, Message, Request
+
+
+@pytest.fixture
+def backend_of():
+    """Makes backends, and closes them: backend_of(server, retries="2")."""
+    made = []
+
+    def make(server, seed=0, **options):
+        own = {"base_url": server.url, **options}
+        backend = OpenAIBackend.load(
+            BackendOptions(spec="openai:toy-model", name="toy-model", seed=seed, options=own)
+        )
+        made.append(backend)
+        return backend
+
+    yield make
+    for backend in made:
+        backend.close()
+
+
+def encoded(picture, kind="PNG", **more):
+    content = io.BytesIO()
+    picture.save(content, kind, **more)
+    return content.getvalue()
+
+
+def noise(mode="RGB", size=(20, 14)):
+    return PIL.Image.effect_noise(size, 80).convert(mode)
+
+
+def image(content, key="p"):
+    return Image(key=key, read=lambda: content)
+
+
+def request(name, *parts, **generation):
+    return Request(
+        task="toy",
+        sample_id=name,
+        messages=(Message(role="user", content=parts),),
+        generation=Generation(**{"max_new_tokens": 8, **generation}),
+    )
+
+
+# What is sent
+
+
+def test_pictures_and_texts_are_sent_in_their_order(chat_server, backend_of):
+    content = encoded(noise())
+    asked = request("a", "Look:", image(content), "Is 2 even?", stop=("\n",))
+    with chat_server() as server:
+        (made,) = backend_of(server, seed=7).generate([asked])
+        (sent,) = server.asked
+    assert made.text == "yes"
+    assert (made.finish, made.prompt_tokens, made.output_tokens) == ("stop", 100, 2)
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    assert sent.body == {
+        "model": "toy-model",
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Look:"},
+                    {"type": "image_url", "image_url": {"url": url}},
+                    {"type": "text", "text": "Is 2 even?"},
+                ],
+            }
+        ],
+        "max_tokens": 8,
+        "temperature": 0.0,
+        "seed": 7,
+        "stop": ["\n"],
+    }
+    assert made.images == (data_url(image(content)).digest,)
+
+
+def test_sampling_and_options_change_the_fields(chat_server, backend_of):
+    with chat_server() as server:
+        options = {"max_tokens_field": "max_completion_tokens", "omit": "seed+stop"}
+        backend = backend_of(server, **options)
+        backend.generate([request("a", "Is 1 even?", temperature=0.5, top_p=0.9, stop=("x",))])
+    body = server.asked[0].body
+    assert {name: body[name] for name in body if name not in ("model", "messages")} == {
+        "max_completion_tokens": 8,
+        "temperature": 0.5,
+        "top_p": 0.9,
+    }
+
+
+def test_a_stop_string_that_the_server_left_is_cut(chat_server, backend_of):
+    with chat_server(answer=lambda asked: " red\nand more") as server:
+        (made,) = backend_of(server).generate([request("a", "What?", stop=("\n",))])
+    assert (made.text, made.finish) == ("red", "stop")
+
+
+def test_an_answer_that_was_cut_says_so(chat_server, backend_of):
+    with chat_server(lambda asked: "cut") as server:
+        (made,) = backend_of(server).generate([request("a", "What?")])
+    assert (made.text, made.finish) == ("yes it is", "length")
+
+
+def test_wrong_usage_is_no_usage(chat_server, backend_of):
+    with chat_server(lambda asked: "wrong usage") as server:
+        (made,) = backend_of(server).generate([request("a", "What?")])
+    assert (made.text, made.prompt_tokens, made.output_tokens) == ("yes", None, None)
+
+
+def test_beams_and_broken_pictures_fail_alone(chat_server, backend_of):
+    requests = [
+        request("beams", "Is 2 even?", num_beams=4),
+        request("broken", image(encoded(noise())[:60]), "Is 2 even?"),
+        request("whole", image(encoded(noise()), "q"), "Is 2 even?"),
+    ]
+    with chat_server() as server:
+        beams, broken, whole = backend_of(server).generate(requests)
+    assert (beams.failure.kind, broken.failure.kind) == ("refused", "image_unreadable")
+    assert whole.text == "yes"
+    assert len(server.asked) == 1
+
+
+def test_a_text_that_cannot_be_sent_fails_alone_and_holds_no_place(chat_server, backend_of):
+    with chat_server() as server:
+        backend = backend_of(server, concurrency="1")
+        made = backend.generate([request("bad", "Is \ud800 even?"), request("a", "Is 2 even?")])
+    assert (made[0].failure.kind, made[1].text) == ("backend", "yes")
+
+
+def test_the_first_question_about_a_picture_is_ahead(chat_server, backend_of):
+    content = encoded(noise())
+    requests = [request(f"{i}", image(content, f"k{i}"), f"Is {i} even?") for i in range(4)]
+    with chat_server(seconds=0.05) as server:
+        made = backend_of(server).generate(requests)
+    first, *others = server.asked
+    assert "Is 0" in first.text
+    assert min(asked.at for asked in others) - first.at >= 0.05
+    assert [p.text for p in made] == ["yes", "no", "yes", "no"]
+
+
+# Pictures
+
+SAME = {
+    "png": ("PNG", "RGB", {}, "image/png"),
+    "grey": ("PNG", "L", {}, "image/png"),
+    "jpeg": ("JPEG", "RGB", {}, "image/jpeg"),
+    "webp": ("WEBP", "RGB", {}, "image/webp"),
+    "gif": ("GIF", "P", {}, "image/gif"),
+}
+MADE_ANEW = {
+    "bmp": ("BMP", "RGB", {}),
+    "tiff": ("TIFF", "RGB", {}),
+    "cmyk": ("JPEG", "CMYK", {}),
+    "clear": ("PNG", "RGBA", {}),
+    "palette": ("PNG", "P", {"transparency": 3}),
+    "deep": ("PNG", "I;16", {}),
+    "animated": ("GIF", "P", {"save_all": True, "append_images": [noise("P")]}),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_usual_pictures_go_out_as_they_are(name):
+    kind, mode, more, mime = SAME[name]
+    content = encoded(noise(mode), kind, **more)
+    head, _, tail = data_url(image(content)).url.partition(";base64,")
+    assert (head, base64.b64decode(tail)) == (f"data:{mime}", content)
+
+
+def turned():
+    exif = PIL.Image.Exif()
+    exif[274] = 6
+    return encoded(noise(), "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize("name", [*MADE_ANEW, "turned"])
+def test_odd_pictures_go_out_as_what_other_backends_see(name):
+    if name == "turned":
+        content = turned()
+    else:
+        kind, mode, more = MADE_ANEW[name]
+        content = encoded(noise(mode), kind, **more)
+    head, _, tail = data_url(image(content)).url.partition(";base64,")
+    assert head == "data:image/png"
+    sent = PIL.Image.open(io.BytesIO(base64.b64decode(tail)))
+    seen = PIL.Image.open(io.BytesIO(content)).convert("RGB")
+    assert (sent.mode, sent.size, sent.tobytes()) == ("RGB", seen.size, seen.tobytes())
+
+
+def test_what_is_no_picture_is_not_sent():
+    with pytest.raises(UnreadableError):
+        data_url(image(b"\x89PNG\r\n\x1a\nand nothing"))
+
+
+# How much at once
+
+
+def ask_many(backend, count, threads=64):
+    """Ask from many threads, one request each time; seconds that it took."""
+    requests = [[request(f"{i}", f"Is {i} even?")] for i in range(count)]
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        made = [p for own in pool.map(backend.generate, requests) for p in own]
+    assert [p.text for p in made] == ["no" if i % 2 else "yes" for i in range(count)]
+    return time.perf_counter() - begun
+
+
+def late(server):
+    """How many requests the server had at once in the last third, on average."""
+    loads = server.loads[len(server.loads) * 2 // 3 : -64]
+    return sum(loads) / len(loads)
+
+
+def test_more_is_asked_at_once_while_that_is_faster_and_no_more(chat_server, backend_of):
+    with chat_server(seconds=0.07, capacity=8) as server:
+        ask_many(backend_of(server), 500)
+    assert 6 <= late(server) <= 12
+
+
+def test_refusals_hold_the_limit_below_what_is_refused(chat_server, backend_of):
+    with chat_server(seconds=0.05, capacity=8, refuses=True) as server:
+        ask_many(backend_of(server, retries="20"), 500)
+    assert 4 <= late(server) <= 10
+
+
+def test_a_fast_server_is_asked_up_to_the_bound(chat_server, backend_of):
+    with chat_server(seconds=0.1) as server:
+        ask_many(backend_of(server, concurrency="24"), 400)
+        assert server.most == 24
+    with chat_server(seconds=0.01) as server:
+        ask_many(backend_of(server, concurrency="1"), 20)
+        assert server.most == 1
+
+
+def test_retry_after_holds_everything_back(chat_server, backend_of):
+    with chat_server(lambda asked: "429 seconds" if len(server.asked) == 1 else None) as server:
+        backend = backend_of(server)
+        ask_many(backend, 1)
+        first, second = server.asked
+        assert second.at - first.at >= 1.0
+    assert backend.counters()["rate_limited"] == 1
+
+
+def test_retry_after_is_seconds_or_a_date():
+    now = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
+    assert retry_after("2.5", now) == 2.5
+    assert retry_after("Wed, 25 Nov 2026 12:00:07 GMT", now) == 7
+    assert retry_after("Wed, 25 Nov 2026 11:00:00 GMT", now) == 0
+    assert retry_after("soon", now) is None
+    assert retry_after("nan", now) is None
+    assert retry_after(None, now) is None
+
+
+def test_a_closed_backend_leaves_no_thread(chat_server):
+    with chat_server() as server:
+        own = {"base_url": server.url}
+        before = threading.active_count()
+        backend = OpenAIBackend.load(BackendOptions(spec="x", name="m", options=own))
+        backend.close()
+        assert threading.active_count() == before
+
+
+# Settings
+
+
+def test_keys_are_not_in_what_is_shown():
+    options = BackendOptions(spec="x", name="m", options={"api_key_env": "MY_KEY"})
+    own = read_settings(options, {"MY_KEY": "abc-123", "OPENAI_API_KEY": "other"})
+    assert own.key == "abc-123"
+    assert "abc-123" not in repr(own)
+    said = own.redacted("abc-123 sk-proj-x Authorization: Bearer abcdef, yes")
+    assert said == "[key] [key] Authorization: Bearer [key], yes"
+
+
+def test_a_key_that_no_header_can_carry_is_refused():
+    with pytest.raises(UsageError, match="OPENAI_API_KEY holds characters that no key can have"):
+        read_settings(BackendOptions(spec="x", name="m"), {"OPENAI_API_KEY": "a\nb"})
+
+
+@pytest.mark.parametrize(("module", "package"), [("openai", "openai"), ("PIL", "pillow")])
+def test_a_missing_package_names_the_extra(monkeypatch, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    said = rf"needs the package '{package}'.*pip install 'evalkit-vlm\[openai\]'"
+    with pytest.raises(MissingExtraError, match=said):
+        OpenAIBackend.preflight(BackendOptions(spec="x", name="m"))
+
+
+def test_a_revision_belongs_to_the_models_id():
+    own = read_settings(BackendOptions(spec="x", name="m", revision="v2"), {})
+    assert (own.model, own.host, own.key) == ("m@v2", "api.openai.com", "")
+
+
+# Prices
+
+TABLE = 'date = "2026-11-01"\n[models."a/b"]\ninput = 2\noutput = 8\n'
+
+
+def test_cached_tokens_cost_as_others_unless_the_table_says():
+    table = parse_prices(TABLE, "t.toml")
+    assert table.day == "2026-11-01"
+    assert table.models["a/b"].cost(1_000_000, 500_000, 400_000) == 6.0
+    cheap = parse_prices(TABLE + "cached = 1\n", "t.toml").models["a/b"]
+    assert cheap.cost(1_000_000, 500_000, 400_000) == pytest.approx(5.6)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("date = ", "is not valid TOML"),
+        ('date = "2026-11-01"', "needs tables"),
+        (TABLE.replace("2026-11-01", "lately"), "needs date"),
+        (TABLE.replace("output = 8", ""), "'output' is missing or wrong"),
+        (TABLE.replace("= 8", "= -8"), "'output' is missing or wrong"),
+        (TABLE + "image = 1\n", "'image' is missing or wrong"),
+    ],
+)
+def test_a_wrong_price_table_is_one_sentence(text, said):
+    with pytest.raises(UsageError, match=said):
+        parse_prices(text, "t.toml")
+
+
+def test_a_model_without_a_price_costs_nothing_that_is_known(chat_server, backend_of, tmp_path):
+    table = tmp_path / "prices.toml"
+    table.write_text(TABLE)
+    with chat_server() as server:
+        backend = backend_of(server, prices=str(table))
+        backend.generate([request("a", "Is 1 even?")])
+    assert "cost_usd" not in backend.counters()
+    assert backend.counters()["prompt_tokens"] == 100

@@ -42,6 +42,7 @@ from evalkit.runner import engine
 from evalkit.runner.inline import workers_of
 from evalkit.runner.journal import Journal
 from evalkit.runner.lock import held
+from evalkit.runner.memory import memory_peak
 from evalkit.runner.meter import Meter, summary
 from evalkit.runner.plan import plan
 from evalkit.runner.workers import Crew, Workers
@@ -259,7 +260,7 @@ def _predictions(
         meter = Meter(crew)
         engine.run(bundles, workers, journals, progress.predicted, meter)
         watch.done()
-        peaks = {"driver": provenance.memory_peak(), **workers.peaks()}
+        peaks = {"driver": memory_peak(), **workers.peaks()}
         telemetry = meter.telemetry(peaks, resumed=resumed)
         if line := summary(telemetry):
             watch.note(line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -82,20 +81,6 @@ def hardware() -> Hardware:
         memory_gib=round(_memory_bytes() / 2**30, 1),
         accelerators=_accelerators(),
     )
-
-
-def memory_peak() -> float:
-    """Peak memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def accelerator_peak() -> float:
-    """Peak memory that torch took on the fullest accelerator, in MiB; 0 where there is none."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return 0.0
-    devices = range(torch.cuda.device_count())
-    return float(max(torch.cuda.max_memory_allocated(i) for i in devices)) / 2**20
 
 
 def _processor() -> str:

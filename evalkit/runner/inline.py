@@ -45,7 +45,7 @@ class _OneBackend(Workers):
 
     def peaks(self) -> Mapping[str, float]:
         """The accelerator's, where torch is loaded."""
-        from evalkit.provenance import accelerator_peak
+        from evalkit.runner.memory import accelerator_peak
 
         peak = accelerator_peak()
         return {"accelerator": peak} if peak else {}

@@ -76,7 +76,7 @@ class Actor:
 
     def peaks(self) -> dict[str, float]:
         """Peak memory in MiB."""
-        from evalkit.provenance import accelerator_peak, memory_peak
+        from evalkit.runner.memory import accelerator_peak, memory_peak
 
         found = {"worker": memory_peak(), "accelerator": accelerator_peak()}
         return {name: peak for name, peak in found.items() if peak}

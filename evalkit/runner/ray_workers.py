@@ -32,7 +32,7 @@ REACHED = 10.0
 """Seconds within which a cluster's address must take a connection."""
 
 OUT_AT_ONCE = 2
-"""Leases that an actor has: one is answered, the next is prepared meanwhile."""
+"""Leases that an actor has, if it prepares: one is answered, the next is prepared meanwhile."""
 
 
 class Actor:
@@ -63,6 +63,7 @@ class Actor:
             shares_prefixes=own.shares_prefixes,
             note=own.note(),
             size=1,
+            prepares=type(own).prepare is not Backend.prepare,
         )
 
     def answer(self, lease: Lease) -> Outcome:
@@ -149,6 +150,15 @@ class RayWorkers(Workers):
             self._settle([worker.starting for worker in self._workers if worker.crew is None])
         return self._crew
 
+    def ready(self) -> None:
+        """Wait until every actor has loaded; `crew` waits for the first alone.
+
+        Raises:
+            BackendError: As `crew`.
+        """
+        while starting := [worker.starting for worker in self._workers if worker.crew is None]:
+            self._settle(starting)
+
     def takes(self, lease: Lease) -> bool:
         """Whether an actor is there that may have the lease."""
         return self._place(lease) is not None
@@ -160,7 +170,8 @@ class RayWorkers(Workers):
         worker.out[worker.handle.answer.remote(lease)] = lease
 
     def _place(self, lease: Lease) -> _Worker | None:
-        most = 1 if lease.suspect else OUT_AT_ONCE
+        ahead = self._crew is not None and self._crew.prepares
+        most = OUT_AT_ONCE if ahead and not lease.suspect else 1
         free = [w for w in self._workers if w.crew and len(w.out) < most and not w.has_suspect]
         return min(free, key=lambda worker: len(worker.out), default=None)
 
@@ -288,7 +299,14 @@ def _join(address: str | None, workers: int) -> None:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address is None:
+        # Where clusters are not enabled Ray keeps the loopback address; else it takes the host's.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     import ray
+    from ray._private import worker
+
+    # Ray prints its advice to standard output, where a record may be read from.
+    worker.print_to_stdstream = lambda *_, **__: None
 
     _check_address(address)
     common: dict[str, Any] = {

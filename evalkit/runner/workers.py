@@ -73,6 +73,7 @@ class Crew:
         shares_prefixes: Whether requests about one picture are to stay together.
         note: How requests are answered, in one line.
         size: How many workers there are.
+        prepares: Whether they do something for a bundle before the model is free.
     """
 
     identity: ModelIdentity
@@ -81,6 +82,7 @@ class Crew:
     shares_prefixes: bool
     note: str
     size: int
+    prepares: bool = False
 
 
 class Workers(ABC):

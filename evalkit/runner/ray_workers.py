@@ -17,6 +17,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from evalkit.backends.interface import Backend, BackendOptions
@@ -279,6 +280,12 @@ def _gpus(config: RunConfig) -> int:
     return 1 if there and config.device in ("auto", "cuda") else 0
 
 
+def _has_token(environ: Mapping[str, str]) -> bool:
+    """Whether a token for Ray is at hand, where Ray looks for it."""
+    named = environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")
+    return "RAY_AUTH_TOKEN" in environ or Path(named).expanduser().is_file()
+
+
 def _check_address(address: str | None) -> None:
     """See whether anything listens at host:port: Ray itself would try for many minutes."""
     host, colon, port = (address or "").rpartition(":")
@@ -302,6 +309,8 @@ def _join(address: str | None, workers: int) -> None:
     if address is None:
         # Where clusters are not enabled Ray keeps the loopback address; else it takes the host's.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    elif _has_token(os.environ):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
     from ray._private import worker
 

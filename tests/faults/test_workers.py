@@ -51,7 +51,7 @@ def journaled(out):
 def descendants(pid):
     """Processes below one, by their command lines."""
     table = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-eww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     below, found = {str(pid)}, {}

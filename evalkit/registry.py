@@ -30,6 +30,7 @@ Parent = TypeVar("Parent")
 
 BACKENDS = {
     "hf": "evalkit.backends.hf:HfBackend",
+    "lmms": "evalkit.backends.lmms:LmmsBackend",
     "replay": "evalkit.backends.replay:ReplayBackend",
     "dummy": "evalkit.backends.dummy:DummyBackend",
 }

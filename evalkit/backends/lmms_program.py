@@ -19,7 +19,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 HEAD = struct.Struct("<QQ")
 MARKER = "[LMMS_EVAL_REQUEST_FAILED"
@@ -28,7 +28,7 @@ MARKER = "[LMMS_EVAL_REQUEST_FAILED"
 Frame = tuple[dict[str, Any], bytes]
 
 
-def write_frame(stream: BinaryIO, message: dict[str, Any], content: bytes = b"") -> None:
+def write_frame(stream: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None:
     """Send one message."""
     text = json.dumps(message).encode()
     stream.write(HEAD.pack(len(text), len(content)) + text)
@@ -36,7 +36,7 @@ def write_frame(stream: BinaryIO, message: dict[str, Any], content: bytes = b"")
     stream.flush()
 
 
-def read_frame(stream: BinaryIO) -> Frame | None:
+def read_frame(stream: IO[bytes]) -> Frame | None:
     """Receive one message; None at the end, or where the sender died within one."""
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
@@ -178,7 +178,7 @@ def _device() -> str:
 
 def _network(model: Any) -> dict[str, Any]:
     """Size and number format, where the adapter holds a network as most do."""
-    network = getattr(model, "_model", None)
+    network: Any = getattr(model, "_model", None)
     if not hasattr(network, "parameters"):
         return {}
     return {
@@ -273,7 +273,7 @@ def _reply(work: Callable[[dict[str, Any], bytes], dict[str, Any]], frame: Frame
         return {"error": f"{name}: {error}"[:800], "memory": memory, "missing": missing}
 
 
-def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Copies of stdin and stdout for messages; what is printed goes to stderr."""
     heard, said = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -292,7 +292,7 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _listen(heard: BinaryIO, arrived: Any) -> None:
+def _listen(heard: IO[bytes], arrived: Any) -> None:
     """Take messages in, also while one is being answered; the end of them ends everything."""
     while (frame := read_frame(heard)) is not None:
         arrived.put(frame)

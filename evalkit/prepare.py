@@ -56,7 +56,8 @@ def preflight(
     if not config.tasks:
         message = "No task was named; `evalkit tasks` lists them."
         raise UsageError(message)
-    if unknown := set(options.options) - backend_class.option_names:
+    unknown = set(options.options) - backend_class.option_names
+    if unknown and not backend_class.any_option:
         known = ", ".join(sorted(backend_class.option_names)) or "none"
         message = f"The model's option {min(unknown)!r} is not known; its backend knows: {known}."
         raise UsageError(message)

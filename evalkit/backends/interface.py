@@ -77,6 +77,9 @@ class Backend(ABC):
     option_names: ClassVar[frozenset[str]] = frozenset()
     """Keys that the spec may give as `key=value`."""
 
+    any_option: ClassVar[bool] = False
+    """Whether the spec may give any other key too, as where options go to another program."""
+
     @classmethod
     def preflight(cls, options: BackendOptions) -> None:
         """Checks, without loading anything large, that the model can be had.

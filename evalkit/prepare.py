@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from evalkit import data, registry
 from evalkit.backends.interface import Backend, BackendOptions
-from evalkit.errors import UsageError
+from evalkit.errors import MissingExtraError, UsageError
 from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
@@ -70,6 +71,9 @@ def preflight(
         raise UsageError(message)
     for task, choice in tasks:
         task.prompt(choice.prompt or config.prompt)
+    if (config.workers > 1 or config.ray_address) and importlib.util.find_spec("ray") is None:
+        package = "ray"
+        raise MissingExtraError(package, "ray", "More than one worker")
     backend_class.preflight(options)
     for task, _ in tasks:
         data.preflight(task, source(config))

@@ -30,11 +30,8 @@ Parent = TypeVar("Parent")
 
 BACKENDS = {
     "hf": "evalkit.backends.hf:HfBackend",
-<<<<<<< HEAD
     "openai": "evalkit.backends.openai:OpenAIBackend",
-=======
     "lmms": "evalkit.backends.lmms:LmmsBackend",
->>>>>>> lmms3
     "replay": "evalkit.backends.replay:ReplayBackend",
     "dummy": "evalkit.backends.dummy:DummyBackend",
 }

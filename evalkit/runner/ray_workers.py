@@ -10,18 +10,18 @@ would report of its use; its token authentication is left as it is.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.backends.interface import Backend, BackendOptions
-from evalkit.errors import BackendError, EvalkitError, MissingExtraError
+from evalkit.errors import BackendError, EvalkitError
 from evalkit.run_record import RunConfig
 from evalkit.runner.answering import outcome
 from evalkit.runner.workers import Crew, Lease, Outcome, Workers
@@ -117,14 +117,11 @@ class RayWorkers(Workers):
         """Start Ray, or join a cluster, and ask for actors.
 
         Raises:
-            MissingExtraError: Ray is not installed.
-            BackendError: Ray cannot be started, or the cluster cannot be joined.
+            BackendError: Ray cannot be started, the cluster cannot be joined, or it has no room.
         """
-        if importlib.util.find_spec("ray") is None:
-            package = "ray"
-            raise MissingExtraError(package, "ray", "More than one worker")
         _join(config.ray_address, config.workers)
         self._gpus = _gpus(config)
+        _check_room(self._gpus)
         several = self._gpus > 1 and "device_map" not in options.options
         spread = {**options.options, "device_map": "auto"} if several else options.options
         self._made = backend, replace(options, options=spread)
@@ -198,7 +195,7 @@ class RayWorkers(Workers):
 
     def _taken(self, worker: _Worker, reference: Any) -> list[Outcome]:
         import ray
-        from ray.exceptions import RayActorError, RayTaskError
+        from ray.exceptions import RayActorError, RayError, RayTaskError
 
         try:
             result = ray.get(reference)
@@ -209,6 +206,8 @@ class RayWorkers(Workers):
             if reference is worker.starting:
                 raise BackendError(text) from error
             return [Outcome(lease=worker.out.pop(reference), error=text)]
+        except RayError:  # its node is gone, and with it what it had answered
+            return self._died(worker)
         if reference is worker.starting:
             self._started(worker, *result)
             return []
@@ -234,6 +233,9 @@ class RayWorkers(Workers):
 
     def _died(self, worker: _Worker) -> list[Outcome]:
         """Replace an actor; its leases come back."""
+        import ray
+        from ray.exceptions import RayError
+
         if worker.crew is None:
             self._failed_loads += 1
             if self._failed_loads >= LOADS:
@@ -242,6 +244,8 @@ class RayWorkers(Workers):
                     f"{self._made[1].spec!r}; is there memory for it?"
                 )
                 raise BackendError(message)
+        with suppress(RayError):  # one that merely cannot be reached must not keep its accelerator
+            ray.kill(worker.handle)
         self._workers[self._workers.index(worker)] = self._start()
         how = "the worker that had it died (killed, or a crash in native code)"
         return [Outcome(lease=lease, died=how) for lease in worker.out.values()]
@@ -278,6 +282,25 @@ def _gpus(config: RunConfig) -> int:
         return config.gpus_per_worker
     there = ray.cluster_resources().get("GPU", 0)
     return 1 if there and config.device in ("auto", "cuda") else 0
+
+
+def _check_room(gpus: int) -> None:
+    """Refuse workers that no node could ever hold: Ray would wait for one without a word.
+
+    Raises:
+        BackendError: No node that is there has so many accelerators.
+    """
+    import ray
+
+    most = max(
+        (node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]), default=0
+    )
+    if gpus > most:
+        message = (
+            f"A worker wants {gpus} accelerators, but no node has more than {most:g}; give "
+            "--gpus-per-worker fewer, or join a cluster that has them."
+        )
+        raise BackendError(message)
 
 
 def _has_token(environ: Mapping[str, str]) -> bool:

@@ -149,6 +149,13 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(evalkit, whole, tmp_path)
     assert "cannot be loaded" in done.err
 
 
+def test_more_accelerators_than_there_are_is_one_sentence(evalkit, whole, tmp_path):
+    toy, _, _ = whole
+    done = evalkit(*words(toy, tmp_path), "--gpus-per-worker", 64)
+    assert done.code == 20
+    assert "wants 64 accelerators" in done.err
+
+
 def test_a_cluster_that_is_not_there_is_one_sentence(evalkit, whole, tmp_path):
     toy, _, _ = whole
     done = evalkit(*words(toy, tmp_path), "--ray-address", "127.0.0.1:1")

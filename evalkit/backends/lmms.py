@@ -19,6 +19,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -154,15 +155,13 @@ class LmmsBackend(Backend):
         options = self._options
         self._starts += 1
         process = Process(_python(options), _timeout(options), _environment(options))
-        try:
+        with ExitStack() as undo:
+            undo.callback(process.close)
             about, _ = process.ask(_load_message(options))
-        except BaseException:
-            process.close()
-            raise
-        if "error" in about:
-            process.close()
-            message = f"lmms-eval's adapter {options.name!r} cannot be loaded: {about['error']}"
-            raise BackendError(process.clean(message))
+            if "error" in about:
+                message = f"lmms-eval's adapter {options.name!r} cannot be loaded: {about['error']}"
+                raise BackendError(process.clean(message))
+            undo.pop_all()
         return process, about
 
     def _revive(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 from evalkit.backends.hf import HfBackend
 from evalkit.backends.interface import BackendOptions
 from evalkit.backends.lmms import PYTHON, LmmsBackend
+from evalkit.demo import model_path
 from evalkit.records import Generation
 
 pytestmark = [
@@ -19,8 +20,8 @@ pytestmark = [
 ]
 
 
-def test_the_chat_adapter_answers_as_the_hf_backend(tiny, request_of, tmp_path):
-    folder = tiny.llava(tmp_path)
+def test_the_chat_adapter_answers_as_the_hf_backend(request_of):
+    folder = model_path()
     options = BackendOptions(
         spec="lmms:llava_hf",
         name="llava_hf",
@@ -31,10 +32,15 @@ def test_the_chat_adapter_answers_as_the_hf_backend(tiny, request_of, tmp_path):
     LmmsBackend.preflight(options)
     theirs = LmmsBackend.load(options)
     ours = HfBackend.load(BackendOptions(spec="hf", name=str(folder), device="cpu"))
-    asked = [request_of(i, generation=Generation(max_new_tokens=6)) for i in range(12)]
+    asked = [
+        request_of(
+            i, "Is there a red circle in the image?", generation=Generation(max_new_tokens=6)
+        )
+        for i in range(12)
+    ]
     one, two = theirs.generate(asked), ours.generate(asked)
     assert [p.text for p in one] == [p.text for p in two]
-    assert len({p.text for p in one}) > 3
+    assert len({p.text for p in one}) > 1
     assert [p.images for p in one] == [p.images for p in two]
     assert theirs.identity().digest == ours.identity().digest
     theirs.close()

@@ -3,34 +3,25 @@
 Requests travel to the actors and predictions back; the driver alone writes. There are no
 collectives: an actor knows of no other. One that dies is replaced, and one that the cluster has no
 room for yet is not waited for, so that nodes may come and go.
-
-Ray runs on the loopback address unless a cluster is named. Its dashboard is off, and so is what it
-would report of its use; its token authentication is left as it is.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError
 from evalkit.run_record import RunConfig
+from evalkit.runner import ray_cluster
 from evalkit.runner.answering import outcome
 from evalkit.runner.workers import Crew, Lease, Outcome, Workers
 
 LOADS = 3
 """How often in a row actors may die while they load before the run stops."""
-
-REACHED = 10.0
-"""Seconds within which a cluster's address must take a connection."""
 
 OUT_AT_ONCE = 2
 """Leases that an actor has, if it prepares: one is answered, the next is prepared meanwhile."""
@@ -119,9 +110,9 @@ class RayWorkers(Workers):
         Raises:
             BackendError: Ray cannot be started, the cluster cannot be joined, or it has no room.
         """
-        _join(config.ray_address, config.workers)
-        self._gpus = _gpus(config)
-        _check_room(self._gpus)
+        ray_cluster.join(config.ray_address, config.workers)
+        self._gpus = ray_cluster.accelerators(config)
+        ray_cluster.check_room(self._gpus)
         several = self._gpus > 1 and "device_map" not in options.options
         spread = {**options.options, "device_map": "auto"} if several else options.options
         self._made = backend, replace(options, options=spread)
@@ -272,94 +263,3 @@ class RayWorkers(Workers):
         for worker in self._workers:
             ray.kill(worker.handle)
         ray.shutdown()
-
-
-def _gpus(config: RunConfig) -> int:
-    """Accelerators of each actor."""
-    import ray
-
-    if config.gpus_per_worker is not None:
-        return config.gpus_per_worker
-    there = ray.cluster_resources().get("GPU", 0)
-    return 1 if there and config.device in ("auto", "cuda") else 0
-
-
-def _check_room(gpus: int) -> None:
-    """Refuse workers that no node could ever hold: Ray would wait for one without a word.
-
-    Raises:
-        BackendError: No node that is there has so many accelerators.
-    """
-    import ray
-
-    most = max(
-        (node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]), default=0
-    )
-    if gpus > most:
-        message = (
-            f"A worker wants {gpus} accelerators, but no node has more than {most:g}; give "
-            "--gpus-per-worker fewer, or join a cluster that has them."
-        )
-        raise BackendError(message)
-
-
-def _has_token(environ: Mapping[str, str]) -> bool:
-    """Whether a token for Ray is at hand, where Ray looks for it."""
-    named = environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")
-    return "RAY_AUTH_TOKEN" in environ or Path(named).expanduser().is_file()
-
-
-def _check_address(address: str | None) -> None:
-    """See whether anything listens at host:port: Ray itself would try for many minutes."""
-    host, colon, port = (address or "").rpartition(":")
-    if not colon or "/" in host or not port.isdecimal():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=REACHED).close()
-    except (OSError, OverflowError) as error:
-        message = f"The Ray cluster at {address!r} cannot be joined: {error}. Is its head running?"
-        raise BackendError(message) from error
-
-
-def _join(address: str | None, workers: int) -> None:
-    """Start Ray on this machine, or join a cluster.
-
-    Raises:
-        BackendError: It cannot be done.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if address is None:
-        # Where clusters are not enabled Ray keeps the loopback address; else it takes the host's.
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    elif _has_token(os.environ):
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-    import ray
-    from ray._private import worker
-
-    # Ray prints its advice to standard output, where a record may be read from.
-    worker.print_to_stdstream = lambda *_, **__: None
-
-    _check_address(address)
-    common: dict[str, Any] = {
-        "logging_level": logging.ERROR,
-        "log_to_driver": False,
-        "namespace": "evalkit",
-    }
-    try:
-        if address is not None:
-            ray.init(address=address, **common)
-        else:
-            ray.init(  # "local": not what RAY_ADDRESS may name
-                address="local",
-                _node_ip_address="127.0.0.1",
-                include_dashboard=False,
-                num_cpus=workers,
-                **common,
-            )
-    except (OSError, RuntimeError, ValueError, ConnectionError) as error:
-        where = (
-            f"the Ray cluster at {address!r} cannot be joined" if address else "Ray cannot start"
-        )
-        message = f"{where[0].upper()}{where[1:]}: {str(error).splitlines()[0]}"
-        raise BackendError(message) from error

@@ -23,7 +23,10 @@ TOLERANCE = {"torch.float16": 0.05, "torch.bfloat16": 0.25}
 """Largest difference of the first token's logits in half precision, in standard deviations."""
 
 GAIN = 1.05
-"""A batch twice as large must be faster by this factor, or the smaller one is kept."""
+"""A batch twice as large must be faster by this factor, or it gains nothing."""
+
+IDLE = 2
+"""Doublings in a row that gain nothing before the search ends."""
 
 PATIENCE = 10.0
 """Seconds; a batch that takes longer is not doubled again."""
@@ -120,16 +123,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 def capacity(generate: Callable[[Sequence[Request]], Any], length: int, model: Any) -> Capacity:
     """How many tokens are best run at once: batches are doubled as long as that is faster.
 
+    The fastest size counts, however little it gains: where a row costs the same in any batch, a
+    larger one still shares what every call costs.
+
     Args:
         generate: Answers a batch of probes; may run out of memory.
         length: Tokens of a probe's prompt, nearly all of which are the picture's.
         model: The model, for the memory of its device.
     """
-    rows, best = 1, 0.0
+    rows, best, idle = 1, 0.0, 0
     for count, seconds in _timed(generate, model):
-        if count > 1 and count / seconds < best * GAIN:
+        idle = 0 if count / seconds > best * GAIN else idle + 1
+        if count / seconds > best:
+            rows, best = count, count / seconds
+        if idle == IDLE:
             break
-        rows, best = count, count / seconds
     return Capacity(rows=MOST_ROWS, tokens=rows * length + 64 * rows, image_tokens=length)
 
 

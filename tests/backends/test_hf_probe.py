@@ -147,7 +147,13 @@ def test_batches_are_doubled_while_that_is_faster(monkeypatch):
 def test_doubling_ends_where_it_gains_nothing(monkeypatch):
     timed = Timed(monkeypatch, lambda rows: max(2.0, rows * 0.5))
     assert timed.rows() == 4
-    assert timed.asked == [1, 1, 2, 4, 8]
+    assert timed.asked == [1, 1, 2, 4, 8, 16]
+
+
+def test_the_fastest_size_counts_however_little_it_gains(monkeypatch):
+    timed = Timed(monkeypatch, lambda rows: 0.1 + 2.0 * rows)
+    assert timed.rows() == 4
+    assert timed.asked == [1, 1, 2, 4]
 
 
 def test_what_costs_by_the_row_runs_alone(monkeypatch):

@@ -7,8 +7,8 @@ the next one starts: everything cheap is checked before the model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,19 +109,28 @@ def run(
         record = _finished(folder, config, prepared, backend_class.weights(options), watch)
         if record is None:
             watch.note(f"Loading the model {config.model} ...")
-            with closing(_workers(config, backend_class, options)) as workers:
+            with _workers(config, backend_class, options) as workers:
                 record = _generate_and_score(folder, config, prepared, workers, watch)
     watch.stored(folder.path)
     return record
 
 
-def _workers(config: RunConfig, backend_class: type[Backend], options: BackendOptions) -> Workers:
-    """Who answers: this process, or Ray's actors."""
+@contextmanager
+def _workers(
+    config: RunConfig, backend_class: type[Backend], options: BackendOptions
+) -> Iterator[Workers]:
+    """Who answers: this process, or Ray's actors; closed in the end, and the model with them."""
     if config.workers == 1 and config.ray_address is None:
-        return workers_of(_load(backend_class, options))
+        with (
+            closing(_load(backend_class, options)) as backend,
+            closing(workers_of(backend)) as workers,
+        ):
+            yield workers
+        return
     from evalkit.runner.ray_workers import RayWorkers
 
-    return RayWorkers(backend_class, options, config)
+    with closing(RayWorkers(backend_class, options, config)) as actors:
+        yield actors
 
 
 def _load(backend_class: type[Backend], options: BackendOptions) -> Backend:
@@ -210,7 +219,7 @@ def _generate_and_score(
         for p in prepared
     ]
     if crew.note:
-        watch.note(f"Shared pictures are read as follows: {crew.note}.")
+        watch.note(f"Requests are answered as follows: {crew.note}.")
     begun = _begin(folder, config, prepared, crew)
     predictions, telemetry = _predictions(folder, config.batch_size, prepared, workers, watch)
     results = tuple(_finish(folder, p, predictions[p.task.name]) for p in prepared)

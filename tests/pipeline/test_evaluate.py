@@ -96,3 +96,18 @@ def test_an_unknown_setting_is_an_error():
 def test_errors_are_evalkits_own(tmp_path):
     with pytest.raises(evalkit.EvalkitError, match="Did you mean"):
         evalkit.evaluate(model="dummy:hash", tasks=["pop"], data="demo", out=tmp_path)
+
+
+def test_the_backend_is_closed_when_the_run_ends(toy, tmp_path, monkeypatch):
+    from evalkit.backends.dummy import DummyBackend
+
+    closed = []
+    monkeypatch.setattr(DummyBackend, "close", lambda self: closed.append(self))
+    evalkit.evaluate(
+        model="dummy:echo",
+        tasks=["toy"],
+        data=str(toy.data),
+        task_paths=(str(toy.path),),
+        out=tmp_path,
+    )
+    assert len(closed) == 1

@@ -102,7 +102,7 @@ def test_the_backend_is_closed_when_the_run_ends(toy, tmp_path, monkeypatch):
     from evalkit.backends.dummy import DummyBackend
 
     closed = []
-    monkeypatch.setattr(DummyBackend, "close", lambda self: closed.append(self))
+    monkeypatch.setattr(DummyBackend, "close", lambda self: closed.append(id(self)))
     evalkit.evaluate(
         model="dummy:echo",
         tasks=["toy"],

@@ -4,6 +4,7 @@
     records     everything that travels between the stages
     run_record  what a run becomes: numbers, fingerprints, the record
     task        what a task file may say
+    foreign     what another harness's code may do in a task's place
     prices      what tokens cost
     answers     text -> answer, one module per official normaliser
     metrics     scores -> numbers, each a sum and a function of that sum
@@ -12,7 +13,9 @@
     data        dataset reference -> samples
     columns     scored samples -> columns of a table
     store       the only reader and writer of run folders
-    registry    name -> task, backend or suite
+    registry    name -> task or backend
+    suites      task lists
+    lmms_tasks  tasks of lmms-eval, run by its own code
     backends    models that answer
     runner      plan, engine, journal
     answer_files  prediction files -> answers, one module per way to publish them

@@ -12,6 +12,7 @@ from typing import Any
 from evalkit.errors import NotComparableError
 from evalkit.records import Prediction, Sample, differences, plain
 from evalkit.run_record import Fingerprint, ModelIdentity, RunConfig, RunRecord
+from evalkit.task import file_stem
 
 _MACHINE = (
     *("batch_size", "device", "workers", "gpus_per_worker", "ray_address", "prefix_sharing"),
@@ -42,7 +43,7 @@ def settings(config: RunConfig) -> dict[str, Any]:
 def default_name(config: RunConfig) -> str:
     """The run's name where none is given: its tasks and a digest of its settings."""
     text = json.dumps(settings(config), sort_keys=True)
-    tasks = [choice.name.replace(":", "-") for choice in config.tasks]
+    tasks = [file_stem(choice.name) for choice in config.tasks]
     stem = "-".join(tasks) if len(tasks) <= 3 else f"{len(tasks)}-tasks"  # noqa: PLR2004
     return f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 

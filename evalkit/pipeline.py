@@ -325,4 +325,4 @@ def _finish(
     scores = score_predictions(task, prepared.samples, predictions)
     folder.write_scores(stem, scores)
     read = audit(task, prepared.samples, predictions, scores)
-    return summarise(task, scores, fingerprint, tuple(notes), read)
+    return summarise(task, scores, fingerprint, tuple(notes), read, predictions=predictions)

@@ -202,7 +202,8 @@ class MetricValue:
         method: How the interval was made, such as "cluster-robust t" or "Wilson".
         n: Units that were counted (samples, or pairs).
         clusters: Independent clusters among them.
-        maximum: The largest possible value (1 for fractions, 2000 for MME perception).
+        maximum: The largest possible value (1 for fractions, 2000 for MME perception); None where
+            another harness computed it and does not say.
     """
 
     value: float
@@ -211,7 +212,7 @@ class MetricValue:
     method: str
     n: int
     clusters: int
-    maximum: float
+    maximum: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

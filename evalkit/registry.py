@@ -1,8 +1,8 @@
-"""Name -> task, backend or suite; imports only what was asked for.
+"""Name -> task or backend; imports only what was asked for.
 
 Tasks are files: those of `evalkit.tasks`, those under `--task-path`, and those that other packages
-name under the entry point `evalkit.tasks`. Backends are classes: the built-in ones, those under the
-entry point `evalkit.backends`, or `module:Class`. Suites are TOML task lists.
+name under the entry point `evalkit.tasks`; `lmms/NAME` is a task of lmms-eval. Backends are
+classes: the built-in ones, those under the entry point `evalkit.backends`, or `module:Class`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from evalkit import lmms_tasks
 from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,15 +78,6 @@ class ModelSpec:
         return kept.strip(".") or self.backend
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
-    """A task list: tasks with their choices, and settings that the command line may override."""
-
-    summary: str
-    tasks: tuple[Mapping[str, Any], ...]
-    settings: Mapping[str, Any]
-
-
 # Tasks
 
 
@@ -113,7 +104,11 @@ def load_task(name: str, task_paths: Sequence[str | Path] = ()) -> Task:
 
     Raises:
         UsageError: There is no such task or variant, or its file is broken.
+        MissingExtraError: The task is one of lmms-eval, which is not installed.
+        DataError: lmms-eval cannot say what the task is.
     """
+    if name.startswith(lmms_tasks.PREFIX):
+        return lmms_tasks.load(name)
     base, colon, variant = name.partition(":")
     if colon and not variant:
         message = (
@@ -319,78 +314,6 @@ def _plugged_in(name: str) -> str:
         hint = "a spec reads backend:name, such as hf:llava-hf/llava-1.5-7b-hf"
         raise UsageError(_unknown("backend", name, known, hint))
     return points[name]
-
-
-# Suites
-
-_SETTINGS = frozenset({"model", "prompt", "limit", "seed", "dtype", "image_preprocess", "data"})
-
-
-def suite_names() -> tuple[str, ...]:
-    """Names of the task lists that come with evalkit."""
-    return tuple(sorted(path.stem for path in _suite_folder().glob("*.toml")))
-
-
-def load_suite(name: str) -> Suite:
-    """A task list: a built-in one by its name, or a TOML file by its path.
-
-    The file has a list `tasks` of names or tables {name, limit, prompt}, and may set
-    model, prompt, limit, seed, dtype, image_preprocess and data for all of them.
-
-    Raises:
-        UsageError: The file is not there, is not TOML, or says something unknown.
-    """
-    path = Path(name) if name.endswith(".toml") else _suite_folder() / f"{name}.toml"
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"The task list {path} cannot be read: {error.strerror}."
-        raise UsageError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"The task list {path} is not valid TOML: {error}."
-        raise UsageError(message) from error
-    return _checked_suite(raw, path)
-
-
-def _checked_suite(raw: dict[str, Any], path: Path) -> Suite:
-    summary = raw.pop("summary", "")
-    tasks = raw.pop("tasks", None)
-    if unknown := sorted(set(raw) - _SETTINGS):
-        known = ", ".join(sorted(_SETTINGS | {"tasks"}))
-        message = (
-            f"The task list {path} sets {unknown[0]!r}, which is not known; it may set {known}."
-        )
-        raise UsageError(message)
-    if not isinstance(tasks, list) or not tasks:
-        message = f"The task list {path} needs tasks = [...] with at least one task."
-        raise UsageError(message)
-    choices = tuple({"name": t} if isinstance(t, str) else t for t in tasks)
-    for choice in choices:
-        _check_choice(choice, path)
-    return Suite(summary=summary, tasks=choices, settings=raw)
-
-
-def _check_choice(choice: Any, path: Path) -> None:
-    if not isinstance(choice, dict) or not isinstance(choice.get("name"), str):
-        message = f"The task list {path} has a task without a name: {choice!r}."
-        raise UsageError(message)
-    if unknown := sorted(set(choice) - {"name", "limit", "prompt"}):
-        message = (
-            f"The task list {path} sets {unknown[0]!r} for the task {choice['name']!r}; a task may "
-            "set name, limit and prompt."
-        )
-        raise UsageError(message)
-    for key, kind, meant in (("limit", int, "a whole number"), ("prompt", str, "a text")):
-        if key in choice and (not isinstance(choice[key], kind) or isinstance(choice[key], bool)):
-            message = (
-                f"The task list {path} sets {key} = {choice[key]!r} for the task "
-                f"{choice['name']!r}; it must be {meant}."
-            )
-            raise UsageError(message)
-
-
-def _suite_folder() -> Path:
-    return Path(__file__).with_name("suites")
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], hint: str) -> str:

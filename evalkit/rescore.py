@@ -28,7 +28,7 @@ from evalkit.run_record import (
 )
 from evalkit.score import score_predictions, summarise
 from evalkit.store import load_run
-from evalkit.task import Task
+from evalkit.task import Task, file_stem
 
 Slices = Mapping[str, Mapping[str, Mapping[str, float]]]
 """{tag: {slice: {name: value}}}."""
@@ -243,6 +243,7 @@ def _scored(order: Order, given: _Given) -> Scored:
         _fingerprint(order, task, given, samples),
         (*given.notes, *_notes(order, given, samples), *notes),
         audit(task, samples, predictions, scores),
+        predictions=predictions,
     )
     failed = result.coverage.failed + len(asked) - len(samples)
     coverage = replace(result.coverage, asked=len(asked), failed=failed)
@@ -351,7 +352,7 @@ def _fingerprint(order: Order, task: Task, given: _Given, samples: Sequence[Samp
 def _own_fingerprint(given: _Given, task: Task) -> Fingerprint | None:
     """The fingerprint of the task in the run that the answers are from."""
     results = given.run.results if given.run else ()
-    stems = {result.task.replace(":", "-"): result.fingerprint for result in results}
+    stems = {file_stem(result.task): result.fingerprint for result in results}
     return stems.get(given.answers.path.stem) or stems.get(task.file_stem)
 
 

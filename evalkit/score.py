@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from evalkit import stats, sums
 from evalkit.errors import UsageError
+from evalkit.foreign import Numbers
 from evalkit.records import Coverage, MetricValue, Outcome, Prediction, Sample, SampleScore
 from evalkit.run_record import Audit, Fingerprint, TaskResult
 from evalkit.task import Metric, Task
@@ -91,22 +93,37 @@ def summarise(
     fingerprint: Fingerprint,
     notes: tuple[str, ...] = (),
     audit: Audit | None = None,
+    *,
+    predictions: Mapping[str, Prediction] | None = None,
 ) -> TaskResult:
     """The task's numbers over the scores. A metric that is undefined on them is absent, not zero.
 
+    Args:
+        task: Whose rules apply.
+        scores: The scored samples.
+        fingerprint: What the numbers are about.
+        notes: What a reader must know of the data.
+        audit: How the answers were read.
+        predictions: What was scored; needed where another harness's code adds up numbers.
+
     Raises:
         UsageError: A metric needs what the scorer does not give, or a group lies in two clusters.
+        DataError: The other harness's code fails.
     """
+    further = Numbers(values={})
+    if (foreign := task.foreign) is not None:
+        task = replace(task, metrics=foreign.metrics(scores))
+        further = foreign.numbers(scores, predictions or {})
     return TaskResult(
         task=task.name,
         version=task.version,
         protocol=task.protocol,
         headline=task.headline,
-        metrics=_metrics(task, scores),
+        metrics=_metrics(task, scores) | dict(further.values),
         coverage=coverage(scores),
         breakdowns=_breakdowns(task, scores),
         fingerprint=fingerprint,
-        notes=(*notes, *_absent(task, scores)),
+        notes=(*notes, *_absent(task, scores), *further.notes),
         audit=audit,
     )
 

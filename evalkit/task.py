@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from evalkit.foreign import Foreign
+
 Row = Mapping[str, Any]
 """One row of a dataset: its columns, image columns as `Image` (None where the row has none), and
 "__index__", the row's place in its split, from 0."""
@@ -107,6 +109,15 @@ class Prompt:
         """The parts of the user's turn: pictures and text in the prompt's order."""
         text = self.render(sample)
         return (*sample.images, text) if self.images_first else (text, *sample.images)
+
+    def messages(self, sample: Sample) -> tuple[Message, ...]:
+        """The turns of the conversation: one, the user's."""
+        return (Message(role="user", content=self.content(sample)),)
+
+
+def file_stem(name: str) -> str:
+    """A task's name as a file name."""
+    return name.replace(":", "-").replace("/", "-")
 
 
 SHORT_ANSWER_PROMPTS: Mapping[str, Prompt] = MappingProxyType(
@@ -227,6 +238,8 @@ class Task:
         variants: Named changes of fields, addressed as "task:variant".
         submission: Makes (file name, JSON value) of all predictions, for splits without gold
             answers; None where there is none.
+        foreign: Another harness's code that reads the rows and adds up numbers in evalkit's place;
+            None is evalkit's own.
     """
 
     name: str
@@ -249,6 +262,7 @@ class Task:
     files: str | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     submission: Callable[[Sequence[tuple[Sample, str]]], tuple[str, Any]] | None = None
+    foreign: Foreign | None = None
 
     @property
     def folder(self) -> str:
@@ -258,7 +272,7 @@ class Task:
     @property
     def file_stem(self) -> str:
         """The task's name as a file name."""
-        return self.name.replace(":", "-")
+        return file_stem(self.name)
 
     def variant(self, name: str) -> Task:
         """The task with the named changes applied.
@@ -311,11 +325,11 @@ class Task:
         return chosen, self.prompts[chosen]
 
     def request(self, sample: Sample, prompt: Prompt) -> Request:
-        """The sample as a request: one user turn in the words of the prompt."""
+        """The sample as a request, in the words of the prompt."""
         return Request(
             task=self.name,
             sample_id=sample.id,
-            messages=(Message(role="user", content=prompt.content(sample)),),
+            messages=prompt.messages(sample),
             generation=self.generation,
             kin=sample.cluster,
         )

@@ -14,10 +14,8 @@ part of a text. Adapters of the older form take one user turn, whose pictures th
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,16 +23,13 @@ from typing import Any, ClassVar, Self
 
 from evalkit.backends import hf_checkpoint
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
-from evalkit.backends.lmms_process import Process
-from evalkit.errors import BackendError, MissingExtraError, UsageError
+from evalkit.backends.lmms_process import Process, interpreter
+from evalkit.errors import BackendError, UsageError
 from evalkit.records import Failure, Image, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
 OWN = frozenset({"python", "timeout", "simple"})
 """Options of the spec that are not the adapter's."""
-
-PYTHON = "EVALKIT_LMMS_PYTHON"
-"""The environment variable that names an interpreter with lmms-eval."""
 
 MODEL_KEYS = ("pretrained", "model_version", "model", "model_path")
 """Arguments by which adapters are told their weights."""
@@ -68,10 +63,7 @@ class LmmsBackend(Backend):
             BackendError: The other interpreter, or the model's folder, is not there.
         """
         _check_options(options)
-        python = _python(options)
-        if _told_python(options) is None and importlib.util.find_spec("lmms_eval") is None:
-            package = "lmms_eval"
-            raise MissingExtraError(package, "lmms", "The backend lmms")
+        python = interpreter(options.options.get("python"), "The backend lmms")
         with Process(python, min(_timeout(options), 120.0), _environment(options)) as process:
             told, _ = process.ask({"do": "check", "model": options.name})
         if told.get("missing"):
@@ -154,7 +146,8 @@ class LmmsBackend(Backend):
     def _started(self) -> tuple[Process, dict[str, Any]]:
         options = self._options
         self._starts += 1
-        process = Process(_python(options), _timeout(options), _environment(options))
+        python = interpreter(options.options.get("python"), "The backend lmms")
+        process = Process(python, _timeout(options), _environment(options))
         with ExitStack() as undo:
             undo.callback(process.close)
             about, _ = process.ask(_load_message(options))
@@ -235,15 +228,6 @@ def _timeout(options: BackendOptions) -> float:
         message = f"The option timeout of {options.spec!r} must be a number of seconds above 0."
         raise UsageError(message)
     return seconds
-
-
-def _told_python(options: BackendOptions) -> str | None:
-    return options.options.get("python") or os.environ.get(PYTHON) or None
-
-
-def _python(options: BackendOptions) -> str:
-    told = _told_python(options)
-    return str(Path(told).expanduser()) if told else sys.executable
 
 
 def _environment(options: BackendOptions) -> dict[str, str]:

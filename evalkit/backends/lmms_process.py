@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -14,29 +16,55 @@ from pathlib import Path
 from typing import Any, Self
 
 from evalkit.backends.lmms_program import Frame, read_frame, write_frame
-from evalkit.errors import BackendError
+from evalkit.errors import BackendError, MissingExtraError
 
 PROGRAM = Path(__file__).with_name("lmms_program.py")
 """Started by its path: the other environment need not have evalkit."""
+
+PYTHON = "EVALKIT_LMMS_PYTHON"
+"""The environment variable that names an interpreter with lmms-eval."""
 
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY$|^KEY$", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"\b(hf_|sk-)[\w-]{8,}")
 
 
+def interpreter(told: str | None, purpose: str) -> str:
+    """The Python that has lmms-eval: the one that was told, that of the environment, or this one.
+
+    Raises:
+        MissingExtraError: None was named, and this one has no lmms-eval; `purpose` needs it.
+    """
+    named = told or os.environ.get(PYTHON)
+    if named:
+        return str(Path(named).expanduser())
+    if importlib.util.find_spec("lmms_eval") is None:
+        package = "lmms_eval"
+        raise MissingExtraError(package, "lmms", purpose)
+    return sys.executable
+
+
 class Process:
     """One run of the program, asked over pipes; its stderr goes to a temporary file."""
 
-    def __init__(self, python: str, timeout: float, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        python: str,
+        timeout: float,
+        environment: Mapping[str, str],
+        program: Path = PROGRAM,
+    ) -> None:
         """Start the program.
 
         Args:
             python: The interpreter.
             timeout: Seconds that one answer may take.
             environment: The program's environment variables.
+            program: What is started.
 
         Raises:
             BackendError: The interpreter cannot be started.
         """
+        self.python = python
         self._timeout = timeout
         self._secrets = [
             value for name, value in environment.items()
@@ -45,7 +73,7 @@ class Process:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._child = subprocess.Popen(  # noqa: S603 - the user's own interpreter
-                [python, str(PROGRAM), *_parent()],
+                [python, str(program), *_parent()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

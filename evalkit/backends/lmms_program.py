@@ -65,7 +65,7 @@ class Host:
             get_model_manifest(told["model"])
         except (KeyError, ValueError) as error:
             return {"unknown": str(error)}
-        return {"version": _version()}
+        return {"version": version()}
 
     def load(self, told: dict[str, Any], _: bytes) -> dict[str, Any]:
         """Make the adapter."""
@@ -83,7 +83,7 @@ class Host:
                 told["arguments"], settings | {"batch_size": 1}
             )
         self._chat = not getattr(kind, "is_simple", True)
-        return {"version": _version(), "class": kind.__name__, "chat": self._chat} | _network(
+        return {"version": version(), "class": kind.__name__, "chat": self._chat} | _network(
             self._model
         )
 
@@ -135,12 +135,13 @@ class Host:
         )
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+def version() -> str:
+    """lmms-eval's version, as far as it is known."""
+    from importlib import metadata
 
     try:
-        return version("lmms-eval")
-    except PackageNotFoundError:
+        return metadata.version("lmms-eval")
+    except metadata.PackageNotFoundError:
         return "unknown"
 
 
@@ -262,15 +263,16 @@ def _answer(made: Any, errors: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _reply(work: Callable[[dict[str, Any], bytes], dict[str, Any]], frame: Frame) -> dict[str, Any]:
+def _reply(work: Callable[[dict[str, Any], bytes], Any], frame: Frame) -> Frame:
     """What a call gave, or its error in words."""
     try:
-        return work(*frame)
-    except Exception as error:  # noqa: BLE001 - an adapter's code
+        made = work(*frame)
+    except Exception as error:  # noqa: BLE001 - an adapter's or a task's code
         name = type(error).__name__
         memory = isinstance(error, MemoryError) or name == "OutOfMemoryError"
         missing = isinstance(error, ModuleNotFoundError) and error.name == "lmms_eval"
-        return {"error": f"{name}: {error}"[:800], "memory": memory, "missing": missing}
+        return {"error": f"{name}: {error}"[:800], "memory": memory, "missing": missing}, b""
+    return made if isinstance(made, tuple) else (made, b"")
 
 
 def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -301,24 +303,22 @@ def _listen(heard: IO[bytes], arrived: Any) -> None:
     os._exit(0)
 
 
-def main() -> None:
-    """Answer messages until there are no more."""
+def serve(host: Any) -> None:
+    """Answer messages until there are no more: `do` names a method of the host."""
     import queue
     import threading
 
     if len(sys.argv) > 1:
         _die_with(int(sys.argv[1]))
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - before any import
+    here = os.path.dirname(os.path.abspath(sys.argv[0]))  # noqa: PTH100, PTH120 - before any import
     sys.path[:] = [place for place in sys.path if place != here]
     heard, said = _private_pipes()
     arrived: queue.Queue[Frame] = queue.Queue()
     threading.Thread(target=_listen, args=(heard, arrived), daemon=True).start()
-    host = Host()
-    work = {"check": host.check, "load": host.load, "generate": host.generate}
     while True:
         frame = arrived.get()
-        write_frame(said, _reply(work[frame[0]["do"]], frame))
+        write_frame(said, *_reply(getattr(host, frame[0]["do"]), frame))
 
 
 if __name__ == "__main__":
-    main()
+    serve(Host())

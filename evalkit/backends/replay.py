@@ -20,6 +20,7 @@ from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import UsageError
 from evalkit.records import Failure, Prediction, Request
 from evalkit.run_record import ModelIdentity
+from evalkit.task import file_stem
 
 ID_KEYS = ("sample_id", "question_id", "id")
 """Where a line's id is looked for, in this order."""
@@ -91,7 +92,7 @@ class ReplayBackend(Backend):
     def _file(self, task: str) -> Path:
         if self._path.is_file():
             return self._path
-        stem = task.replace(":", "-")
+        stem = file_stem(task)
         names = [
             f"{folder}{stem}.jsonl{end}" for folder in ("", "predictions/") for end in ("", ".gz")
         ]

@@ -149,10 +149,11 @@ def _differing(answers: Answers, others: Answers) -> float:
 def demo_requests() -> list[Request]:
     """Questions of the demo's tasks, as a run would ask them; ids are unique over the tasks."""
     from evalkit import data, demo, registry
+    from evalkit.suites import load_suite
 
     source = data.DataSource(folder=demo.data_path(), offline=True, label="demo")
     made = []
-    for choice in registry.load_suite("demo").tasks:
+    for choice in load_suite("demo").tasks:
         task = registry.load_task(choice["name"])
         _, prompt = task.prompt(choice.get("prompt"))
         for sample in data.load(task, source).samples[:QUESTIONS]:

@@ -89,9 +89,7 @@ def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
     Raises:
         UsageError: There is no model, or the task list is wrong.
     """
-    from evalkit import registry
-
-    named, settings = _named(tasks, registry)
+    named, settings = _named(tasks)
     merged = {**settings, **given}
     if merged.get("batch_size") == "auto":
         del merged["batch_size"]
@@ -106,17 +104,17 @@ def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
     return RunConfig(tasks=choices, **merged)
 
 
-def _named(
-    tasks: Sequence[str], registry: Any
-) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]:
+def _named(tasks: Sequence[str]) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]:
     """The task choices and settings that the words after `run` stand for."""
-    suites = [t for t in tasks if t.endswith(".toml") or t in registry.suite_names()]
+    from evalkit.suites import load_suite, suite_names
+
+    suites = [t for t in tasks if t.endswith(".toml") or t in suite_names()]
     if not suites:
         return [{"name": task} for task in tasks], {}
     if len(tasks) > 1:
         message = f"{suites[0]!r} is a whole task list; give it alone."
         raise UsageError(message)
-    suite = registry.load_suite(suites[0])
+    suite = load_suite(suites[0])
     return suite.tasks, suite.settings
 
 

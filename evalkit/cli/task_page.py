@@ -10,14 +10,15 @@ from evalkit.records import plain
 from evalkit.task import DatasetRef, Task
 
 
-def task_page(task: Task, path: Path) -> str:
+def task_page(task: Task, path: Path | None) -> str:
     """All that a task says of itself, as text."""
     return "\n".join([*_about(task, path), *_prompts(task), *_numbers(task)]) + "\n"
 
 
-def _about(task: Task, path: Path) -> Iterable[str]:
+def _about(task: Task, path: Path | None) -> Iterable[str]:
     yield f"{task.name}, version {task.version}, protocol {task.protocol}"
-    yield f"  file        {path}"
+    if path is not None:
+        yield f"  file        {path}"
     yield from _dataset(task.dataset)
     yield f"  generation  {json.dumps(plain(task.generation))}"
 
@@ -26,8 +27,10 @@ def _dataset(dataset: DatasetRef) -> Iterable[str]:
     yield f"  data        {', or '.join(dataset.repositories)}"
     place = f"config {dataset.config}, " if dataset.config else ""
     pinned = dataset.revision or "unpinned"
-    yield f"              {place}split {dataset.split}, {dataset.rows:,} rows, {pinned}"
-    yield f"  columns     {', '.join(dataset.columns)}"
+    rows = f"{dataset.rows:,} rows, " if dataset.rows else ""
+    yield f"              {place}split {dataset.split}, {rows}{pinned}"
+    if dataset.columns:
+        yield f"  columns     {', '.join(dataset.columns)}"
     if dataset.join:
         join = dataset.join
         columns = ", ".join(join.columns)
@@ -41,6 +44,10 @@ def _prompts(task: Task) -> Iterable[str]:
 
 
 def _numbers(task: Task) -> Iterable[str]:
+    known = {metric.name for metric in task.metrics}
+    for name in task.headline:
+        if name not in known:
+            yield f"  metric      {name} (by the other harness's own aggregation, headline)"
     for metric in task.metrics:
         headline = ", headline" if metric.name in task.headline else ""
         yield f"  metric      {metric.name} ({metric.low:g} to {metric.high:g}{headline})"

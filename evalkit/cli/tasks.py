@@ -8,6 +8,7 @@ import click
 
 from evalkit import registry
 from evalkit.errors import UsageError
+from evalkit.suites import load_suite, suite_names
 
 _TASK_PATH = click.option(
     "--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files."
@@ -24,16 +25,28 @@ def command(ctx: click.Context) -> None:
 
 @command.command("list")
 @_TASK_PATH
-def list_tasks(task_paths: tuple[str, ...] = ()) -> None:
+@click.option("--lmms", is_flag=True, help="List the tasks of lmms-eval instead.")
+def list_tasks(task_paths: tuple[str, ...] = (), *, lmms: bool = False) -> None:
     """List all tasks and suites."""
+    if lmms:
+        _list_lmms()
+        return
     files = registry.task_files(task_paths)
-    width = max(map(len, [*files, *registry.suite_names()]))
+    width = max(map(len, [*files, *suite_names()]))
     print("Tasks")
     for name, file in files.items():
         print(f"  {name:<{width}}  {file.summary}")
     print("Suites")
-    for name in registry.suite_names():
-        print(f"  {name:<{width}}  {registry.load_suite(name).summary}")
+    for name in suite_names():
+        print(f"  {name:<{width}}  {load_suite(name).summary}")
+
+
+def _list_lmms() -> None:
+    """One name a line, as `run` takes it; of a group and a tag that it is one."""
+    from evalkit import lmms_tasks
+
+    for name, kind in lmms_tasks.names().items():
+        print(f"{lmms_tasks.PREFIX}{name}" + ("" if kind == "task" else f"  ({kind})"))
 
 
 @command.command("show")
@@ -44,8 +57,9 @@ def show_task(name: str, task_paths: tuple[str, ...]) -> None:
     from evalkit.cli.task_page import task_page
 
     task = registry.load_task(name, task_paths)
-    file = registry.task_files(task_paths)[name.partition(":")[0]]
-    print(task_page(task, file.path), end="")
+    files = registry.task_files(task_paths)
+    file = files.get(name.partition(":")[0])  # lmms-eval's tasks have none of ours
+    print(task_page(task, file.path if file else None), end="")
 
 
 @command.command("new")

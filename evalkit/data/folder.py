@@ -26,7 +26,7 @@ def find(task: Task, data: Path, label: str) -> Found:
         UsageError: The folder or the split's files are not there, or are of several kinds.
         DataError: A shard is missing.
     """
-    folder = _task_folder(task, data)
+    folder = task_folder(task, data)
     ref = task.dataset
     places = [folder / ref.config] if ref.config else []
     paths = _split_files([*places, folder / "data", folder], ref.split)
@@ -36,7 +36,12 @@ def find(task: Task, data: Path, label: str) -> Found:
     return Found(repository=label, revision=None, table=table, joined=_joined(task, data, folder))
 
 
-def _task_folder(task: Task, data: Path) -> Path:
+def task_folder(task: Task, data: Path) -> Path:
+    """The task's folder under the folder `data`.
+
+    Raises:
+        UsageError: One of the two is not there.
+    """
     if not data.is_dir():
         what = "is a file, not a folder" if data.exists() else "does not exist"
         message = f"The data folder {data} {what}: give a folder that holds one folder per task."

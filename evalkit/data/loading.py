@@ -16,6 +16,7 @@ from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
 
 if TYPE_CHECKING:
+    from evalkit.foreign import Foreign
     from evalkit.task import DatasetRef, Join, Task
 
 
@@ -58,6 +59,8 @@ def load(task: Task, source: DataSource) -> LoadedDataset:
         MissingExtraError: The package `datasets` is needed and not installed: for the hub, and for
             large tables.
     """
+    if task.foreign is not None:
+        return _foreign(task, task.foreign, source)
     found = _find(task, source)
     samples = tuple(_sample(task, number, row) for number, row in enumerate(_rows(task, found)))
     _check_samples(task, samples)
@@ -77,6 +80,26 @@ def load(task: Task, source: DataSource) -> LoadedDataset:
     return LoadedDataset(samples=samples, identity=identify(identity, samples), notes=notes)
 
 
+def _foreign(task: Task, foreign: Foreign, source: DataSource) -> LoadedDataset:
+    """The split as another harness's code reads it."""
+    read = foreign.read(source.folder, offline=source.offline)
+    _check_samples(task, read.samples)
+    identity = DatasetIdentity(
+        repository=task.dataset.repositories[0] if source.folder is None else source.label,
+        config=task.dataset.config,
+        split=task.dataset.split,
+        requested_revision=None,
+        revision=read.revision,
+        rows=len(read.samples),
+        expected_rows=len(read.samples),
+        samples=len(read.samples),
+        digest="",
+        images=None,
+    )
+    identity = identify(identity, read.samples)
+    return LoadedDataset(samples=read.samples, identity=identity, notes=())
+
+
 def preflight(task: Task, source: DataSource) -> None:
     """A cheap check that `load` will find what it needs; downloads a list of files at most.
 
@@ -86,6 +109,10 @@ def preflight(task: Task, source: DataSource) -> None:
         MissingExtraError: The package `datasets` is needed and not installed: for the hub, and for
             large tables.
     """
+    if task.foreign is not None:
+        if source.folder is not None:
+            folder.task_folder(task, source.folder)
+        return
     if source.folder is None and not source.offline:
         hub.check(task)
         return

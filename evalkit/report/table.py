@@ -96,7 +96,7 @@ def _cells(value: MetricValue) -> Sequence[str]:
     return (
         number(value.value, value.maximum),
         interval(value),
-        f"{value.maximum:g}",
+        "-" if value.maximum is None else f"{value.maximum:g}",
         str(value.n),
         str(value.clusters),
     )
@@ -109,9 +109,9 @@ def interval(value: MetricValue) -> str:
     return f"{number(value.low, value.maximum)} to {number(value.high, value.maximum)}"
 
 
-def number(value: float, maximum: float) -> str:
-    """A number in the decimals of its scale: four up to 1, two above."""
-    return f"{value:.4f}" if maximum <= 1 else f"{value:.2f}"
+def number(value: float, maximum: float | None) -> str:
+    """A number in the decimals of its scale, or of its own size: four up to 1, two above."""
+    return f"{value:.4f}" if (abs(value) if maximum is None else maximum) <= 1 else f"{value:.2f}"
 
 
 def _notes(record: RunRecord) -> Iterable[str]:
@@ -167,4 +167,4 @@ def _slice_cell(result: TaskResult, value: float | None, name: str) -> str:
     if value is None:
         return "-"
     known = result.metrics.get(name)
-    return number(value, max(1.0, abs(value)) if known is None else known.maximum)
+    return number(value, None if known is None else known.maximum)

@@ -7,7 +7,8 @@ import pytest
 
 from evalkit.backends.hf import HfBackend
 from evalkit.backends.interface import BackendOptions
-from evalkit.backends.lmms import PYTHON, LmmsBackend
+from evalkit.backends.lmms import LmmsBackend
+from evalkit.backends.lmms_process import PYTHON
 from evalkit.demo import model_path
 from evalkit.records import Generation
 

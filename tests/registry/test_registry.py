@@ -4,6 +4,7 @@ import pytest
 
 from evalkit import registry
 from evalkit.errors import UsageError
+from evalkit.suites import load_suite, suite_names
 
 SEVEN = ["gqa", "mme", "mmvp", "pope", "scienceqa", "textvqa", "vqav2"]
 
@@ -66,8 +67,8 @@ def test_a_models_folder_is_a_safe_name(text, folder):
 
 
 def test_suites_name_tasks_that_exist():
-    for name in registry.suite_names():
-        for choice in registry.load_suite(name).tasks:
+    for name in suite_names():
+        for choice in load_suite(name).tasks:
             assert registry.load_task(choice["name"])
 
 

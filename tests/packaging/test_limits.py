@@ -21,6 +21,8 @@ BOUNDARIES = {
     "evalkit/backends/lmms_program.py": {"_reply"},  # an adapter's code
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
+    "evalkit/lmms_tasks/answers.py": {"numbers"},  # another harness's aggregation
+    "evalkit/lmms_tasks/documents.py": {"_one"},  # its code on a blank picture; it is asked again
     "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
     "evalkit/runner/answering.py": {"outcome"},  # a backend's code

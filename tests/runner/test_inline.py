@@ -1,0 +1,155 @@
+"""Workers without processes: what is prepared ahead is bounded; a server's leases overlap."""
+
+import threading
+
+import pytest
+
+from evalkit.backends.interface import Backend, Capacity
+from evalkit.records import Generation, Message, Prediction, Request
+from evalkit.run_record import ModelIdentity
+from evalkit.runner.inline import AHEAD, InlineWorkers, ThreadWorkers, workers_of
+from evalkit.runner.workers import Lease
+
+
+class Model(Backend):
+    """Counts what is prepared and not yet answered, and what is asked at once."""
+
+    leases = 1
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.ready = self.most_ready = self.busy = self.most_busy = self.asked = 0
+        self.started = threading.Semaphore(0)
+        self.may_go = threading.Event()
+        self.may_go.set()
+
+    @classmethod
+    def load(cls, options):
+        return cls()
+
+    def identity(self):
+        return ModelIdentity(spec="x", backend="x", name="x")
+
+    def capacity(self):
+        return Capacity(rows=1)
+
+    def counters(self):
+        return {"asked": float(self.asked)}
+
+    def generate(self, requests):
+        with self.lock:
+            self.busy += 1
+            self.asked += 1
+            self.most_busy = max(self.most_busy, self.busy)
+            self.ready -= 1
+        self.started.release()
+        self.may_go.wait(10)
+        with self.lock:
+            self.busy -= 1
+        return [Prediction(sample_id=request.sample_id, text="a") for request in requests]
+
+
+class Preparing(Model):
+    def prepare(self, requests):
+        if requests[0].sample_id == "bad":
+            message = "cannot be read"
+            raise ValueError(message)
+        with self.lock:
+            self.ready += 1
+            self.most_ready = max(self.most_ready, self.ready)
+        return requests
+
+    def generate_prepared(self, requests, ready):
+        return self.generate(requests)
+
+
+class Server(Model):
+    leases = 3
+
+
+def lease(name):
+    request = Request(
+        task="one",
+        sample_id=name,
+        messages=(Message(role="user", content=("?",)),),
+        generation=Generation(max_new_tokens=1),
+    )
+    return Lease(task="one", requests=(request,), cost=1)
+
+
+def all_of(workers, names):
+    """Hand out and take in as the engine does."""
+    waiting, out, made = [lease(name) for name in names], 0, []
+    while waiting or out:
+        while waiting and workers.takes(waiting[0]):
+            workers.submit(waiting.pop(0))
+            out += 1
+        came = workers.wait()
+        out -= len(came)
+        made += came
+    return made
+
+
+@pytest.fixture(params=[Preparing, Server])
+def workers(request):
+    made = workers_of(request.param())
+    yield made
+    made.close()
+
+
+def test_every_lease_comes_back_once(workers):
+    names = [str(i) for i in range(50)]
+    made = all_of(workers, names)
+    assert sorted(one.lease.requests[0].sample_id for one in made) == sorted(names)
+    assert all(one.predictions for one in made)
+
+
+def test_no_more_is_prepared_than_the_bound():
+    model = Preparing()
+    workers = InlineWorkers(model)
+    all_of(workers, map(str, range(60)))
+    workers.close()
+    assert 1 <= model.most_ready <= AHEAD + 1
+    assert model.most_busy == 1
+
+
+def test_what_cannot_be_prepared_is_an_outcome_and_the_next_lease_is_answered():
+    workers = InlineWorkers(Preparing())
+    first, second = all_of(workers, ["bad", "good"])
+    workers.close()
+    assert "cannot be read" in first.error
+    assert first.predictions is None
+    assert second.predictions[0].text == "a"
+
+
+def test_a_server_is_asked_as_much_at_once_as_it_says_and_no_more():
+    model = Server()
+    model.may_go.clear()
+    workers = ThreadWorkers(model)
+    names = list(map(str, range(20)))
+    waiting = [lease(name) for name in names]
+    while workers.takes(waiting[0]):
+        workers.submit(waiting.pop(0))
+    assert len(waiting) == len(names) - Server.leases
+    for _ in range(Server.leases):
+        assert model.started.acquire(timeout=10)
+    assert model.busy == Server.leases
+    model.may_go.set()
+    came = []
+    while len(came) < Server.leases:
+        came += workers.wait()
+    came += all_of(workers, [one.requests[0].sample_id for one in waiting])
+    workers.close()
+    assert model.most_busy == Server.leases
+    assert sum(one.counts["asked"] for one in came) == len(names), "each is counted once"
+
+
+def test_threads_end_when_workers_are_closed():
+    before = set(threading.enumerate())
+    for model in (Preparing(), Server()):
+        workers = workers_of(model)
+        all_of(workers, map(str, range(8)))
+        workers.close()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(10)
+            assert not thread.is_alive()

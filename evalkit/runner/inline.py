@@ -16,7 +16,7 @@ from typing import Any
 
 from evalkit.backends.interface import Backend
 from evalkit.runner.answering import outcome
-from evalkit.runner.workers import Crew, Lease, Outcome, Workers
+from evalkit.runner.workers import Crew, Lease, Outcome, Workers, crew_of
 
 AHEAD = 2
 """Leases that are prepared while the model runs; what waits in memory is bounded by it."""
@@ -33,15 +33,7 @@ class _OneBackend(Workers):
 
     def crew(self) -> Crew:
         """What the backend says of itself."""
-        own = self._backend
-        return Crew(
-            identity=own.identity(),
-            preprocessing=own.preprocessing(),
-            capacity=own.capacity(),
-            shares_prefixes=own.shares_prefixes,
-            note=own.note(),
-            size=1,
-        )
+        return crew_of(self._backend)
 
     def peaks(self) -> Mapping[str, float]:
         """The accelerator's, where torch is loaded."""

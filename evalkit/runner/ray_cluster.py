@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,19 @@ def check_room(gpus: int) -> None:
         raise BackendError(message)
 
 
+def _token_file(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")).expanduser()
+
+
 def _has_token(environ: Mapping[str, str]) -> bool:
     """Whether a token for Ray is at hand, where Ray looks for it."""
-    named = environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")
-    return "RAY_AUTH_TOKEN" in environ or Path(named).expanduser().is_file()
+    return "RAY_AUTH_TOKEN" in environ or _token_file(environ).is_file()
+
+
+def _hide_token(environ: Mapping[str, str]) -> None:
+    """Let nobody else read the token that Ray has made: whoever has it may run code here."""
+    with suppress(OSError):
+        _token_file(environ).chmod(0o600)
 
 
 def _check_address(address: str | None) -> None:
@@ -111,7 +121,8 @@ def join(address: str | None, workers: int) -> None:
                 num_cpus=workers,
                 **common,
             )
-    except (OSError, RuntimeError, ValueError, ConnectionError) as error:
+            _hide_token(os.environ)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         what = f"The Ray cluster at {address!r} cannot be joined" if address else "Ray cannot start"
         message = f"{what}: {str(error).splitlines()[0]}"
         raise BackendError(message) from error

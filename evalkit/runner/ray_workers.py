@@ -2,12 +2,14 @@
 
 Requests travel to the actors and predictions back; the driver alone writes. There are no
 collectives: an actor knows of no other. One that dies is replaced, and one that the cluster has no
-room for yet is not waited for, so that nodes may come and go.
+room for yet is not waited for, so that nodes may come and go. One that cannot load the model where
+it is, while others can, is let go.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,10 +20,16 @@ from evalkit.errors import BackendError, EvalkitError
 from evalkit.run_record import RunConfig
 from evalkit.runner import ray_cluster
 from evalkit.runner.answering import outcome
-from evalkit.runner.workers import Crew, Lease, Outcome, Workers
+from evalkit.runner.workers import Crew, Lease, Outcome, Workers, crew_of
 
 LOADS = 3
 """How often in a row actors may die while they load before the run stops."""
+
+ROOM = 600.0
+"""Seconds for which a run waits while no actor has a place on any node."""
+
+PATROL = 20.0
+"""Seconds between looks at whether there is an actor anywhere."""
 
 OUT_AT_ONCE = 2
 """Leases that an actor has, if it prepares: one is answered, the next is prepared meanwhile."""
@@ -31,32 +39,21 @@ class Actor:
     """A backend in a process of its own, as Ray makes it."""
 
     def __init__(self, backend: type[Backend], options: BackendOptions) -> None:
-        """Load the backend; an error of its own is kept, to be told."""
+        """Take what to load; loading is for `crew`, so that `place` can tell of it meanwhile."""
         self._model = threading.Lock()
-        self._error = ""
+        self._made = backend, options
+
+    def crew(self) -> tuple[str, Crew | None]:
+        """Load the backend: why it could not be loaded, or what is known of it."""
+        backend, options = self._made
         try:
             self._backend = backend.load(options)
         except EvalkitError as error:
-            self._error = str(error)
+            return str(error), None
         except Exception as error:  # noqa: BLE001 - the boundary at which loading becomes a sentence
-            self._error = (
-                f"The model {options.spec!r} cannot be loaded: {type(error).__name__}: {error}."
-            )
-
-    def crew(self) -> tuple[str, Crew | None]:
-        """Why it could not be loaded, or what is known of it."""
-        if self._error:
-            return self._error, None
-        own = self._backend
-        return "", Crew(
-            identity=own.identity(),
-            preprocessing=own.preprocessing(),
-            capacity=own.capacity(),
-            shares_prefixes=own.shares_prefixes,
-            note=own.note(),
-            size=1,
-            prepares=type(own).prepare is not Backend.prepare,
-        )
+            name = type(error).__name__
+            return f"The model {options.spec!r} cannot be loaded: {name}: {error}.", None
+        return "", crew_of(self._backend)
 
     def answer(self, lease: Lease) -> Outcome:
         """What the backend makes of a lease; while another one waits, it is prepared."""
@@ -93,8 +90,15 @@ class _Worker:
 
     handle: Any
     starting: Any
+    placed: Any
     crew: Crew | None = None
     out: dict[Any, Lease] = field(default_factory=dict)
+
+    def is_placed(self) -> bool:
+        """Whether it runs on some node; it may still be loading."""
+        import ray
+
+        return bool(ray.wait([self.placed], timeout=0)[0])
 
     @property
     def has_suspect(self) -> bool:
@@ -117,6 +121,7 @@ class RayWorkers(Workers):
         spread = {**options.options, "device_map": "auto"} if several else options.options
         self._made = backend, replace(options, options=spread)
         self._failed_loads = 0
+        self._nowhere_since: float | None = None
         self._crew: Crew | None = None
         self._workers = [self._start() for _ in range(config.workers)]
 
@@ -131,7 +136,7 @@ class RayWorkers(Workers):
             scheduling_strategy="SPREAD",
         )(Actor)
         handle = actor.remote(*self._made)
-        return _Worker(handle, handle.crew.remote())
+        return _Worker(handle, handle.crew.remote(), handle.place.remote())
 
     def crew(self) -> Crew:
         """What the first actor says of itself; others must say the same."""
@@ -173,7 +178,8 @@ class RayWorkers(Workers):
         """Wait for something to happen, and take it in."""
         import ray
 
-        done, _ = ray.wait(references, num_returns=1)
+        while not (done := ray.wait(references, num_returns=1, timeout=PATROL)[0]):
+            self._check_place()
         more, _ = ray.wait(references, num_returns=len(references), timeout=0)
         made: list[Outcome] = []
         for reference in dict.fromkeys([*done, *more]):
@@ -183,6 +189,20 @@ class RayWorkers(Workers):
             if worker is not None:  # else it died with another lease a moment ago
                 made += self._taken(worker, reference)
         return made
+
+    def _check_place(self) -> None:
+        """Refuse to wait for ever for nodes that do not come."""
+        if any(worker.crew or worker.is_placed() for worker in self._workers):
+            self._nowhere_since = None
+            return
+        now = time.monotonic()
+        self._nowhere_since = self._nowhere_since or now
+        if now - self._nowhere_since >= ROOM:
+            message = (
+                f"No node of the Ray cluster has had a place for a worker for {ROOM:.0f} seconds. "
+                "What was finished is on disk: the same command goes on from there."
+            )
+            raise BackendError(message)
 
     def _taken(self, worker: _Worker, reference: Any) -> list[Outcome]:
         import ray
@@ -195,7 +215,8 @@ class RayWorkers(Workers):
         except RayTaskError as error:
             text = f"{type(error).__name__}: {str(error).splitlines()[-1]}"
             if reference is worker.starting:
-                raise BackendError(text) from error
+                self._let_go(worker, text)
+                return []
             return [Outcome(lease=worker.out.pop(reference), error=text)]
         except RayError:  # its node is gone, and with it what it had answered
             return self._died(worker)
@@ -207,7 +228,8 @@ class RayWorkers(Workers):
 
     def _started(self, worker: _Worker, error: str, crew: Crew | None) -> None:
         if crew is None:
-            raise BackendError(error)
+            self._let_go(worker, error)
+            return
         self._failed_loads = 0
         if self._crew is None:
             self._crew = replace(crew, size=len(self._workers))
@@ -222,21 +244,34 @@ class RayWorkers(Workers):
             raise BackendError(message)
         worker.crew = crew
 
-    def _died(self, worker: _Worker) -> list[Outcome]:
-        """Replace an actor; its leases come back."""
+    def _let_go(self, worker: _Worker, why: str) -> None:
+        """Go on without an actor that cannot load the model, where others have, or still may."""
+        others = [other for other in self._workers if other is not worker]
+        if not any(other.crew or other.is_placed() for other in others):
+            raise BackendError(why)
+        self._end(worker)
+        self._workers.remove(worker)
+
+    def _end(self, worker: _Worker) -> None:
         import ray
         from ray.exceptions import RayError
 
+        with suppress(RayError):  # one that merely cannot be reached must not keep its accelerator
+            ray.kill(worker.handle)
+
+    def _died(self, worker: _Worker) -> list[Outcome]:
+        """Replace an actor; its leases come back."""
         if worker.crew is None:
             self._failed_loads += 1
             if self._failed_loads >= LOADS:
+                self._failed_loads = 0
                 message = (
                     f"{LOADS} workers in a row died while they loaded the model "
                     f"{self._made[1].spec!r}; is there memory for it?"
                 )
-                raise BackendError(message)
-        with suppress(RayError):  # one that merely cannot be reached must not keep its accelerator
-            ray.kill(worker.handle)
+                self._let_go(worker, message)
+                return []
+        self._end(worker)
         self._workers[self._workers.index(worker)] = self._start()
         how = "the worker that had it died (killed, or a crash in native code)"
         return [Outcome(lease=lease, died=how) for lease in worker.out.values()]

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evalkit.backends.interface import Capacity
+from evalkit.backends.interface import Backend, Capacity
 from evalkit.records import Prediction, Request
 from evalkit.run_record import ModelIdentity
 
@@ -83,6 +83,19 @@ class Crew:
     note: str
     size: int
     prepares: bool = False
+
+
+def crew_of(backend: Backend) -> Crew:
+    """One worker with a loaded backend."""
+    return Crew(
+        identity=backend.identity(),
+        preprocessing=backend.preprocessing(),
+        capacity=backend.capacity(),
+        shares_prefixes=backend.shares_prefixes,
+        note=backend.note(),
+        size=1,
+        prepares=type(backend).prepare is not Backend.prepare,
+    )
 
 
 class Workers(ABC):

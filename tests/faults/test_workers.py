@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -161,3 +162,101 @@ def test_a_cluster_that_is_not_there_is_one_sentence(evalkit, whole, tmp_path):
     done = evalkit(*words(toy, tmp_path), "--ray-address", "127.0.0.1:1")
     assert done.code == 20
     assert "cannot be joined" in done.err
+
+
+MOVED = '''
+import os
+import pathlib
+import signal
+import time
+
+from evalkit.backends.dummy import DummyBackend
+from evalkit.errors import BackendError
+
+PLACE = pathlib.Path(os.environ["PLACE"])
+
+
+class Moved(DummyBackend):
+    """Once two have loaded, the first batch kills its worker; whoever loads then finds nothing."""
+
+    @classmethod
+    def load(cls, options):
+        if (PLACE / "gone").exists():
+            raise BackendError("The weights are not on this node.")
+        (PLACE / f"loaded-{os.getpid()}").touch()
+        return cls(options)
+
+    def generate(self, requests):
+        while len(list(PLACE.glob("loaded-*"))) < 2:
+            time.sleep(0.01)
+        try:
+            (PLACE / "gone").touch(exist_ok=False)
+        except FileExistsError:
+            return super().generate(requests)
+        os.kill(os.getpid(), signal.SIGKILL)
+'''
+
+
+def test_a_replacement_that_cannot_load_is_let_go(evalkit, whole, tmp_path):
+    toy, expected, numbers = whole
+    package = tmp_path / "elsewhere"
+    package.mkdir()
+    (package / "moved.py").write_text(MOVED)
+    environ = {"PYTHONPATH": str(tmp_path), "PLACE": str(tmp_path)}
+    done = evalkit(*words(toy, tmp_path / "out", "elsewhere.moved:Moved:hash"), **environ)
+    assert done.code == 0, done.err
+    assert (tmp_path / "gone").exists()
+    assert texts(tmp_path / "out") == expected
+    assert results(tmp_path / "out") == numbers
+
+
+NOWHERE = """
+import sys
+import ray
+from evalkit.backends.dummy import DummyBackend
+from evalkit.backends.interface import BackendOptions
+from evalkit.errors import BackendError
+from evalkit.run_record import RunConfig
+from evalkit.runner import ray_workers
+
+ray_workers.ROOM, ray_workers.PATROL = 2.0, 0.2
+place = ray_workers.ray_cluster.join
+ray_workers.Actor = ray.remote(resources={"a node that went": 1})(ray_workers.Actor)
+remote = ray.remote
+ray.remote = lambda **_: lambda made: made
+workers = ray_workers.RayWorkers(
+    DummyBackend,
+    BackendOptions(spec="dummy:hash", name="hash"),
+    RunConfig(model="dummy:hash", tasks=(), workers=2),
+)
+try:
+    workers.crew()
+except BackendError as error:
+    print(error)
+workers.close()
+"""
+
+
+def test_a_run_does_not_wait_for_ever_for_nodes(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", NOWHERE], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout.startswith("No node of the Ray cluster has had a place for a worker"), (
+        done.stderr
+    )
+
+
+def test_the_token_of_ray_is_nobody_else_s_to_read(evalkit, whole, tmp_path):
+    toy, _, _ = whole
+    done = evalkit(*words(toy, tmp_path / "out"), HOME=str(tmp_path))
+    assert done.code == 0, done.err
+    token = tmp_path / ".ray" / "auth_token"
+    assert token.stat().st_mode & 0o077 == 0
+
+
+def test_a_token_that_is_not_there_is_one_sentence(evalkit, whole, tmp_path):
+    toy, _, _ = whole
+    named = str(tmp_path / "none")
+    done = evalkit(*words(toy, tmp_path / "out"), RAY_AUTH_TOKEN_PATH=named)
+    assert done.code == 20
+    assert named in done.err

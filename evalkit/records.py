@@ -116,6 +116,10 @@ class Failure:
     message: str
 
 
+HOPELESS = frozenset({"unauthorized", "quota"})
+"""Kinds of failures that all further requests share: a key has expired, or money is spent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What a backend made of a request: a text, or the failure that stands in its place.

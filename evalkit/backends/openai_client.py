@@ -14,7 +14,7 @@ from typing import Any
 from evalkit.backends.openai_limiter import Limiter, Place
 from evalkit.backends.openai_replies import Reply, Trouble, Usage, read_refusal, read_reply
 from evalkit.backends.openai_settings import NO_KEY, Settings
-from evalkit.records import Failure
+from evalkit.records import HOPELESS, Failure
 
 SHORTEST, LONGEST = 0.5, 30.0
 """Seconds up to which the first retry waits, and any retry."""
@@ -59,6 +59,7 @@ class Client:
         )
         self.limiter = Limiter(settings.concurrency, time.monotonic)
         self.counters = Counter[str]()
+        self._hopeless: Trouble | None = None
 
     async def ask(self, body: Mapping[str, Any], sent: asyncio.Event) -> Answered:
         """Ask, and ask again where that may help.
@@ -70,11 +71,10 @@ class Client:
         for attempt in range(self._settings.retries + 1):
             place = await self.limiter.enter()
             sent.set()
-            self.counters["requests"] += 1
-            self.counters["retries"] += attempt > 0
             try:
-                reply = await self._once(body)
+                reply = await self._counted(body, again=attempt > 0)
             except Trouble as error:
+                self._hopeless = error if error.kind in HOPELESS else self._hopeless
                 self._note(place, error)
                 wait = _wait(attempt, error.wait)
                 if not error.passing or attempt == self._settings.retries or wait > PATIENCE:
@@ -86,6 +86,14 @@ class Client:
                 return Answered(reply=reply, seconds=round(seconds / max(out, 1), 6))
             await asyncio.sleep(wait)
         raise AssertionError  # the last attempt returns
+
+    async def _counted(self, body: Mapping[str, Any], *, again: bool) -> Reply:
+        """Send a request, unless the server has said that none will be answered any more."""
+        if self._hopeless is not None:
+            raise self._hopeless
+        self.counters["requests"] += 1
+        self.counters["retries"] += again
+        return await self._once(body)
 
     async def _once(self, body: Mapping[str, Any]) -> Reply:
         """Send a request.

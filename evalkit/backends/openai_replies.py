@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 FILTERED = ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation")
-HOPELESS = ("insufficient_quota", "billing_hard_limit_reached")
+SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 """Codes of 429 that no waiting mends."""
 
-TIMEOUT, CONFLICT, TOO_EARLY, TOO_MANY, SERVER_ERROR = 408, 409, 425, 429, 500
+UNAUTHORIZED, TIMEOUT, CONFLICT, TOO_EARLY, TOO_MANY, SERVER_ERROR = 401, 408, 409, 425, 429, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,16 +114,17 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, now: dateti
     words = f"the server answered {status}: {_line(body)}"
     wait = retry_after(headers.get("retry-after"), now)
     if status == TOO_MANY:
-        passing = not any(code in body for code in HOPELESS)
-        return Trouble(
-            kind="rate_limited", words=words, passing=passing, overloaded=True, wait=wait
-        )
+        if any(code in body for code in SPENT):
+            return Trouble(kind="quota", words=words)
+        return Trouble(kind="rate_limited", words=words, passing=True, overloaded=True, wait=wait)
+    if status == UNAUTHORIZED:
+        return Trouble(kind="unauthorized", words=words)
     if status >= SERVER_ERROR:
         return Trouble(kind="server", words=words, passing=True, overloaded=True, wait=wait)
-    if status == TIMEOUT:
-        return Trouble(kind="timeout", words=words, passing=True, overloaded=True, wait=wait)
-    if status in (CONFLICT, TOO_EARLY):
-        return Trouble(kind="server", words=words, passing=True, wait=wait)
+    if status in (TIMEOUT, CONFLICT, TOO_EARLY):
+        late = status == TIMEOUT
+        kind = "timeout" if late else "server"
+        return Trouble(kind=kind, words=words, passing=True, overloaded=late, wait=wait)
     filtered = any(code in body for code in FILTERED)
     return Trouble(kind="content_filter" if filtered else "refused", words=words)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from evalkit.errors import BackendError
-from evalkit.records import Failure, Prediction
+from evalkit.records import HOPELESS, Failure, Prediction
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import PROBE, Bundle
 
@@ -37,8 +37,11 @@ class Health:
         """Count failures.
 
         Raises:
-            BackendError: They are too many.
+            BackendError: They are too many, or one of them says that all others will fail too.
         """
+        for failure in (made.failure for made in predictions):
+            if failure and failure.kind in HOPELESS:
+                raise BackendError(_hopeless(failure))
         failures = [p for p in predictions if p.failure and p.failure.kind in OUTAGE]
         if len(failures) < len(predictions):
             self._at_start.pop(task, None)
@@ -53,6 +56,13 @@ class Health:
                 raise BackendError(_broken_start(task, new[-1]))
         if self._in_a_row >= PATIENCE and new:
             raise BackendError(_gave_up(new[-1]))
+
+
+def _hopeless(failure: Failure) -> str:
+    return (
+        f"The run was stopped: {failure.message}. What was finished is on disk: mend the cause, "
+        "and the same command goes on from there."
+    )
 
 
 def _broken_start(task: str, failure: Failure) -> str:

@@ -84,7 +84,6 @@ def test_what_passes_costs_no_sample(chat_server, run):
 FINAL = {
     "500": "server",
     "429": "rate_limited",
-    "429 quota": "rate_limited",
     "429 for an hour": "rate_limited",
     "reset": "connection",
     "hang": "timeout",
@@ -95,14 +94,13 @@ FINAL = {
     "error inside": "server",
     "400": "refused",
     "echo": "refused",
-    "401": "refused",
     "400 filter": "content_filter",
     "content filter": "content_filter",
     "refusal": "content_filter",
     "empty choices": "empty",
     "null content": "empty",
 }
-ONCE = {"429 quota", "429 for an hour", "400", "echo", "401", "400 filter", "content filter"} | {
+ONCE = {"429 for an hour", "400", "echo", "400 filter", "content filter"} | {
     *("refusal", "empty choices", "null content")
 }
 
@@ -143,6 +141,27 @@ def test_a_server_that_goes_away_stops_the_run_and_the_rest_is_asked_later(
         answered = {a.text for a in server.asked[:16]}
         server.asked.clear()
         again = run(server, retries=0, concurrency=2)
+    assert (again.code, scores(again)["accuracy"]) == (0, 1.0)
+    assert not answered & {asked.text for asked in server.asked}
+    assert failures(tmp_path) == {}
+
+
+@pytest.mark.parametrize("fault", ["401", "429 quota"])
+def test_a_key_that_expires_in_mid_run_stops_it_at_once(chat_server, run, tmp_path, fault):
+    expired = []
+
+    def script(asked):
+        return fault if len(server.asked) > 16 and not expired else None
+
+    with chat_server(script) as server:
+        done = run(server, key=KEY, concurrency=2)
+        assert done.code == 20
+        assert "What was finished is on disk" in done.err
+        assert len(server.asked) <= 20, "nothing more was asked, and nothing twice"
+        expired.append("renewed")
+        answered = {a.text for a in server.asked[:16]}
+        server.asked.clear()
+        again = run(server, key=KEY, concurrency=2)
     assert (again.code, scores(again)["accuracy"]) == (0, 1.0)
     assert not answered & {asked.text for asked in server.asked}
     assert failures(tmp_path) == {}

@@ -4,9 +4,11 @@
     records     everything that travels between the stages
     run_record  what a run becomes: numbers, fingerprints, the record
     task        what a task file may say
+    rubric      how a judge is asked, and how its reply is read
     foreign     what another harness's code may do in a task's place
     prices      what tokens cost
     answers     text -> answer, one module per official normaliser
+    pair_review  LLaVA's review of two answers side by side
     metrics     scores -> numbers, each a sum and a function of that sum
     sums        scores -> sums of a metric's rows
     stats       intervals over any metric, by clusters
@@ -31,6 +33,9 @@
     provenance  versions, commit and machine
     check       whether a task file is sound
     prepare     what must be true before a model is loaded
+    judge       a rubric over any backend: questions, replies, verdicts, cost
+    finish      the end of a task: everything on disk, scored
+    judging     a run's answers judged, with the model or later
     pipeline    the stages wired together; what `run` and `evaluate` call
     cli         one module per verb
     demo        the embedded default: a small model and small data

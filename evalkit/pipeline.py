@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import provenance, registry
-from evalkit.audit import audit
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
+from evalkit.finish import finish, stored_verdicts
+from evalkit.judge.order import JudgeOrder
+from evalkit.judging import check_judge, judge_prepared
 from evalkit.manifest import (
     Manifest,
     check_pictures,
     check_same,
     default_name,
-    image_digest,
     manifest_of,
     settings,
     with_weights,
@@ -32,6 +33,7 @@ from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
 from evalkit.run_record import (
     SCHEMA,
+    Fingerprint,
     RunConfig,
     RunRecord,
     TaskChoice,
@@ -46,7 +48,6 @@ from evalkit.runner.memory import memory_peak
 from evalkit.runner.meter import Meter, summary
 from evalkit.runner.plan import plan
 from evalkit.runner.workers import Crew, Workers
-from evalkit.score import score_predictions, summarise
 from evalkit.store import RunFolder, load_run, parse, read_json, write_json
 from evalkit.task import Task
 
@@ -87,10 +88,13 @@ def run(
     name: str | None = None,
     fresh: bool = False,
     observer: Observer | None = None,
+    judge: JudgeOrder | None = None,
+    unjudged: bool = False,
 ) -> RunRecord:
     """Run, resume or re-read the run that the configuration describes.
 
-    Arguments and errors are those of `evaluate`; `observer` is told of progress.
+    Arguments and errors are those of `evaluate`; `observer` is told of progress, `judge` judges the
+    tasks that need it, and `unjudged` leaves them for later (`evalkit.judging.judge_run`).
 
     Returns:
         The run's record. A finished run with nothing left to ask is read, not made again.
@@ -101,6 +105,7 @@ def run(
     backend_class = registry.backend_class(spec)
     options = backend_options(config, spec)
     tasks = preflight(config, backend_class, options)
+    check_judge([task for task, _ in tasks], judge, unjudged=unjudged)
     folder = RunFolder(Path(out) / spec.folder / (name or default_name(config)))
     with held(folder, fresh=fresh) as aside:
         if aside:
@@ -111,6 +116,8 @@ def run(
             watch.note(f"Loading the model {config.model} ...")
             with _workers(config, backend_class, options) as workers:
                 record = _generate_and_score(folder, config, prepared, workers, watch)
+        if judge is not None:
+            record = judge_prepared(folder, record, prepared, judge, watch)
     watch.stored(folder.path)
     return record
 
@@ -158,9 +165,9 @@ def _finished(
     if not folder.record_path.exists() or folder.started_path.exists():
         return None
     record = load_run(folder.path)
-    known = {result.task: result.fingerprint.preprocessing for result in record.results}
+    known = {result.task: result.fingerprint for result in record.results}
     prepared = [
-        replace(p, fingerprint=replace(p.fingerprint, preprocessing=known.get(p.task.name, {})))
+        replace(p, fingerprint=_as_recorded(p.fingerprint, known.get(p.task.name)))
         for p in prepared
     ]
     now = Manifest(
@@ -178,8 +185,20 @@ def _finished(
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
     watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
-    results = tuple(_finish(folder, p, stored[p.task.name]) for p in prepared)
+    before = {result.task: result for result in record.results}
+    results = tuple(
+        finish(folder, p, stored[p.task.name], stored_verdicts(folder, p.task, before[p.task.name]))
+        for p in prepared
+    )
     return record if results == record.results else _mended(folder, record, results, watch)
+
+
+def _as_recorded(now: Fingerprint, known: Fingerprint | None) -> Fingerprint:
+    """The fingerprint with what only a loaded model, or a judge, can say, as it was recorded."""
+    if known is None:
+        return now
+    scorer = now.scorer if known.judge is None else known.scorer
+    return replace(now, preprocessing=known.preprocessing, judge=known.judge, scorer=scorer)
 
 
 def _mended(
@@ -222,7 +241,7 @@ def _generate_and_score(
         watch.note(f"Requests are answered as follows: {crew.note}.")
     begun = _begin(folder, config, prepared, crew)
     predictions, telemetry = _predictions(folder, config.batch_size, prepared, workers, watch)
-    results = tuple(_finish(folder, p, predictions[p.task.name]) for p in prepared)
+    results = tuple(finish(folder, p, predictions[p.task.name]) for p in prepared)
     answered = [made for own in predictions.values() for made in own.values()]
     record = RunRecord(
         schema=SCHEMA,
@@ -305,24 +324,3 @@ def _begin(
 
 def _journal(folder: RunFolder, task: Task) -> Journal:
     return Journal(folder.journal_path(task.file_stem), _stored(folder, task).values())
-
-
-def _finish(
-    folder: RunFolder, prepared: Prepared, predictions: Mapping[str, Prediction]
-) -> TaskResult:
-    """Score a task and put its predictions, scores and submission on disk."""
-    task, stem = prepared.task, prepared.task.file_stem
-    folder.write_predictions(stem, [predictions[s.id] for s in prepared.samples])
-    images = image_digest(predictions[s.id] for s in prepared.samples)
-    dataset = replace(prepared.fingerprint.dataset, images=images)
-    fingerprint = replace(prepared.fingerprint, dataset=dataset)
-    notes = list(prepared.notes)
-    if task.submission is not None:
-        pairs = [(s, predictions[s.id].text or "") for s in prepared.samples]
-        name, value = task.submission(pairs)
-        write_json(folder.path / "submissions" / name, value)
-        notes.append(f"{task.name}: a server scores this split; give it submissions/{name}.")
-    scores = score_predictions(task, prepared.samples, predictions)
-    folder.write_scores(stem, scores)
-    read = audit(task, prepared.samples, predictions, scores)
-    return summarise(task, scores, fingerprint, tuple(notes), read, predictions=predictions)

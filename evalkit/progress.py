@@ -53,6 +53,9 @@ class Observer:
     def done(self) -> None:
         """Generation ended."""
 
+    def judged(self, task: str, done: int, total: int) -> None:
+        """So many of a task's verdicts are there; said before each wave of questions."""
+
     def stored(self, folder: Path) -> None:
         """The record and all that belongs to it stand in this folder."""
 

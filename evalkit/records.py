@@ -88,7 +88,8 @@ class Request:
     `task` and `sample_id` name the request, for journals and for backends that look answers up; no
     backend may otherwise depend on them. `kin` is equal for requests of a task that probably show
     the same pictures (a picture that a table holds in every row has a key of its own in each): they
-    are planned together, and who answers finds out.
+    are planned together, and who answers finds out. `verbatim` asks for the text as it was written,
+    white space at its ends included: some official ways of reading a judge's reply look at it.
     """
 
     task: str
@@ -96,6 +97,7 @@ class Request:
     messages: tuple[Message, ...]
     generation: Generation
     kin: str = ""
+    verbatim: bool = False
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -134,6 +136,8 @@ class Prediction:
         output_tokens: Tokens that were generated; None where unknown.
         images: SHA-256 (hexadecimal) of the bytes of each picture that was shown.
         seconds: The sample's share of the wall time of its batch; None where unknown.
+        served: What a server said of itself with the text: model, system fingerprint, date; None
+            where it says nothing, and where nobody asked (`Request.verbatim`).
     """
 
     sample_id: str
@@ -144,6 +148,36 @@ class Prediction:
     output_tokens: int | None = None
     images: tuple[str, ...] = ()
     seconds: float | None = None
+    served: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a judge said of one answer, or why it said nothing.
+
+    Attributes:
+        sample_id: Whose answer.
+        repetition: The how manyth time of the same question, from 1.
+        swapped: Whether the two answers of a pairwise rubric were shown in the other order.
+        ratings: What the rubric read, the reference's rating first in a pairwise one; None when it
+            failed.
+        reply: The judge's last reply; None where there was none.
+        failure: Why there are no ratings; None when there are.
+        requests: How often the judge was asked for it.
+        cached: Whether all its replies had been given before.
+        served: What the server said of itself with the reply: model, system fingerprint, date;
+            empty where it says nothing.
+    """
+
+    sample_id: str
+    repetition: int = 1
+    swapped: bool = False
+    ratings: tuple[float, ...] | None = None
+    reply: str | None = None
+    failure: Failure | None = None
+    requests: int = 1
+    cached: bool = False
+    served: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

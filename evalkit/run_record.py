@@ -114,11 +114,56 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeReport:
+    """How a task was judged, and what that cost.
+
+    Attributes:
+        judge: The judge's spec.
+        rubric: SHA-256 of the rubric's words.
+        origin: Whose words they are: "official", "evalkit", or "file".
+        votes: How often each question was put.
+        swapped: Whether it was put in both orders.
+        verdicts: Verdicts that were wanted.
+        failed: Those that are missing, by kind.
+        cached: Verdicts of which every reply was known before.
+        requests: Questions that this run paid for, in all sessions.
+        prompt_tokens: Tokens of those.
+        output_tokens: Tokens of their replies.
+        cost_usd: What they cost by the price table; None where no price is known.
+        prices: The day of the price table; None where there is none.
+        healthy: Whether no larger share failed than was allowed.
+        consistency: Share of the answers that win, draw or lose in both orders alike; None where
+            they were shown in one.
+        spread: Mean over answers of the standard deviation of its verdicts; None for one vote.
+        served: Verdicts by what the server said of itself: model, system fingerprint, date.
+    """
+
+    judge: str
+    rubric: str
+    origin: str
+    votes: int
+    swapped: bool
+    verdicts: int
+    failed: Mapping[str, int]
+    cached: int
+    requests: int
+    prompt_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    prices: str | None
+    healthy: bool
+    consistency: float | None
+    spread: float | None
+    served: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
     """A task's numbers with their coverage and fingerprint.
 
     `breakdowns` is {tag: {slice: {metric: value}}}; `notes` are sentences that a reader must see,
-    such as a row count that differs; `audit` says how the answers were read.
+    such as a row count that differs; `audit` says how the answers were read, and `judge` how they
+    were judged.
     """
 
     task: str
@@ -131,6 +176,7 @@ class TaskResult:
     fingerprint: Fingerprint
     notes: tuple[str, ...] = ()
     audit: Audit | None = None
+    judge: JudgeReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

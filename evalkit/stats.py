@@ -67,7 +67,7 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
         method=method,
         n=len(counted.rows),
         clusters=counted.clusters,
-        maximum=metric.high,
+        maximum=metric.high if metric.bounded else None,
     )
 
 

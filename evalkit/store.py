@@ -4,6 +4,8 @@ A run folder holds
 
     run.json                  the run record: small, meant to be committed
     predictions/<task>.jsonl  one prediction a line, in dataset order
+    verdicts/<task>.jsonl     one verdict of a judge a line, for judged tasks
+    judge/<task>-<...>.jsonl  the replies that were paid for, by judge and rubric
     scores/<task>.parquet     one scored sample a row
     submissions/<file>        for splits whose answers a server keeps
     started.json, journal/    of an unfinished run only
@@ -27,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.columns import score_table
 from evalkit.errors import StoreError
-from evalkit.records import Prediction, SampleScore, differences, plain
+from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
 
 if TYPE_CHECKING:
@@ -78,6 +80,10 @@ class RunFolder:
         """Where a task's predictions stand, in dataset order, once it is finished."""
         return self.path / "predictions" / f"{stem}.jsonl"
 
+    def verdicts_path(self, stem: str) -> Path:
+        """Where a judged task's verdicts stand."""
+        return self.path / "verdicts" / f"{stem}.jsonl"
+
     def scores_path(self, stem: str) -> Path:
         """Where a task's scored samples stand."""
         return self.path / "scores" / f"{stem}.parquet"
@@ -101,6 +107,25 @@ class RunFolder:
             return ()
         lines = path.read_bytes().splitlines(keepends=True)
         return tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
+
+    def write_verdicts(self, stem: str, verdicts: Iterable[Verdict]) -> None:
+        """Write a task's verdicts, atomically, in the given order."""
+        import msgspec
+
+        lines = msgspec.json.Encoder().encode_lines(verdicts).decode()
+        write_text(self.verdicts_path(stem), lines)
+
+    def read_verdicts(self, stem: str) -> tuple[Verdict, ...]:
+        """A judged task's verdicts; empty where there are none.
+
+        Raises:
+            StoreError: A line is damaged.
+        """
+        path = self.verdicts_path(stem)
+        if not path.exists():
+            return ()
+        lines = path.read_bytes().splitlines(keepends=True)
+        return tuple(parse_line(Verdict, line, path, i) for i, line in enumerate(lines, start=1))
 
     def write_scores(self, stem: str, scores: Sequence[SampleScore]) -> None:
         """Write a task's scored samples as Parquet, atomically.
@@ -241,10 +266,19 @@ def parse_prediction(line: bytes, path: Path, number: int) -> Prediction:
     Raises:
         StoreError: The line is damaged; the text names file and line.
     """
+    return parse_line(Prediction, line, path, number)
+
+
+def parse_line(kind: type[Record], line: bytes, path: Path, number: int) -> Record:
+    """One line of JSON as a record, as `parse_prediction`.
+
+    Raises:
+        StoreError: The line is damaged; the text names file and line.
+    """
     import msgspec
 
     with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        made = msgspec.json.decode(line, type=Prediction)
+        made = msgspec.json.decode(line, type=kind)
         if msgspec.json.encode(made) == line.rstrip(b"\n"):
             return made
     try:
@@ -252,7 +286,7 @@ def parse_prediction(line: bytes, path: Path, number: int) -> Prediction:
     except (ValueError, RecursionError) as error:
         message = f"{path}, line {number}, is not JSON: {error}."
         raise StoreError(message) from error
-    return parse(Prediction, raw, f"{path}, line {number},")
+    return parse(kind, raw, f"{path}, line {number},")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -264,6 +298,15 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file so that a reader sees either the old or the new one, whole."""
     with _replacing(path) as temporary:
         Path(temporary).write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> int:
+    """Write lines, each with its newline, atomically and one at a time; gives their number."""
+    number = 0
+    with _replacing(path) as temporary, Path(temporary).open("w", encoding="utf-8") as file:
+        for number, line in enumerate(lines, start=1):  # noqa: B007 - the last one counts
+            file.write(line)
+    return number
 
 
 class _replacing:  # noqa: N801 - a context manager, read as a verb

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from evalkit.foreign import Foreign
+    from evalkit.rubric import Judging
 
 Row = Mapping[str, Any]
 """One row of a dataset: its columns, image columns as `Image` (None where the row has none), and
@@ -170,6 +171,7 @@ class Metric:
         proportion: Whether it is hits by n of single units, (hits, n): Wilson may apply.
         higher_is_better: Whether more is better; None for descriptions such as a yes-ratio.
         only: Samples that count at all; None is every one. It must not depend on the answer.
+        bounded: Whether `high` means something to a reader; else it is not shown.
     """
 
     name: str
@@ -183,6 +185,7 @@ class Metric:
     proportion: bool = False
     higher_is_better: bool | None = True
     only: Callable[[SampleScore], bool] | None = None
+    bounded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +241,8 @@ class Task:
         variants: Named changes of fields, addressed as "task:variant".
         submission: Makes (file name, JSON value) of all predictions, for splits without gold
             answers; None where there is none.
+        judging: What a judge is asked about an answer, and what its verdicts are worth; None where
+            no judge is needed.
         foreign: Another harness's code that reads the rows and adds up numbers in evalkit's place;
             None is evalkit's own.
     """
@@ -262,6 +267,7 @@ class Task:
     files: str | None = None
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     submission: Callable[[Sequence[tuple[Sample, str]]], tuple[str, Any]] | None = None
+    judging: Judging | None = None
     foreign: Foreign | None = None
 
     @property

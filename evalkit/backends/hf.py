@@ -293,7 +293,7 @@ class HfBackend(Backend):
         finish: Literal["stop", "length"] = "stop" if ends or stopped else "length"
         return Prediction(
             sample_id=request.sample_id,
-            text=text.strip(),
+            text=text if request.verbatim else text.strip(),
             finish=finish,
             prompt_tokens=int(prompt_tokens),
             output_tokens=len(kept) + bool(ends),

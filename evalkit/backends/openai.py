@@ -180,8 +180,7 @@ class OpenAIBackend(Backend):
         body: dict[str, Any] = {
             "model": self._settings.model,
             "messages": [
-                {"role": m.role, "content": [_part(part, pictures) for part in m.content]}
-                for m in request.messages
+                {"role": m.role, "content": _content(m.content, pictures)} for m in request.messages
             ],
             self._settings.max_tokens_field: own.max_new_tokens,
             "temperature": own.temperature,
@@ -199,6 +198,15 @@ class OpenAIBackend(Backend):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _content(
+    parts: Sequence[str | Image], pictures: Mapping[str, DataUrl]
+) -> str | list[dict[str, Any]]:
+    """A turn's parts; text alone is a plain text, which every server takes."""
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0]
+    return [_part(part, pictures) for part in parts]
 
 
 def _part(part: str | Image, pictures: Mapping[str, DataUrl]) -> dict[str, Any]:
@@ -220,10 +228,11 @@ def _prediction(
     text, stopped = cut_at_stop(reply.text, request.generation.stop)
     return Prediction(
         sample_id=request.sample_id,
-        text=text.strip(),
+        text=text if request.verbatim else text.strip(),
         finish="stop" if stopped else reply.finish,
         prompt_tokens=reply.usage.prompt,
         output_tokens=reply.usage.output,
         images=tuple(pictures[image.key].digest for image in request.images),
         seconds=answered.seconds,
+        served=(reply.served or None) if request.verbatim else None,
     )

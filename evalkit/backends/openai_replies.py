@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -49,11 +49,12 @@ class Trouble(Exception):  # noqa: N818 - some of it passes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer as the server gave it."""
+    """An answer as the server gave it, and what the server said of itself."""
 
     text: str
     finish: Literal["stop", "length"]
     usage: Usage
+    served: tuple[str, ...] = ()
 
 
 def read_reply(body: str) -> Reply:
@@ -75,7 +76,23 @@ def read_reply(body: str) -> Reply:
         raise _shapeless(body, usage)
     if not choices:
         raise Trouble(kind="empty", words="the server's answer has no choices", usage=usage)
-    return _choice(choices[0], usage, body)
+    return replace(_choice(choices[0], usage, body), served=_served(raw))
+
+
+def _served(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the server says of itself: model, system fingerprint, and the day in UTC."""
+    told = [raw.get(name) for name in ("model", "system_fingerprint")]
+    named = [" ".join(text.split())[:200] if isinstance(text, str) else "" for text in told]
+    day = _day(raw.get("created"))
+    return (*named, day) if any(named) or day else ()
+
+
+def _day(created: Any) -> str:
+    """The day of a time in seconds; empty where there is none."""
+    try:
+        return datetime.fromtimestamp(created, UTC).date().isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""
 
 
 def _choice(choice: Mapping[str, Any], usage: Usage, body: str) -> Reply:

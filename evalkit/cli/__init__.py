@@ -18,6 +18,7 @@ from evalkit.errors import EvalkitError, ExitCode, UsageError
 VERBS = {
     "run": ("evalkit.cli.run", "Evaluate a model on tasks, a suite or a task list."),
     "score": ("evalkit.cli.score", "Score a file of answers, without a model."),
+    "judge": ("evalkit.cli.judge", "Judge a run's answers; calibrate and compare judges."),
     "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
     "tasks": ("evalkit.cli.tasks", "List, show, start or check tasks."),
     "doctor": ("evalkit.cli.doctor", "Say what is installed and what is missing."),

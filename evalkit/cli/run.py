@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from evalkit.cli.judge_options import judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
+from evalkit.judge.units import UNASKED
 from evalkit.records import plain
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
@@ -55,6 +57,8 @@ class BatchSize(click.ParamType[int | str]):
     "--offline", is_flag=True, default=None, help="Fetch nothing; fail where data is missing."
 )
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@judge_options
+@click.option("--no-judge", "unjudged", is_flag=True, help="Leave judged tasks for later.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
 def command(
     tasks: tuple[str, ...], out: str, name: str | None, *, resume: bool, as_json: bool, **given: Any
@@ -63,9 +67,21 @@ def command(
     from evalkit import pipeline
     from evalkit.cli.screen import Screen, print_run
 
+    unjudged, judge = given.pop("unjudged"), judge_order(given)
     config = configuration(tasks, {key: value for key, value in given.items() if value is not None})
+    if judge is not None and unjudged:
+        message = "--judge and --no-judge exclude each other."
+        raise UsageError(message)
     with Screen(quiet=as_json) as screen:
-        record = pipeline.run(config, out=out, name=name, fresh=not resume, observer=screen)
+        record = pipeline.run(
+            config,
+            out=out,
+            name=name,
+            fresh=not resume,
+            observer=screen,
+            judge=judge,
+            unjudged=unjudged,
+        )
     if as_json:
         print(json.dumps(plain(record), ensure_ascii=False))
     else:
@@ -74,9 +90,14 @@ def command(
 
 
 def exit_code(record: RunRecord) -> ExitCode:
-    """Incomplete if any sample failed; else done."""
-    failed = any(result.coverage.failed for result in record.results)
-    return ExitCode.INCOMPLETE if failed else ExitCode.OK
+    """Incomplete if a sample failed or a verdict is missing; unhealthy if too many failed."""
+    judged = [result.judge for result in record.results if result.judge]
+    if any(result.coverage.failed for result in record.results) or any(
+        UNASKED in report.failed for report in judged
+    ):
+        return ExitCode.INCOMPLETE
+    healthy = all(report.healthy for report in judged)
+    return ExitCode.OK if healthy else ExitCode.JUDGE_UNHEALTHY
 
 
 def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:

@@ -41,6 +41,10 @@ class Screen(Observer):
         """The screen itself."""
         return self
 
+    def judged(self, task: str, done: int, total: int) -> None:
+        """Print how many verdicts are there."""
+        self.note(f"{task}: {done:,} of {total:,} verdicts")
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

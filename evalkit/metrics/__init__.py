@@ -13,11 +13,21 @@ from evalkit.metrics.binary import (
     yes_ratio,
 )
 from evalkit.metrics.exact import exact_match
+from evalkit.metrics.judged import (
+    grade_outcome,
+    grades,
+    official_relative,
+    pair_outcome,
+    relative_scores,
+    run_totals,
+)
 from evalkit.metrics.mme import mme_mean_total, mme_score, mme_total
 
 __all__ = [
     "accuracy",
     "exact_match",
+    "grade_outcome",
+    "grades",
     "group_accuracy",
     "guarded_precision_recall_f1",
     "macro_f1",
@@ -25,6 +35,10 @@ __all__ = [
     "mme_mean_total",
     "mme_score",
     "mme_total",
+    "official_relative",
+    "pair_outcome",
     "precision_recall_f1",
+    "relative_scores",
+    "run_totals",
     "yes_ratio",
 ]

@@ -42,6 +42,8 @@ def run(
     journals: Mapping[str, Journal],
     on_predictions: OnPredictions,
     watch: Watch = Watch(),  # noqa: B008 - it holds nothing
+    *,
+    enough: Callable[[], bool] = bool,
 ) -> None:
     """Answer all requests that are not yet answered.
 
@@ -51,6 +53,8 @@ def run(
         journals: One a task; each says what is done and takes what is made.
         on_predictions: Told of progress.
         watch: Told of outcomes, for telemetry.
+        enough: Asked before each lease: once it is true, what is out is waited for, and no more is
+            handed out.
 
     Raises:
         BackendError: The first samples of a task, or many in a row, all failed; or no worker can be
@@ -61,9 +65,11 @@ def run(
     health = Health(bundles, journals)
     out = 0
     while True:
-        while (lease := queue.first()) is not None and workers.takes(lease):
+        lease = None if enough() else queue.first()
+        while lease is not None and workers.takes(lease):
             workers.submit(queue.take())
             out += 1
+            lease = None if enough() else queue.first()
         if lease is None and not out:
             return
         for outcome in workers.wait():

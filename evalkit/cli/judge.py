@@ -1,0 +1,95 @@
+"""`evalkit judge`: judge a run's answers, and the judges themselves."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import Any
+
+import click
+
+from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.errors import UsageError
+
+OTHERS = {
+    "calibrate": ("evalkit.cli.judge_calibrate", "How well a judge agrees with people."),
+    "drift": ("evalkit.cli.judge_drift", "Whether a judge still gives the verdicts it gave."),
+    "review": ("evalkit.cli.judge_review", "The numbers of published review and grade files."),
+    "scienceqa": ("evalkit.cli.judge_scienceqa", "LLaVA's ScienceQA with GPT-4, and a judge."),
+    "cache": ("evalkit.cli.judge_cache", "Replies that are known: statistics, export, import."),
+}
+"""Verbs below `judge`, with their modules; anything else is a run."""
+
+
+class _Judge(click.Group):
+    """`evalkit judge RUN`, and a few verbs; a word that is no verb is a run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
+        """The verbs in the order of use."""
+        return ["run", *OTHERS]
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click asks so
+        cmd_name: str,
+    ) -> click.Command | None:
+        """A verb's command."""
+        if cmd_name == "run":
+            return _run
+        if cmd_name not in OTHERS:
+            return None
+        name = "cache" if cmd_name == "cache" else "command"
+        found: click.Command = getattr(import_module(OTHERS[cmd_name][0]), name)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A run's folder needs no verb before it."""
+        if args[0] not in self.list_commands(ctx):
+            return "run", _run, args
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click asks so
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            lines = [("RUN", "Judge a run's answers (`evalkit judge RUN --help`).")]
+            formatter.write_dl([*lines, *((verb, line) for verb, (_, line) in OTHERS.items())])
+
+
+@click.group(cls=_Judge)
+def command() -> None:
+    """Judge a run's answers, and the judges themselves."""
+
+
+@click.command("run")
+@click.argument("run", metavar="RUN")
+@click.option("--task", "tasks", multiple=True, metavar="NAME", help="This task alone.")
+@judge_options
+@click.option("--offline", is_flag=True, help="Fetch nothing; fail where data is missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
+def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **given: Any) -> int:
+    """Judge the answers of a finished run; the model is not asked again."""
+    from dataclasses import replace
+
+    from evalkit.cli.run import exit_code
+    from evalkit.cli.screen import Screen, print_run
+    from evalkit.judging import judge_run
+    from evalkit.records import plain
+
+    order = judge_order(given)
+    if order is None:
+        message = "No judge was named; give --judge SPEC, such as --judge openai:gpt-4o."
+        raise UsageError(message)
+    with Screen(quiet=as_json) as screen:
+        order = replace(order, offline=offline)
+        record = judge_run(run, order, names=tasks, observer=screen)
+    if as_json:
+        print(json.dumps(plain(record), ensure_ascii=False))
+    else:
+        print_run(record, screen.folder)
+    return exit_code(record)

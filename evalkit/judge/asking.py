@@ -1,0 +1,205 @@
+"""Asking the judge: wave by wave, through the cache and the runner, until every unit has a verdict.
+
+A wave holds the next attempt of every unit that has none yet. What the cache knows is not asked;
+of equal questions one is. Everything else is the runner's: leases, retries, a journal of replies,
+and a stop when nothing works any more. What was asked is in the journal, so a killed judge goes on
+where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from evalkit.judge.cache import CachedReply, VerdictCache, cache_key
+from evalkit.judge.units import Unit, request_of, step, unasked
+from evalkit.records import Prediction, Request, Verdict
+from evalkit.rubric import Rubric
+from evalkit.runner import engine
+from evalkit.runner.journal import Journal
+from evalkit.runner.plan import plan
+from evalkit.runner.workers import Outcome, Workers
+
+
+class Purse(engine.Watch):
+    """What the judge may cost, and has cost in this session."""
+
+    def __init__(self, budget: float | None) -> None:
+        """Start with a budget in USD; None is no limit."""
+        self.budget = budget
+        self.spent = 0.0
+        self.requests = 0
+
+    def came(self, outcome: Outcome) -> None:
+        """Count what an outcome cost."""
+        self.spent += outcome.counts.get("cost_usd", 0.0)
+        self.requests += int(outcome.counts.get("requests", len(outcome.lease.requests)))
+
+    def is_empty(self) -> bool:
+        """Whether nothing more may be asked."""
+        return self.budget is not None and self.spent >= self.budget
+
+
+Progress = Callable[[int, int], None]
+"""Who is told how far the judge is: (verdicts that are there, all that are wanted)."""
+
+
+class Asker:
+    """A judge that is ready to be asked about one task's answers."""
+
+    def __init__(
+        self,
+        task: str,
+        rubric: Rubric,
+        workers: Workers,
+        journal: Journal,
+        cache: VerdictCache | None,
+    ) -> None:
+        """Take what is needed.
+
+        Args:
+            task: The task's name.
+            rubric: What is asked.
+            workers: Who answers.
+            journal: Replies that were paid for; earlier sessions' among them.
+            cache: What anybody has paid for; None where nothing is kept.
+        """
+        self._task, self._rubric, self._workers = task, rubric, workers
+        self._journal, self._cache = journal, cache
+        self._replies: dict[str, Prediction] = dict(journal.predictions)
+        self._cached: set[str] = set()
+        self._seen: set[str] = set()
+
+    def verdicts(
+        self, units: Sequence[Unit], purse: Purse, progress: Progress | None = None
+    ) -> list[Verdict]:
+        """A verdict for each unit, in order.
+
+        Units whose verdict failed in an earlier session are asked anew; in this session they are
+        asked once. Where the purse is empty the rest is `unasked`.
+
+        Raises:
+            BackendError: Nothing works any more; what was answered is in journal and cache.
+        """
+        self._forget_failed(units)
+        while asks := self._next(units):
+            if progress is not None:
+                progress(len(units) - len(asks), len(units))
+            self._wave(asks, purse)
+            if purse.is_empty():
+                break
+        made = [self._verdict(unit) for unit in units]
+        if progress is not None:
+            progress(len(units), len(units))
+        return made
+
+    def _verdict(self, unit: Unit) -> Verdict:
+        found = step(self._rubric, unit, self._replies)
+        if isinstance(found, int):
+            return unasked(unit)
+        names = [unit.name(attempt) for attempt in range(found.requests)]
+        return replace(found, cached=all(name in self._cached for name in names))
+
+    def _forget_failed(self, units: Sequence[Unit]) -> None:
+        """Drop replies of earlier sessions that came to nothing."""
+        for unit in units:
+            name = unit.name(0)
+            if name in self._seen:
+                continue
+            self._seen.add(name)
+            found = step(self._rubric, unit, self._replies)
+            if isinstance(found, Verdict) and found.failure is not None:
+                for attempt in range(len(self._rubric.attempts)):
+                    self._replies.pop(unit.name(attempt), None)
+                    self._journal.predictions.pop(unit.name(attempt), None)
+
+    def _next(self, units: Sequence[Unit]) -> list[tuple[Unit, int]]:
+        found = ((unit, step(self._rubric, unit, self._replies)) for unit in units)
+        return [(unit, at) for unit, at in found if isinstance(at, int)]
+
+    def _wave(self, asks: Sequence[tuple[Unit, int]], purse: Purse) -> None:
+        """Ask one attempt of each."""
+        requests = [request_of(self._task, self._rubric, unit, at) for unit, at in asks]
+        keys = self._keys(asks, requests)
+        self._take_cached(keys)
+        first: dict[str, Request] = {}
+        for request in requests:
+            if request.sample_id not in self._replies:
+                first.setdefault(keys[request.sample_id], request)
+        self._ask(list(first.values()), keys, purse)
+        for request in requests:  # of equal questions one was asked
+            asked = first.get(keys[request.sample_id])
+            if asked is not None and asked.sample_id in self._replies:
+                made = self._replies[asked.sample_id]
+                self._replies.setdefault(
+                    request.sample_id, replace(made, sample_id=request.sample_id)
+                )
+
+    def _keys(
+        self, asks: Sequence[tuple[Unit, int]], requests: Sequence[Request]
+    ) -> dict[str, str]:
+        identity = self._workers.crew().identity
+        return {
+            request.sample_id: cache_key(identity, self._rubric.digest, request, unit.repetition)
+            for (unit, _), request in zip(asks, requests, strict=True)
+        }
+
+    def _take_cached(self, keys: Mapping[str, str]) -> None:
+        if self._cache is None:
+            return
+        wanted = {name: key for name, key in keys.items() if name not in self._replies}
+        found = self._cache.find(list(dict.fromkeys(wanted.values())))
+        for name, key in wanted.items():
+            if key in found:
+                self._replies[name] = _prediction(name, found[key])
+                self._cached.add(name)
+
+    def _ask(self, requests: Sequence[Request], keys: Mapping[str, str], purse: Purse) -> None:
+        if not requests:
+            return
+        crew = self._workers.crew()
+        bundles = plan({self._task: requests}, crew.capacity, sharing=False)
+
+        def came(_: str, predictions: Sequence[Prediction]) -> None:
+            self._replies.update({made.sample_id: made for made in predictions})
+            self._keep(predictions, keys)
+
+        journals = {self._task: self._journal}
+        engine.run(bundles, self._workers, journals, came, purse, enough=purse.is_empty)
+
+    def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str]) -> None:
+        """Put readable replies into the cache; others are asked for again one day."""
+        if self._cache is None:
+            return
+        identity = self._workers.crew().identity
+        readable = {
+            keys[made.sample_id]: _reply(made)
+            for made in predictions
+            if made.text is not None and self._rubric.read(made.text) is not None
+        }
+        self._cache.keep_all(
+            readable, backend=identity.backend, model=identity.name, rubric=self._rubric.digest
+        )
+
+
+def _reply(made: Prediction) -> CachedReply:
+    return CachedReply(
+        text=made.text or "",
+        finish=made.finish,
+        prompt_tokens=made.prompt_tokens,
+        output_tokens=made.output_tokens,
+        served=made.served or (),
+        asked=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _prediction(name: str, reply: CachedReply) -> Prediction:
+    return Prediction(
+        sample_id=name,
+        text=reply.text,
+        finish=reply.finish,
+        prompt_tokens=reply.prompt_tokens,
+        output_tokens=reply.output_tokens,
+        served=reply.served,
+    )

@@ -1,0 +1,82 @@
+"""What judging will take, before the first question: requests, tokens, money. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evalkit.judge.units import Unit, request_of
+from evalkit.prices import Price
+from evalkit.records import Generation, Sample
+from evalkit.rubric import Rubric
+
+CHARACTERS = 4.0
+"""Characters of English text that are taken for a token where no tokenizer is at hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What one attempt for every verdict takes; retries come on top.
+
+    Attributes:
+        requests: Questions.
+        prompt_tokens: Tokens of the questions.
+        output_tokens: Tokens of the replies, at most.
+        cost_usd: What that costs; None where no price is known.
+        how: How tokens were counted.
+    """
+
+    requests: int
+    prompt_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    how: str
+
+    def line(self, task: str) -> str:
+        """One line for people."""
+        cost = "no price is known" if self.cost_usd is None else f"about {self.cost_usd:.2f} USD"
+        return (
+            f"Judging {task}: {self.requests:,} questions, about {self.prompt_tokens:,} tokens to "
+            f"read and at most {self.output_tokens:,} to write ({self.how}); {cost}."
+        )
+
+
+def estimate(
+    task: str, rubric: Rubric, units: Sequence[Unit], price: Price | None, share: float = 1.0
+) -> Estimate:
+    """Count one attempt of each unit.
+
+    Args:
+        task: The task's name.
+        rubric: What is asked.
+        units: The verdicts that are wanted.
+        price: The judge's price.
+        share: Of the price that is paid (a half for a batch service).
+    """
+    count, how = _counter()
+    asked = [request_of(task, rubric, unit, 0).text for unit in units]
+    prompt = sum(map(count, asked))
+    output = rubric.max_tokens * len(units)
+    cost = None if price is None else share * price.cost(prompt, output)
+    return Estimate(
+        requests=len(units), prompt_tokens=prompt, output_tokens=output, cost_usd=cost, how=how
+    )
+
+
+def expected_units(
+    samples: Sequence[Sample], generation: Generation, votes: int, *, swap: bool
+) -> list[Unit]:
+    """Units before there are answers: each is taken to be as long as it may be."""
+    answer = "x" * int(generation.max_new_tokens * CHARACTERS)
+    orders = (False, True) if swap else (False,)
+    return [
+        Unit(sample=sample, answer=answer, repetition=repetition, swapped=swapped)
+        for repetition in range(1, votes + 1)
+        for swapped in orders
+        for sample in samples
+    ]
+
+
+def _counter() -> tuple[Callable[[str], int], str]:
+    return lambda text: math.ceil(len(text) / CHARACTERS), f"{CHARACTERS:g} characters a token"

@@ -1,0 +1,112 @@
+"""The judging of a run's tasks: a rubric, an asker and a journal of replies for each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from evalkit import registry
+from evalkit.errors import UsageError
+from evalkit.judge.asking import Asker, Progress, Purse
+from evalkit.judge.cache import VerdictCache
+from evalkit.judge.order import JudgeOrder, judge_workers, rubric_of
+from evalkit.judge.result import Judged, fingerprint_of, report_of
+from evalkit.judge.units import units_of
+from evalkit.prices import Price, parse_prices
+from evalkit.records import Prediction, Sample
+from evalkit.rubric import Rubric
+from evalkit.runner.journal import Journal
+from evalkit.task import Task
+
+
+class JudgeStage:
+    """A judge at work in one run folder; a context manager."""
+
+    def __init__(self, order: JudgeOrder, folder: Path, tasks: Sequence[Task]) -> None:
+        """Load the judge.
+
+        Args:
+            order: Which judge, and how it is asked.
+            folder: The run's folder; replies are kept under `judge/`.
+            tasks: Those that need a judge.
+
+        Raises:
+            EvalkitError: The judge, a rubric or the cache cannot be had.
+        """
+        self._order, self._folder = order, folder / "judge"
+        self._rubrics = {task.name: rubric_of(task, order) for task in tasks}
+        self._purse = Purse(order.budget)
+        self._askers: dict[str, tuple[Asker, Journal]] = {}
+        self._undo = ExitStack()
+        with ExitStack() as undo:
+            self._price = price_of(order)
+            self._workers = undo.enter_context(judge_workers(order, self._folder))
+            self._cache = order.cache and undo.enter_context(VerdictCache(order.cache))
+            self._undo = undo.pop_all()
+
+    def __enter__(self) -> Self:
+        """The stage itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the judge, its journals and the cache."""
+        self._undo.close()
+
+    def judge(
+        self,
+        task: Task,
+        samples: Sequence[Sample],
+        predictions: Mapping[str, Prediction],
+        progress: Progress | None = None,
+    ) -> Judged:
+        """Verdicts on all answers of a task.
+
+        Raises:
+            BackendError: The judge cannot be asked any more; what it said is kept.
+        """
+        rubric = self._rubrics[task.name]
+        asker, journal = self._asker(task, rubric)
+        swap = self._order.swap and rubric.pairwise
+        units = units_of(samples, predictions, self._order.votes, swap=swap)
+        verdicts = asker.verdicts(units, self._purse, progress)
+        paid = [made for made in journal.predictions.values() if made.text is not None]
+        identity = self._workers.crew().identity
+        return Judged(
+            verdicts=tuple(verdicts),
+            report=report_of(self._order, rubric, verdicts, paid, self._price),
+            fingerprint=fingerprint_of(self._order, identity, rubric, verdicts),
+        )
+
+    def _asker(self, task: Task, rubric: Rubric) -> tuple[Asker, Journal]:
+        """One for a task; its journal's name holds a digest of judge and rubric."""
+        if task.name not in self._askers:
+            identity = self._workers.crew().identity
+            about = f"{identity.backend} {identity.name} {identity.digest} {rubric.digest}"
+            name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
+            journal = self._undo.enter_context(Journal(self._folder / name))
+            asker = Asker(task.name, rubric, self._workers, journal, self._cache or None)
+            self._askers[task.name] = asker, journal
+        return self._askers[task.name]
+
+
+def price_of(order: JudgeOrder) -> tuple[Price, str] | None:
+    """The judge's price and its day, where its spec names a table that has it.
+
+    Raises:
+        UsageError: The table cannot be read.
+    """
+    spec = registry.parse_model(order.model)
+    named = spec.options.get("prices")
+    if named is None:
+        return None
+    path = Path(named).expanduser()
+    try:
+        table = parse_prices(path.read_text(encoding="utf-8"), named)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The price table {named} cannot be read: {error}."
+        raise UsageError(message) from error
+    price = table.models.get(spec.name)
+    return None if price is None else (price, table.day)

@@ -1,0 +1,144 @@
+"""What a judge is asked, one question a unit, and what its replies come to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from evalkit.records import Failure, Generation, Message, Prediction, Request, Sample, Verdict
+from evalkit.rubric import Rubric
+
+UNREADABLE = "unreadable"
+"""The failure of a verdict whose last reply cannot be read by the rubric."""
+
+UNASKED = "unasked"
+"""The failure of a verdict for which the judge was not asked: the budget was spent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One verdict that is wanted.
+
+    Attributes:
+        sample: Whose answer is judged.
+        answer: The answer.
+        repetition: The how manyth time, from 1.
+        swapped: Whether the answers of a pairwise rubric are shown in the other order.
+    """
+
+    sample: Sample
+    answer: str
+    repetition: int = 1
+    swapped: bool = False
+
+    def name(self, attempt: int) -> str:
+        """The name of one attempt, unique within a task: "v1_0#1.0", "v1_0#1s.0" if swapped."""
+        return f"{self.sample.id}#{self.repetition}{'s' if self.swapped else ''}.{attempt}"
+
+
+def units_of(
+    samples: Iterable[Sample], predictions: Mapping[str, Prediction], votes: int, *, swap: bool
+) -> list[Unit]:
+    """A unit for each answer, vote and order; none for answers that failed.
+
+    Args:
+        samples: What was asked of the model.
+        predictions: Its answers by sample id.
+        votes: How often each question is put to the judge.
+        swap: Whether each is put in both orders.
+    """
+    answered = [
+        (sample, made.text)
+        for sample in samples
+        if (made := predictions.get(sample.id)) is not None and made.text is not None
+    ]
+    return [
+        Unit(sample=sample, answer=text, repetition=repetition, swapped=swapped)
+        for repetition in range(1, votes + 1)
+        for swapped in ((False, True) if swap else (False,))
+        for sample, text in answered
+    ]
+
+
+def request_of(task: str, rubric: Rubric, unit: Unit, attempt: int) -> Request:
+    """The question of one attempt.
+
+    Raises:
+        ValueError: The rubric cannot ask about the sample.
+    """
+    how = rubric.attempts[attempt]
+    messages = rubric.ask(unit.sample, unit.answer, unit.swapped)
+    if how.suffix:
+        last = messages[-1]
+        messages = (
+            *messages[:-1],
+            replace(last, content=(*last.content[:-1], _text(last) + how.suffix)),
+        )
+    return Request(
+        task=task,
+        sample_id=unit.name(attempt),
+        messages=messages,
+        generation=Generation(max_new_tokens=rubric.max_tokens, temperature=how.temperature),
+        verbatim=True,
+    )
+
+
+def _text(message: Message) -> str:
+    return str(message.content[-1])
+
+
+def step(rubric: Rubric, unit: Unit, replies: Mapping[str, Prediction]) -> int | Verdict:
+    """What is next: the attempt to ask, or the verdict.
+
+    Args:
+        rubric: How replies are read.
+        unit: The verdict that is wanted.
+        replies: All replies so far, by the names of attempts.
+    """
+    for attempt, how in enumerate(rubric.attempts):
+        reply = replies.get(unit.name(attempt))
+        if reply is None:
+            return attempt
+        if reply.text is None:
+            return _verdict(unit, reply, attempt, failure=reply.failure)
+        ratings = rubric.ratings(reply.text, swapped=unit.swapped) if how.read else None
+        if ratings is not None:
+            return _verdict(unit, reply, attempt, ratings=ratings)
+    last = len(rubric.attempts) - 1
+    shown = " ".join((reply.text or "").split())[:80] if reply else ""
+    failure = Failure(kind=UNREADABLE, message=f"the judge's reply cannot be read: {shown!r}")
+    return _verdict(unit, reply, last, failure=failure)
+
+
+def _verdict(
+    unit: Unit,
+    reply: Prediction | None,
+    attempt: int,
+    *,
+    ratings: tuple[float, ...] | None = None,
+    failure: Failure | None = None,
+) -> Verdict:
+    return Verdict(
+        sample_id=unit.sample.id,
+        repetition=unit.repetition,
+        swapped=unit.swapped,
+        ratings=ratings,
+        reply=reply.text if reply else None,
+        failure=failure,
+        requests=attempt + 1,
+        served=(reply.served or ()) if reply else (),
+    )
+
+
+def unasked(unit: Unit) -> Verdict:
+    """The verdict of a unit that the judge was not asked about."""
+    failure = Failure(kind=UNASKED, message="the judge was not asked")
+    return replace(_verdict(unit, None, 0, failure=failure), requests=0)
+
+
+def by_sample(verdicts: Sequence[Verdict]) -> dict[str, tuple[Verdict, ...]]:
+    """Verdicts by sample id, in order."""
+    found: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.sample_id, []).append(verdict)
+    return {sample_id: tuple(own) for sample_id, own in found.items()}

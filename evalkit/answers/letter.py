@@ -7,11 +7,10 @@ lmms-eval. VLMEvalKit reads both in one way: `evalkit.answers.option`.
 import re
 from collections.abc import Sequence
 
+from evalkit.answers.sentence import sentence_letter
 from evalkit.records import Reading
 
 _SCIENCEQA_LETTERS = frozenset("ABCDE")
-# The official last dot is any character but a newline: "The answer is Both" gives B.
-_SCIENCEQA_SENTENCE = re.compile(r"The answer is ([A-Z])(.)")
 
 _FIRST = re.compile(r"\(?([ab])(?:[).:。]|$)", re.IGNORECASE)
 _BRACKETED = re.compile(r"\(([ab])\)", re.IGNORECASE)
@@ -54,13 +53,9 @@ def scienceqa_letter(text: str) -> Reading:
         return Reading(text, "letter alone")
     if text[:1] in _SCIENCEQA_LETTERS and text[1:3] == ". ":
         return Reading(text[0], "letter and full stop")
-    found = _SCIENCEQA_SENTENCE.findall(text)
-    if len(found) == 1:
-        letter, after = found[0]
-        return Reading(letter, "The answer is X", ambiguous=after.isalnum())
     if text == "-1":
         return Reading(None, "-1, no choice")
-    return unread(text, "several sentences" if found else "no letter")
+    return sentence_letter(text)
 
 
 def lmms_eval_scienceqa_letter(text: str) -> Reading:

@@ -34,7 +34,9 @@ LETTERS = "ABCDEFGHIJ"
 IMAGE = "<image>"
 """Where LLaVA's prompts show the image."""
 
-_SPLITS = ("pid_splits.json", "pid_splits.json.gz")
+SPLITS = ("pid_splits.json", "pid_splits.json.gz")
+"""Names of the file that says which pids are in which split, in order."""
+
 _NOT_TEST = re.compile(r"(?:^|[_.-])(?:train|val|mini)", re.IGNORECASE)
 
 
@@ -70,8 +72,8 @@ def read_problems(path: Path) -> Problems | None:
     """
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.name.endswith((".json", ".json.gz")))
-        return _best(p for p in files if p.name not in _SPLITS and not _NOT_TEST.search(p.name))
-    if path.name in _SPLITS:
+        return _best(p for p in files if p.name not in SPLITS and not _NOT_TEST.search(p.name))
+    if path.name in SPLITS:
         message = f"{path} holds splits alone; give the problems.json that lies beside it."
         raise UsageError(message)
     return _read(path)
@@ -114,7 +116,7 @@ def _read(path: Path) -> Problems | None:
 
 def _test_pids(folder: Path) -> dict[str, None]:
     """The test split's pids in order; empty where no file says."""
-    for name in _SPLITS:
+    for name in SPLITS:
         if (folder / name).is_file():
             value = json_value(content(folder / name), str(folder / name))
             pids = value.get("test") if isinstance(value, dict) else None

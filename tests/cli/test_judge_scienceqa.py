@@ -1,0 +1,134 @@
+"""`evalkit judge scienceqa`: the tables, the JSON object and the file of requests."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from evalkit.cli.judge_scienceqa import command
+from evalkit.errors import ExitCode, UsageError
+
+PIDS = [str(n) for n in range(1, 9)]
+A, B, C = (f"The answer is {letter}." for letter in "ABC")
+
+
+@pytest.fixture
+def files(tmp_path):
+    problem = {"choices": ["u", "v", "w"], "answer": 0, "hint": "", "image": None}
+    problem |= {"grade": "grade2", "subject": "natural science", "topic": "x", "split": "test"}
+    held = {pid: {**problem, "question": f"Which is {pid}?"} for pid in PIDS}
+    (tmp_path / "problems.json").write_text(json.dumps(held))
+    (tmp_path / "pid_splits.json").write_text(json.dumps({"test": PIDS}))
+    lines(tmp_path / "ours", dict(zip(PIDS, [A, A, A, B, B, "?", "?", A], strict=True)))
+    outputs = dict(zip(PIDS, [A, B, "?", A, B, "?", A, C], strict=True))
+    (tmp_path / "gpt4").write_text(json.dumps({"outputs": outputs}))
+    lines(tmp_path / "requery", {"1": B, "2": A, "4": C, "7": "?"})
+    return tmp_path
+
+
+def lines(path, answers):
+    rows = ({"question_id": pid, "text": text} for pid, text in answers.items())
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def run(files, *words, requery=True):
+    given = ["--ours", files / "ours", "--gpt4", files / "gpt4", "-r", files / "problems.json"]
+    given += ["--requery", files / "requery"] if requery else []
+    done = CliRunner().invoke(command, [*map(str, given), *map(str, words)], standalone_mode=False)
+    if done.exception:
+        raise done.exception
+    return done.return_value, done.output
+
+
+def test_json(files):
+    code, out = run(files, "--json")
+    found = json.loads(out)
+    assert code == ExitCode.OK
+    counts = {
+        name: (held["right"], held["unanswered"])
+        for name, held in found["evalkit"]["columns"].items()
+    }
+    assert counts == {
+        "ours": (4, 2),
+        "gpt4": (3, 2),
+        "complement": (4, 1),
+        "judge": (3, 2),
+        "upper": (6, 1),
+    }
+    assert found["disagreements"] == 5
+    assert found["missing_requery"] == ["3", "8"]
+    assert found["needless_requery"] == ["1"]
+    assert list(found["evalkit"]["slices"]) == ["NAT", "NO", "G1-6"]
+    official = found["official"]
+    assert official["seed"] == 0
+    assert official["judge"]["printed"]["GPT-4 NO-ANS (RANDOM)"] == {"count": 2, "percent": 25.0}
+    assert list(official["complement"]["printed"]) == [
+        "Correct",
+        "Correct (upper)",
+        "GPT-4 NO-ANS (RANDOM)",
+    ]
+
+
+def test_a_seed_gives_the_same_counts_again_and_moves_nothing_of_evalkits(files):
+    found = [json.loads(run(files, "--json", "--seed", seed)[1]) for seed in (*range(12), 0)]
+    assert found[0] == found[-1]
+    assert len({json.dumps(held["official"]["judge"]) for held in found}) > 1
+    assert len({json.dumps(held["evalkit"]) for held in found}) == 1
+
+
+def cells(page, title):
+    """The cells of a row in the first table that has it; some cells hold several words."""
+    line = next(line for line in page.splitlines() if line.strip().startswith(f"{title}  "))
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_the_page_has_both_readings_and_says_what_is_odd(files):
+    _, page = run(files, "--seed", 3)
+    official = json.loads(run(files, "--seed", 3, "--json")[1])["official"]
+    judged, complement = (official[name]["columns"] for name in ("judge", "complement"))
+    share = judged["judge"]
+    assert cells(page, "judge") == [
+        *("judge", str(share["right"]), f"{share['percent']:.2f}", "-", "-"),
+        *("3", "37.50", "2", "37.50 to 62.50"),
+    ]
+    assert cells(page, "complement")[3] == str(complement["complement"]["right"])
+    assert cells(page, "upper: either is right")[1] == str(judged["upper"]["right"])
+    assert "here after seed 3" in page
+    assert "GPT-4 names no letter in 2 texts (25.00 %); both models differ on 5" in page
+    assert "2 of these have no reply" in page
+    assert "1 replies are to questions on which both agree (pid 1 first)" in page
+
+
+def test_without_replies_there_is_no_judge(files):
+    code, page = run(files, requery=False)
+    assert code == ExitCode.OK
+    assert cells(page, "upper: either is right")[1:3] == ["-", "-"]
+    assert not any(line.strip().startswith("judge  ") for line in page.splitlines())
+    assert "There are no replies of a judge" in page
+    assert "judge" not in json.loads(run(files, "--json", requery=False)[1])["official"]
+
+
+def test_requests_are_written(files):
+    path = files / "new" / "requests.jsonl"
+    run(files, "--write-disagreements", path, requery=False)
+    requests = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [request["pid"] for request in requests] == ["2", "3", "4", "7", "8"]
+    assert requests[0] == {
+        "pid": "2",
+        "question": "Which is 2?",
+        "choices": ["u", "v", "w"],
+        "hint": "",
+        "ours": A,
+        "gpt4": B,
+    }
+
+
+def test_incomplete_files(files):
+    lines(files / "ours", {"1": A})
+    with pytest.raises(UsageError, match="lacks 7 of 8 questions"):
+        run(files)
+    code, page = run(files, requery=False)
+    assert code == ExitCode.INCOMPLETE
+    assert "7 of 8 questions have no answer" in page

@@ -1,4 +1,4 @@
-"""The embedded default: a small LLaVA, an early checkpoint of it, and small data for seven tasks.
+"""The embedded default: a small LLaVA, an early checkpoint of it, and small data for ten tasks.
 
 Nothing here needs a network, a GPU or a key. `build` draws the data, `train` trains the model; what
 they made is part of the package.

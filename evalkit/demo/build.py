@@ -15,7 +15,17 @@ from datasets import Features
 
 from evalkit.demo import columns, data_path
 from evalkit.demo.facts import Row
-from evalkit.demo.rows import gqa, mme, mmvp, pope, scienceqa, textvqa, vqav2
+from evalkit.demo.rows import (
+    gqa,
+    llava_bench,
+    mme,
+    mmvet,
+    mmvp,
+    pope,
+    scienceqa,
+    textvqa,
+    vqav2,
+)
 from evalkit.demo.scenes import Scene
 
 BUILT_WITH: Final = {"datasets": "5.2.0", "pyarrow": "26.0.1"}
@@ -46,6 +56,17 @@ def _tables() -> Iterator[_Table]:
     yield "textvqa/validation.parquet", columns.TEXTVQA, _textvqa(Random("data textvqa"))
     yield from _scienceqa(Random("data scienceqa"))
     yield "mmvp/train.parquet", columns.MMVP, _mmvp(Random("data mmvp"))
+    yield "mmvet/test.parquet", columns.MMVET, _mmvet(Random("data mmvet"))
+    yield (
+        "llava_bench_wild/train.parquet",
+        columns.LLAVA_BENCH_WILD,
+        _llava_bench_wild(Random("data llava_bench_wild")),
+    )
+    yield (
+        "llava_bench_coco/train.parquet",
+        columns.LLAVA_BENCH_COCO,
+        _llava_bench_coco(Random("data llava_bench_coco")),
+    )
 
 
 def _picture(scene: Scene, name: str) -> dict[str, object]:
@@ -129,6 +150,33 @@ def _mmvp(rng: Random) -> list[Row]:
             index = len(rows) + 1
             image = _picture(made.scenes[place], f"{index}.png")
             rows.append({**mmvp.row(made, place, index), "image": image})
+    return rows
+
+
+def _mmvet(rng: Random) -> list[Row]:
+    rows: list[Row] = []
+    for kind in mmvet.PICTURES:
+        scene = kind.draw(rng)
+        image = _picture(scene, f"v1_{len(rows)}.png")
+        rows += [{**row, "image": image} for row in mmvet.ask(kind, scene, len(rows))]
+    return rows
+
+
+def _llava_bench_wild(rng: Random) -> list[Row]:
+    rows = []
+    for key in range(6):
+        scene = llava_bench.draw_wild(rng, key)
+        image = _picture(scene, f"{key + 1:03d}.png")
+        rows += [{**row, "image": image} for row in llava_bench.ask_wild(rng, scene, key)]
+    return rows
+
+
+def _llava_bench_coco(rng: Random) -> list[Row]:
+    rows = []
+    for key in range(3):
+        scene = llava_bench.draw_coco(rng)
+        image = _picture(scene, f"{key + 1:012d}.png")
+        rows += [{**row, "image": image} for row in llava_bench.ask_coco(rng, scene, key)]
     return rows
 
 

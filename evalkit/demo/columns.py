@@ -1,4 +1,4 @@
-"""The columns of the seven datasets, as the Hugging Face hub has them."""
+"""The columns of the ten datasets, as the Hugging Face hub has them."""
 
 from datasets import Features, Image, List, Value
 
@@ -93,3 +93,30 @@ MMVP = Features(
     }
 )
 """Rows of MMVP."""
+
+MMVET = Features(
+    {
+        "question_id": _TEXT,
+        "image": Image(),
+        **_named(_TEXT, "question", "answer", "image_source", "capability"),
+    }
+)
+"""Rows of MM-Vet."""
+
+LLAVA_BENCH_WILD = Features(
+    {
+        **_named(_TEXT, "question_id", "question"),
+        "image": Image(),
+        **_named(_TEXT, "image_id", "category", "caption", "gpt_answer"),
+    }
+)
+"""Rows of LLaVA-Bench (In-the-Wild)."""
+
+LLAVA_BENCH_COCO = Features(
+    {
+        **_named(_TEXT, "question_id", "question"),
+        "image": Image(),
+        **_named(_TEXT, "category", "image_id", "answer", "caption"),
+    }
+)
+"""Rows of LLaVA-Bench (COCO)."""

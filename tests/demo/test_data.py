@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 from collections import Counter
 from importlib.metadata import version
 
@@ -14,7 +15,10 @@ from evalkit.demo import build, data_path
 _ROWS = {
     "gqa/testdev_balanced_images/testdev.parquet": 16,
     "gqa/testdev_balanced_instructions/testdev.parquet": 132,
+    "llava_bench_coco/train.parquet": 9,
+    "llava_bench_wild/train.parquet": 12,
     "mme/test.parquet": 112,
+    "mmvet/test.parquet": 24,
     "mmvp/train.parquet": 60,
     "pope/test.parquet": 120,
     "scienceqa/ScienceQA-FULL/test.parquet": 100,
@@ -125,3 +129,38 @@ def test_mmvp_pairs_ask_once_and_answer_twice():
         assert first["Question"] == second["Question"]
         assert first["Options"] == second["Options"]
         assert {first["Correct Answer"], second["Correct Answer"]} == {"(a)", "(b)"}
+
+
+def test_mmvet_names_capabilities_in_several_combinations():
+    rows = _read("mmvet/test.parquet")
+    assert [row["question_id"] for row in rows] == [f"v1_{number}" for number in range(24)]
+    named = [row["capability"].split(",") for row in rows]
+    assert {name for names in named for name in names} == {
+        *("rec", "ocr", "know"),
+        *("gen", "spat", "math"),
+    }
+    assert len({frozenset(names) for names in named}) >= 12
+    assert {"<AND>", "<OR>"} <= {mark for row in rows for mark in _marks(row["answer"])}
+
+
+def _marks(answer):
+    return re.findall("<[A-Z]+>", answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "answer"),
+    [("llava_bench_wild", 6, "gpt_answer"), ("llava_bench_coco", 3, "answer")],
+)
+def test_llava_benches_ask_alike_in_each_category(name, pictures, answer):
+    rows = _read(f"{name}/train.parquet")
+    assert [row["question_id"] for row in rows] == [str(number) for number in range(len(rows))]
+    counts = Counter(row["category"] for row in rows)
+    assert set(counts) == {"conv", "detail", "complex"}
+    assert len(set(counts.values())) == 1
+    assert len({row["image_id"] for row in rows}) == pictures
+    assert all(row["caption"] and row[answer].endswith(".") for row in rows)
+
+
+def test_the_judged_files_are_tens_of_kilobytes():
+    for name in ("mmvet/test", "llava_bench_wild/train", "llava_bench_coco/train"):
+        assert (data_path() / f"{name}.parquet").stat().st_size < 30_000

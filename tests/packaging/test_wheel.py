@@ -59,6 +59,8 @@ def test_the_wheel_holds_what_runs_without_a_network(names):
     assert "evalkit/tasks/pope.py" in names
     assert any(n.startswith("evalkit/demo/model") and n.endswith(".safetensors") for n in names)
     assert any(n.startswith("evalkit/demo/data") and n.endswith(".parquet") for n in names)
+    judged = ("mmvet/test", "llava_bench_wild/train", "llava_bench_coco/train")
+    assert {f"evalkit/demo/data/{name}.parquet" for name in judged} <= names
     assert f"{INFO}/licenses/LICENSE" in names
 
 

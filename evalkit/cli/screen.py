@@ -147,7 +147,7 @@ def text_table(table: Table, title: str) -> str:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(title=Text(printable(title)), box=box.SIMPLE_HEAD, title_justify="left")
+    drawn = RichTable(box=box.SIMPLE_HEAD)
     for name, right in zip(table.header, numeric_columns(table), strict=True):
         drawn.add_column(name, justify="right" if right else "left", no_wrap=True)
     for row in table.rows:
@@ -156,7 +156,10 @@ def text_table(table: Table, title: str) -> str:
     widest = Console(file=text, width=10_000).measure(drawn).maximum
     Console(file=text, width=widest).print(drawn)
     lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-    return "\n".join([lines, *(f"  {printable(note)}" for note in table.notes)]) + "\n"
+    return (
+        "\n".join([printable(title), lines, *(f"  {printable(note)}" for note in table.notes)])
+        + "\n"
+    )
 
 
 def print_run(record: RunRecord, folder: Path) -> None:

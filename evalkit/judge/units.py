@@ -11,6 +11,9 @@ from evalkit.rubric import Rubric
 UNREADABLE = "unreadable"
 """The failure of a verdict whose last reply cannot be read by the rubric."""
 
+EMPTY = "empty"
+"""The failure of a reply without a text, which is a reply that cannot be read."""
+
 UNASKED = "unasked"
 """The failure of a verdict for which the judge was not asked: the budget was spent."""
 
@@ -99,9 +102,9 @@ def step(rubric: Rubric, unit: Unit, replies: Mapping[str, Prediction]) -> int |
         reply = replies.get(unit.name(attempt))
         if reply is None:
             return attempt
-        if reply.text is None:
+        if reply.failure is not None and reply.failure.kind != EMPTY:
             return _verdict(unit, reply, attempt, failure=reply.failure)
-        ratings = rubric.ratings(reply.text, swapped=unit.swapped) if how.read else None
+        ratings = rubric.ratings(reply.text or "", swapped=unit.swapped) if how.read else None
         if ratings is not None:
             return _verdict(unit, reply, attempt, ratings=ratings)
     last = len(rubric.attempts) - 1

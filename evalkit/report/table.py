@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evalkit.records import MetricValue
-from evalkit.run_record import Audit, RunRecord, TaskResult
+from evalkit.run_record import Audit, JudgeReport, RunRecord, TaskResult
 
 HEADER = (
     *("task", "protocol", "metric", "value", "95 % interval", "of", "n", "clusters"),
@@ -125,6 +125,30 @@ def _notes(record: RunRecord) -> Iterable[str]:
             )
         if result.audit is not None:
             yield f"{result.task}: {audit_line(result.audit, result)}"
+        if result.judge is not None:
+            yield f"{result.task}: {judge_line(result.judge)}"
+
+
+def judge_line(report: JudgeReport) -> str:
+    """Who judged, what failed, and what it cost, in one line."""
+    words = {"official": "the official rubric", "evalkit": "evalkit's own rubric"}
+    rubric = words.get(report.origin, "a rubric from a file")
+    missing = sum(report.failed.values())
+    kinds = ", ".join(f"{kind} {n}" for kind, n in report.failed.items())
+    parts = [
+        f"judged by {report.judge} with {rubric} ({report.rubric[:8]})",
+        f"{report.verdicts:,} verdicts, {missing} missing" + (f" ({kinds})" if kinds else ""),
+        f"{report.requests:,} questions paid for, {report.cached:,} verdicts known before",
+        f"{report.prompt_tokens:,} tokens read and {report.output_tokens:,} written",
+    ]
+    if report.cost_usd is not None:
+        parts.append(f"{report.cost_usd:.4f} USD (prices of {report.prices})")
+    if report.consistency is not None:
+        parts.append(f"both orders agree on {report.consistency:.0%}")
+    if report.spread is not None:
+        parts.append(f"votes spread by {report.spread:.3f}")
+    mark = "" if report.healthy else "UNHEALTHY: too many verdicts are missing; "
+    return mark + "; ".join(parts) + "."
 
 
 _RULES_SHOWN = 3

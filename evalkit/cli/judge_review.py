@@ -1,0 +1,120 @@
+"""`evalkit judge review`: the numbers of published grade and review files, both ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import click
+
+from evalkit.errors import ExitCode
+
+if TYPE_CHECKING:
+    from evalkit.judge.review import Numbers, Review
+    from evalkit.report.table import Table
+
+_PATH = click.Path(path_type=Path)
+_SHOWN = 70
+
+
+@click.command(
+    epilog="Files: MM-Vet's grades (one JSON object; --references mm-vet.json), LLaVA's reviews "
+    "(JSON lines). Exit code 14: more than 1 % of the verdicts failed."
+)
+@click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option("--explain", is_flag=True, help="List the verdicts that failed, or read otherwise.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    files: tuple[Path, ...], references: Path | None, *, explain: bool, as_json: bool
+) -> int:
+    """The numbers of published grade and review files, without a judge."""
+    from evalkit.judge.review import numbers_of, read_review
+    from evalkit.records import plain
+
+    reviews = [read_review(path, references) for path in files]
+    numbers = [numbers_of(review) for review in reviews]
+    if as_json:
+        print(json.dumps([plain(found) for found in numbers], ensure_ascii=False))
+    else:
+        _print(reviews, numbers, explain=explain)
+    worst = max(len(n.failed) / len(r.samples) for r, n in zip(reviews, numbers, strict=True))
+    return ExitCode.JUDGE_UNHEALTHY if worst > 0.01 else ExitCode.OK  # noqa: PLR2004 - the default
+
+
+def _print(reviews: Sequence[Review], numbers: Sequence[Numbers], *, explain: bool) -> None:
+    from evalkit.cli.screen import text_table
+
+    for review, found in zip(reviews, numbers, strict=True):
+        print(text_table(_metrics(found, review), review.name), end="")
+        for tag, table in _slices(found):
+            print(text_table(table, f"{review.name}, by {tag}"), end="")
+        if explain and (found.failed or review.differing):
+            print(text_table(_doubtful(review, found), f"{review.name}, explained"), end="")
+    official = [found.official["all"][0] for found in numbers if found.official]
+    if len(official) > 1:
+        print(f"  mean of {len(official)} official relative scores: {fmean(official):.2f}")
+
+
+def _metrics(found: Numbers, review: Review) -> Table:
+    from evalkit.report.table import Table, interval, number
+
+    rows = [
+        (name, number(value.value, value.maximum), interval(value), str(value.n))
+        for name, value in found.metrics.items()
+    ]
+    if found.official:
+        relative, first, second = found.official["all"]
+        one, two = found.totals or (0.0, 0.0)
+        printed = (
+            f"the official script prints {relative} {first} {second}, and the points are {one:.1f} "
+            f"and {two:.1f} in all"
+        )
+    else:
+        printed = "the official total takes a failed verdict for 0"
+    failed, differing = len(found.failed), len(review.differing)
+    verdicts = f"{failed} failed verdict{'' if failed == 1 else 's'}"
+    reading = f"`judged` leaves {verdicts} out, which may all have been worst, or best."
+    notes = [f"{printed}; {reading}"]
+    if differing:
+        notes.append(f"{differing} stored ratings are not what their replies read as (--explain).")
+    header = ("metric", "value", "95 % interval", "n")
+    return Table(header=header, rows=tuple(rows), notes=tuple(notes))
+
+
+def _slices(found: Numbers) -> list[tuple[str, Table]]:
+    from evalkit.report.table import Table, number
+
+    tables = []
+    for tag, slices in found.slices.items():
+        names = list(next(iter(slices.values()), {}))
+        official = ("official", "x10 first", "x10 second") if found.official else ()
+        rows = tuple(
+            (
+                name,
+                *(number(own[key], found.metrics[key].maximum) for key in names),
+                *(map(str, found.official[name]) if found.official else ()),
+            )
+            for name, own in slices.items()
+        )
+        tables.append((tag, Table(header=(tag, *names, *official), rows=rows, notes=())))
+    return tables
+
+
+def _doubtful(review: Review, found: Numbers) -> Table:
+    from evalkit.report.table import Table
+
+    odd = {*found.failed, *review.differing}
+    rows = tuple(
+        (
+            verdict.sample_id,
+            "failed" if verdict.failure else f"stored {verdict.ratings}",
+            repr((verdict.reply or "").split("\n", maxsplit=1)[0])[:_SHOWN],
+        )
+        for verdict in review.verdicts
+        if verdict.sample_id in odd
+    )
+    return Table(header=("sample", "verdict", "the judge's first line"), rows=rows, notes=())

@@ -1,0 +1,1 @@
+"""Judges: models that grade answers, and what is known of how well they do it."""

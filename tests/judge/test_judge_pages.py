@@ -32,7 +32,7 @@ def test_a_small_calibration_in_full():
     )
     assert "agreement 0.8000 0.4902 to 0.9433 10 10" in shown
     # SE = (0.8 * 0.2 / 0.5 ** 2 / 9) ** 0.5 = 0.2667, times t on 9 degrees, 2.262
-    assert "Cohen's kappa 0.6000 -0.0033 to 1.0000 10 10" in shown
+    assert "Cohen's kappa 0.6000 -0.0032 to 1.0000 10 10" in shown
     assert "judge \\ human n y" in shown
     assert "n 4 1" in shown
     assert "y 1 4" in shown

@@ -1,0 +1,117 @@
+"""`human.jsonl`, the verdicts that people gave: read strictly, one sample a line.
+
+A line is {"sample_id": "...", "label": "..."} or {"sample_id": "...", "rating": 0.5}, and all lines
+are of one kind. Empty lines are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from evalkit.errors import UsageError
+from evalkit.judge.kinds import is_rating
+
+_FIELDS = ("sample_id", "label", "rating")
+
+
+def read_labels(path: Path) -> dict[str, str | float]:
+    """The labels, or the ratings, of people by sample id, in the file's order.
+
+    Raises:
+        UsageError: The file cannot be read, is damaged or empty, mixes labels and ratings, names a
+            sample twice, or has a field, a label or a rating that cannot be meant; the text names
+            the line.
+    """
+    found: dict[str, str | float] = {}
+    lines: dict[str, int] = {}
+    first: tuple[int, str] | None = None
+    for number, fields in _objects(path):
+        where = f"Line {number} of {path}"
+        sample, kind = _sample_and_kind(where, fields)
+        if sample in lines:
+            message = f"{where} names sample {sample!r} again, after line {lines[sample]}."
+            raise UsageError(message)
+        first = first or (number, kind)
+        if kind != first[1]:
+            message = (
+                f"{where} has a {kind}, but line {first[0]} a {first[1]}; a file holds labels or "
+                "ratings, not both."
+            )
+            raise UsageError(message)
+        lines[sample] = number
+        found[sample] = _label(where, fields) if kind == "label" else _rating(where, fields)
+    if not found:
+        message = f'{path} holds no label; a line is {{"sample_id": "...", "label": "..."}}.'
+        raise UsageError(message)
+    return found
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The file of human labels {path} cannot be read: {error}."
+        raise UsageError(message) from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, _object(f"Line {number} of {path}", line)
+
+
+def _object(where: str, line: str) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
+            message = f"{where} gives a field twice."
+            raise UsageError(message)
+        return fields
+
+    def refused(constant: str) -> NoReturn:
+        message = f"{where} holds {constant}, which is no number; leave unlabelled samples out."
+        raise UsageError(message)
+
+    try:
+        fields = json.loads(line, object_pairs_hook=once, parse_constant=refused)
+    except (ValueError, RecursionError) as error:
+        message = f"{where} is not JSON: {error}."
+        raise UsageError(message) from error
+    if not isinstance(fields, dict):
+        message = f"{where} must be a JSON object, not a {type(fields).__name__}."
+        raise UsageError(message)
+    return fields
+
+
+def _sample_and_kind(where: str, fields: dict[str, Any]) -> tuple[str, str]:
+    """The sample's id, and which of "label" and "rating" the line has."""
+    if unknown := [name for name in fields if name not in _FIELDS]:
+        message = f"{where} has the unknown field {unknown[0]!r}; known are {', '.join(_FIELDS)}."
+        raise UsageError(message)
+    sample = fields.get("sample_id")
+    if not isinstance(sample, str) or not sample:
+        message = f"{where} must have a sample_id, a text that is not empty."
+        raise UsageError(message)
+    kinds = [kind for kind in ("label", "rating") if kind in fields]
+    if len(kinds) != 1:
+        message = (
+            f"{where} must have either a label or a rating, not {'both' if kinds else 'none'}."
+        )
+        raise UsageError(message)
+    return sample, kinds[0]
+
+
+def _label(where: str, fields: dict[str, Any]) -> str:
+    label = fields["label"]
+    if not isinstance(label, str) or not label.strip():
+        message = f"{where} has the label {label!r}; it must be a text that is not empty."
+        raise UsageError(message)
+    return label
+
+
+def _rating(where: str, fields: dict[str, Any]) -> float:
+    rating = fields["rating"]
+    if is_rating(rating):
+        return float(rating)
+    message = f"{where} has the rating {str(rating)[:40]}; it must be a finite number."
+    raise UsageError(message)

@@ -266,6 +266,18 @@ def write_text(path: Path, text: str) -> None:
         Path(temporary).write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_lines(path: Path, lines: Iterable[str]) -> int:
+    """Write lines, each with its newline, atomically and one at a time; gives their number."""
+    number = 0
+    with (
+        _replacing(path) as temporary,
+        Path(temporary).open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        for number, line in enumerate(lines, start=1):  # noqa: B007 - the last one counts
+            file.write(line)
+    return number
+
+
 class _replacing:  # noqa: N801 - a context manager, read as a verb
     """Gives a temporary name beside `path`, and puts the file in its place when all went well."""
 

@@ -28,7 +28,7 @@ from evalkit.run_record import (
     TaskChoice,
     TaskResult,
 )
-from evalkit.store import RunFolder, load_run, parse, write_text
+from evalkit.store import RunFolder, load_run, parse, write_lines, write_text
 
 RECORD = RunRecord(
     schema=SCHEMA,
@@ -152,6 +152,17 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
         write_text(path, "\ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_lines_are_counted_and_a_failure_among_them_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "file.txt"
+    assert write_lines(path, (f"{i}\n" for i in range(3))) == 3
+    with pytest.raises(ZeroDivisionError):
+        write_lines(path, (f"{1 / i}\n" for i in (1, 0)))
+    assert path.read_text() == "0\n1\n2\n"
+    assert list(tmp_path.iterdir()) == [path]
+    assert write_lines(path, ()) == 0
+    assert path.read_text() == ""
 
 
 def test_predictions_are_read_as_they_were_written(tmp_path):

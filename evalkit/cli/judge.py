@@ -38,8 +38,7 @@ class _Judge(click.Group):
             return _run
         if cmd_name not in OTHERS:
             return None
-        name = "cache" if cmd_name == "cache" else "command"
-        found: click.Command = getattr(import_module(OTHERS[cmd_name][0]), name)
+        found: click.Command = import_module(OTHERS[cmd_name][0]).command
         return found
 
     def resolve_command(

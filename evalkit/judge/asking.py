@@ -54,7 +54,9 @@ class Asker:
         rubric: Rubric,
         workers: Workers,
         journal: Journal,
+        *,
         cache: VerdictCache | None,
+        place: str = "",
     ) -> None:
         """Take what is needed.
 
@@ -64,9 +66,11 @@ class Asker:
             workers: Who answers.
             journal: Replies that were paid for; earlier sessions' among them.
             cache: What anybody has paid for; None where nothing is kept.
+            place: The server, where it is not the one that the model's name stands for: two servers
+                may serve two models under one name.
         """
         self._task, self._rubric, self._workers = task, rubric, workers
-        self._journal, self._cache = journal, cache
+        self._journal, self._cache, self._place = journal, cache, place
         self._replies: dict[str, Prediction] = dict(journal.predictions)
         self._cached: set[str] = set()
         self._seen: set[str] = set()
@@ -139,7 +143,8 @@ class Asker:
     def _keys(
         self, asks: Sequence[tuple[Unit, int]], requests: Sequence[Request]
     ) -> dict[str, str]:
-        identity = self._workers.crew().identity
+        own = self._workers.crew().identity
+        identity = replace(own, name=f"{own.name}@{self._place}") if self._place else own
         return {
             request.sample_id: cache_key(identity, self._rubric.digest, request, unit.repetition)
             for (unit, _), request in zip(asks, requests, strict=True)

@@ -87,7 +87,11 @@ class JudgeStage:
             about = f"{identity.backend} {identity.name} {identity.digest} {rubric.digest}"
             name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
             journal = self._undo.enter_context(Journal(self._folder / name))
-            asker = Asker(task.name, rubric, self._workers, journal, self._cache or None)
+            place = registry.parse_model(self._order.model).options.get("base_url", "")
+            cache = self._cache or None
+            asker = Asker(
+                task.name, rubric, self._workers, journal, cache=cache, place=place.rstrip("/")
+            )
             self._askers[task.name] = asker, journal
         return self._askers[task.name]
 

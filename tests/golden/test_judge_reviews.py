@@ -13,12 +13,12 @@ LLAVA, MMVET = "llava-bench", "mm-vet"
 
 @pytest.fixture(scope="module")
 def llava(reference):
-    return reference(LLAVA)
+    return reference.root / LLAVA
 
 
 @pytest.fixture(scope="module")
 def mmvet(reference):
-    return reference(MMVET)
+    return reference.root / MMVET
 
 
 def expected(folder):
@@ -32,7 +32,11 @@ def test_every_review_file_has_the_official_numbers(llava):
         review = read_review(llava / "reviews" / name)
         found = numbers_of(review)
         official = {
-            key.removeprefix("llava_bench_"): (v["relative"], v["reference_x10"], v["candidate_x10"])
+            key.removeprefix("llava_bench_"): (
+                v["relative"],
+                v["reference_x10"],
+                v["candidate_x10"],
+            )
             for key, v in numbers["official_summary"].items()
         }
         assert found.official == official, name
@@ -68,9 +72,7 @@ def test_the_pair_is_read_as_the_official_parser_reads_it(llava):
 
 def test_every_grade_file_has_the_official_numbers(mmvet):
     for name, told in expected(mmvet).items():
-        found = numbers_of(
-            read_review(mmvet / "grades" / f"{name}.json", mmvet / "mm-vet.json")
-        )
+        found = numbers_of(read_review(mmvet / "grades" / f"{name}.json", mmvet / "mm-vet.json"))
         total = found.metrics["total"].value
         runs = [found.metrics[f"total_run{r}"].value for r in range(1, told["num_run"] + 1)]
         std = found.metrics["total_std"].value

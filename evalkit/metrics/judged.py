@@ -140,17 +140,21 @@ def relative_scores() -> tuple[Metric, ...]:
 
     From the values that `pair_outcome` gives.
     """
+    import numpy as np
 
     def percentage(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return 100.0 * divide(sums)
+        first, second, count = sums[..., 0], sums[..., 1], sums[..., 2]
+        means = [divide(np.stack([one, count], axis=-1)) for one in (first, second)]
+        return 100.0 * divide(np.stack(means, axis=-1))  # of means: the last digit depends on it
 
     def relative(metric: str, prefix: str, weight: str | None = None) -> Metric:
         def row(unit: Sequence[SampleScore]) -> Sequence[float]:
             values = unit[0].values
             counted = values[weight] if weight else 1.0
-            return (values[f"{prefix}answer"] * counted, values[f"{prefix}reference"] * counted)
+            points = (values[f"{prefix}{name}"] * counted for name in ("answer", "reference"))
+            return (*points, counted)
 
-        return Metric(name=metric, row=row, value=percentage, columns=2, high=SHARES, bounded=False)
+        return Metric(name=metric, row=row, value=percentage, columns=3, high=SHARES, bounded=False)
 
     return (
         relative("relative", ""),

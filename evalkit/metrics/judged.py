@@ -140,9 +140,10 @@ def relative_scores() -> tuple[Metric, ...]:
 
     From the values that `pair_outcome` gives.
     """
-    import numpy as np
 
     def percentage(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        import numpy as np
+
         first, second, count = sums[..., 0], sums[..., 1], sums[..., 2]
         means = [divide(np.stack([one, count], axis=-1)) for one in (first, second)]
         return 100.0 * divide(np.stack(means, axis=-1))  # of means: the last digit depends on it

@@ -1,0 +1,55 @@
+"""`evalkit judge calibrate`: how well a judge agrees with people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+_PATH = click.Path(path_type=Path, exists=True)
+
+
+@click.command(
+    epilog='Labels: JSON lines {"sample_id": ..., "rating": ...} or {"sample_id": ..., "label": '
+    "...}, on some or all of the samples; another grade or review file will do."
+)
+@click.argument("source", type=_PATH, metavar="RUN|FILE")
+@click.option("--labels", type=_PATH, required=True, metavar="FILE", help="What people said.")
+@click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option(
+    "--tolerance", type=float, default=0.0, help="Ratings that differ by this much agree."
+)
+@click.option("--scale", type=(float, float), metavar="LOW HIGH", help="The scale of the ratings.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    source: Path,
+    labels: Path,
+    *,
+    task: str | None,
+    references: Path | None,
+    tolerance: float,
+    scale: tuple[float, float] | None,
+    as_json: bool,
+) -> None:
+    """How well a judge agrees with people: kappa, bias, and the mean that corrects for both."""
+    from evalkit.judge.agreement import calibrate
+    from evalkit.judge.pairs import Pair
+    from evalkit.judge.values import human_values, values_of
+    from evalkit.records import plain
+    from evalkit.report.judge_pages import calibration_page
+
+    people = human_values(labels, references)
+    pairs = [
+        Pair(
+            sample_id=sample_id,
+            judge=value.rating,
+            human=people.get(sample_id),
+            length=value.length,
+            cluster=value.cluster,
+        )
+        for sample_id, value in values_of(source, task, references).items()
+    ]
+    found = calibrate(pairs, tolerance=tolerance, scale=scale)
+    print(json.dumps(plain(found)) if as_json else calibration_page(found), end="\n"[as_json - 1 :])

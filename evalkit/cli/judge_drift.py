@@ -1,0 +1,86 @@
+"""`evalkit judge drift`: whether a judge still gives the verdicts that it gave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.errors import ExitCode, UsageError
+
+_PATH = click.Path(path_type=Path, exists=True)
+
+
+@click.command(
+    epilog="Anchors: a judged run, whose answers are judged again without the cache (--judge), or "
+    "a grade or review file, beside another of the same answers (--now). Exit code 14: the judge "
+    "has moved; 11: too few anchors to tell."
+)
+@click.option("--anchors", type=_PATH, required=True, metavar="RUN|FILE", help="The verdicts then.")
+@click.option("--now", type=_PATH, metavar="RUN|FILE", help="The verdicts now, if there are any.")
+@click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option(
+    "--tolerance", type=float, default=0.0, help="Ratings that differ by this much are the same."
+)
+@click.option(
+    "--allowed", type=float, default=0.1, show_default=True, help="Share that may flip by chance."
+)
+@judge_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    anchors: Path,
+    now: Path | None,
+    *,
+    task: str | None,
+    references: Path | None,
+    as_json: bool,
+    tolerance: float,
+    allowed: float,
+    **given: Any,
+) -> int:
+    """Whether a judge still gives the verdicts that it gave: flips, direction, size."""
+    from evalkit.judge.drift import drift
+    from evalkit.judge.values import values_of
+    from evalkit.records import plain
+    from evalkit.report.judge_pages import drift_page
+
+    before = values_of(anchors, task, references)
+    after = values_of(now, task, references) if now else _again(anchors, task, given)
+    found = drift(
+        {key: value.rating for key, value in before.items() if value.rating is not None},
+        {key: value.rating for key, value in after.items() if value.rating is not None},
+        tolerance=tolerance,
+        allowed=allowed,
+    )
+    if as_json:
+        print(json.dumps(plain(found)))
+    else:
+        print(drift_page(found), end="")
+    return _CODES[found.verdict]
+
+
+_CODES = {
+    "same": ExitCode.OK,
+    "moved": ExitCode.JUDGE_UNHEALTHY,
+    "unknown": ExitCode.INCONCLUSIVE,
+}
+
+
+def _again(anchors: Path, task: str | None, given: dict[str, Any]) -> Any:
+    """The verdicts of the judge that is there now, on the anchors' answers."""
+    from evalkit.cli.screen import Screen
+    from evalkit.judging import judged_again
+
+    order = judge_order(given)
+    if order is None:
+        message = "Give --judge SPEC to judge the anchors again, or --now with verdicts."
+        raise UsageError(message)
+    if not anchors.is_dir():
+        message = f"{anchors} holds verdicts but no questions; give --now, or a run's folder."
+        raise UsageError(message)
+    with Screen() as screen:
+        return judged_again(anchors, order, task, screen)

@@ -311,6 +311,6 @@ def _sentence(
     more = "clearly more" if flip_p <= ALPHA else "not clearly more"
     leaning = "and lean to one side" if direction.p <= ALPHA else "and lean to no side"
     return (
-        f"{verdict}: {flips} of {n} anchors flipped, {more} than the {allowed:.0%} that may "
+        f"{verdict}: {flips} of {n} anchors flipped, {more} than the {100 * allowed:g} % that may "
         f"(p = {flip_p:.2g}), {leaning} (p = {direction.p:.2g}), at alpha = {ALPHA:g}."
     )

@@ -22,7 +22,7 @@ from evalkit.judge.measures import (
 from evalkit.judge.pairs import Pair, checked_kind, ends_of, has_both, score_of
 from evalkit.metrics.basic import accuracy, mean
 from evalkit.records import MetricValue, SampleScore
-from evalkit.stats import FEW_CLUSTERS, interval
+from evalkit.stats import FEW_CLUSTERS, FEW_HITS, interval
 from evalkit.sums import total
 from evalkit.task import Metric
 
@@ -153,28 +153,40 @@ def calibrate(
     kind = checked_kind(ordered, positive, tolerance, labels, scale)
     ends = ends_of(ordered, kind, positive, scale)
     scores = [score_of(pair, kind, positive, tolerance) for pair in ordered]
-    both = [s for s, p in zip(scores, ordered, strict=True) if has_both(p)]
-    paired = [pair for pair in ordered if has_both(pair)]
-    corrected = _corrected(scores, ends)
-    human_mean = _mean(scores, HUMAN, ends, kind)
+    found = _compared(ordered, scores, kind, ends, positive=positive, tolerance=tolerance)
+    return replace(found, notes=tuple(_notes(ordered, found, scale)))
+
+
+def _compared(
+    pairs: Sequence[Pair],
+    scores: Sequence[SampleScore],
+    kind: Kind,
+    ends: tuple[float, float] | None,
+    *,
+    positive: str | None,
+    tolerance: float,
+) -> Calibration:
+    """The calibration of checked pairs and their scores, without its notes."""
+    both = [s for s, pair in zip(scores, pairs, strict=True) if has_both(pair)]
+    paired = [pair for pair in pairs if has_both(pair)]
     return Calibration(
         kind=kind,
         positive=positive,
         tolerance=tolerance,
         scale=ends,
-        answers=len(ordered),
-        judged=sum(pair.judge is not None for pair in ordered),
-        labelled=sum(pair.human is not None for pair in ordered),
+        answers=len(pairs),
+        judged=sum(pair.judge is not None for pair in pairs),
+        labelled=sum(pair.human is not None for pair in pairs),
         n=len(both),
         agreement=_figure(accuracy("agreement", of="agreed"), both) if both else _NO_PAIR,
         kappa=_kappa(paired, both, kind),
         difference=_difference(both, ends),
         confusion=_confusion(paired),
         length=_length_bias(paired, both, ends),
-        corrected=corrected,
-        human_mean=human_mean,
+        corrected=_corrected(scores, ends),
+        human_mean=_mean(scores, HUMAN, ends, kind),
         judge_mean=_mean(scores, JUDGE, ends, kind),
-        notes=tuple(_notes(ordered, kind, scale, corrected, human_mean)),
+        notes=(),
     )
 
 
@@ -338,33 +350,37 @@ def _correlation(
 
 
 def _notes(
-    pairs: Sequence[Pair],
-    kind: Kind,
-    scale: tuple[float, float] | None,
-    corrected: Figure,
-    human_mean: Figure,
+    pairs: Sequence[Pair], found: Calibration, scale: tuple[float, float] | None
 ) -> Iterable[str]:
-    if failed := sum(pair.judge is None for pair in pairs):
+    if failed := found.answers - found.judged:
         yield (
-            f"{failed} of {len(pairs)} answers have no verdict of the judge; they count in the "
+            f"{failed} of {found.answers} answers have no verdict of the judge; they count in the "
             "human mean alone, if labelled."
         )
-    if kind == "ratings" and scale is None:
+    if found.kind == "ratings" and scale is None:
         yield "The scale was not given; it is taken to end at the ratings that occur."
-    if corrected.value is None:
+    if found.corrected.value is None:
         return
-    if all(pair.human is not None for pair in pairs):
+    if found.n == found.answers:
         yield "Every answer is labelled, so the corrected mean is the humans' own."
         return
     yield "The corrected mean is right only if the labelled answers were drawn at random."
-    clusters = len({pair.cluster for pair in pairs if has_both(pair)})
-    if corrected.value.low is not None and clusters < FEW_CLUSTERS:
-        yield (
-            f"Labels from {clusters} independent clusters are few: the interval of the corrected "
-            "mean is narrower than it ought to be."
-        )
-    if _width(human_mean) is not None and _wider(corrected, human_mean):
+    if found.corrected.value.low is not None:
+        yield from _few(pairs, found.kind)
+    if _wider(found.corrected, found.human_mean):
         yield "The judge adds nothing here: the labels alone give as narrow an interval."
+
+
+def _few(pairs: Sequence[Pair], kind: Kind) -> Iterable[str]:
+    """Why the interval of the corrected mean covers less than it says: t intervals need many."""
+    both = [pair for pair in pairs if has_both(pair)]
+    clusters = len({pair.cluster for pair in both})
+    apart = sum(pair.judge != pair.human for pair in both)
+    few = f"labels from {clusters} independent clusters" if clusters < FEW_CLUSTERS else ""
+    if not few and kind == "labels" and apart < FEW_HITS:
+        few = f"{len(both)} labels, and the {apart} of them that differ from the judge's verdict"
+    if few:
+        yield f"The corrected mean rests on {few}: its interval is narrower than it ought to be."
 
 
 def _wider(one: Figure, two: Figure) -> bool:

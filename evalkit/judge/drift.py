@@ -7,8 +7,8 @@ balance and the first kind of test sees nothing. Anchors are taken for independe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UsageError
@@ -135,41 +135,55 @@ def drift(
         UsageError: Labels and ratings are mixed, a verdict is neither, or an option is impossible.
     """
     require_tolerance(tolerance)
-    if not (is_rating(allowed) and 0 <= allowed < 1):
-        message = f"The share of anchors that may flip lies from 0 to below 1, not at {allowed!r}."
-        raise UsageError(message)
+    _require_share(allowed)
     kind = _shared_kind(before, now)
-    shared = sorted(before.keys() & now.keys())
-    flips = tuple(
-        Flip(sample_id=name, before=before[name], now=now[name])
-        for name in shared
-        if _has_changed(before[name], now[name], tolerance)
+    shared = {name: (before[name], now[name]) for name in sorted(before.keys() & now.keys())}
+    return replace(
+        _compared(kind, shared, tolerance, allowed),
+        missing_before=tuple(sorted(now.keys() - before.keys())),
+        missing_now=tuple(sorted(before.keys() - now.keys())),
     )
-    olds, news = [before[name] for name in shared], [now[name] for name in shared]
-    if kind == "labels":
-        direction, shift = _mcnemar([str(v) for v in olds], [str(v) for v in news]), None
-    else:
-        moves = [round(float(b) - float(a), 9) for a, b in zip(olds, news, strict=True)]
-        direction, shift = _wilcoxon(moves), _shift(moves)
-    flip_p = _many_flips(len(flips), len(shared), allowed)
+
+
+def _compared(
+    kind: Kind,
+    shared: Mapping[str, tuple[str | float, str | float]],
+    tolerance: float,
+    allowed: float,
+) -> Drift:
+    """The drift of anchors that have both verdicts, as (before, now)."""
+    n = len(shared)
+    flips = tuple(
+        Flip(sample_id=name, before=old, now=new)
+        for name, (old, new) in shared.items()
+        if _has_changed(old, new, tolerance)
+    )
+    direction, shift = _tested(kind, list(shared.values()))
+    flip_p = _many_flips(len(flips), n, allowed)
     verdict = _verdict(direction, flip_p)
     return Drift(
         kind=kind,
         tolerance=tolerance,
         allowed=allowed,
         alpha=ALPHA,
-        n=len(shared),
-        unchanged=len(shared) - len(flips),
+        n=n,
+        unchanged=n - len(flips),
         flips=flips,
-        missing_before=tuple(sorted(now.keys() - before.keys())),
-        missing_now=tuple(sorted(before.keys() - now.keys())),
-        flip_share=len(flips) / len(shared) if shared else None,
+        missing_before=(),
+        missing_now=(),
+        flip_share=len(flips) / n if n else None,
         flip_p=flip_p,
         direction=direction,
         shift=shift,
         verdict=verdict,
-        sentence=_sentence(verdict, len(flips), len(shared), direction, (flip_p, allowed)),
+        sentence=_sentence(verdict, len(flips), n, direction, (flip_p, allowed)),
     )
+
+
+def _require_share(allowed: float) -> None:
+    if not (is_rating(allowed) and 0 <= allowed < 1):
+        message = f"The share of anchors that may flip lies from 0 to below 1, not at {allowed!r}."
+        raise UsageError(message)
 
 
 def _shared_kind(before: Mapping[str, object], now: Mapping[str, object]) -> Kind:
@@ -187,15 +201,25 @@ def _has_changed(before: str | float, now: str | float, tolerance: float) -> boo
 # Tests
 
 
-def _mcnemar(before: list[str], now: list[str]) -> Direction:
+def _tested(
+    kind: Kind, pairs: Sequence[tuple[str | float, str | float]]
+) -> tuple[Direction, Shift | None]:
+    """The test of a lean to one side, and for ratings the mean shift."""
+    if kind == "labels":
+        return _mcnemar([(str(old), str(new)) for old, new in pairs]), None
+    # Rounded, so that 0.3 - 0.2 and 0.2 - 0.1 have one rank.
+    moves = [round(float(new) - float(old), 9) for old, new in pairs]
+    return _wilcoxon(moves), _shift(moves)
+
+
+def _mcnemar(pairs: Sequence[tuple[str, str]]) -> Direction:
     """McNemar's exact test of two labels; of more, of each against the others.
 
     Among the anchors that gained or lost a label, each way is as likely if the judge has not moved:
     McNemar, Psychometrika 12 (1947), 153-157, with the binomial in place of chi-squared. With k > 2
     labels the smallest of the k p-values is multiplied by k (Bonferroni), and its label named.
     """
-    labels = sorted({*before, *now})
-    pairs = list(zip(before, now, strict=True))
+    labels = sorted({label for pair in pairs for label in pair})
     if not pairs:
         return Direction(test="McNemar's exact test", p=None, smallest_p=1.0)
     several = len(labels) > 2  # noqa: PLR2004 - of two labels one gains what the other loses
@@ -287,6 +311,6 @@ def _sentence(
     more = "clearly more" if flip_p <= ALPHA else "not clearly more"
     leaning = "and lean to one side" if direction.p <= ALPHA else "and lean to no side"
     return (
-        f"{verdict}: {flips} of {n} anchors flipped, {more} than the {allowed:.0%} that may "
+        f"{verdict}: {flips} of {n} anchors flipped, {more} than the {100 * allowed:g} % that may "
         f"(p = {flip_p:.2g}), {leaning} (p = {direction.p:.2g}), at alpha = {ALPHA:g}."
     )

@@ -191,7 +191,7 @@ def _missing(title: str, names: Sequence[str]) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part:,} ({part / whole:.1%})" if whole else f"{part:,}"
+    return f"{part:,} ({100 * part / whole:.1f} %)" if whole else f"{part:,}"
 
 
 def _p(value: float | None) -> str:

@@ -87,6 +87,12 @@ def test_a_judge_that_is_mild_on_long_answers_is_found_out():
     assert bias.shorter.value.n == bias.longer.value.n == 40
 
 
+def test_the_median_answer_is_one_of_the_shorter():
+    found = calibrate([pair(i, i, 2, length) for i, length in enumerate((5, 7, 7, 30, 90))]).length
+    assert (found.median, found.shorter.value.n, found.longer.value.n) == (7, 3, 2)
+    assert (found.shorter.value.value, found.longer.value.value) == (-1.0, 1.5)
+
+
 def test_without_a_bias_the_length_explains_nothing():
     dice = random.Random(2)
     pairs = [
@@ -150,12 +156,20 @@ def test_labels_of_one_cluster_give_the_correction_no_interval():
     assert (found.low, found.method) == (None, "none (labels in one cluster)")
 
 
-def test_few_labels_carry_a_warning_and_many_do_not():
-    def warned(n):
-        return any("independent clusters are few" in note for note in calibrate(n).notes)
+FEW = "narrower than it ought to be"
 
-    assert warned([pair(i, i % 5, i % 4 if i < 20 else None) for i in range(100)])
-    assert not warned([pair(i, i % 5, i % 4 if i < 40 else None) for i in range(100)])
+
+@pytest.mark.parametrize(("labelled", "warned"), [(20, True), (40, False)])
+def test_few_labels_carry_a_warning(labelled, warned):
+    pairs = [pair(i, i % 5, i % 4 if i < labelled else None) for i in range(100)]
+    assert any(FEW in note for note in calibrate(pairs).notes) == warned
+
+
+@pytest.mark.parametrize(("apart", "warned"), [(9, True), (10, False)])
+def test_many_labels_that_hardly_ever_differ_carry_it_too(apart, warned):
+    pairs = [pair(i, "ny"[i % 2], "ny"[(i + (i < apart)) % 2]) for i in range(100)]
+    notes = calibrate([*pairs, pair("alone", "y")], positive="y").notes
+    assert any(f"the {apart} of them that differ" in note for note in notes) == warned
 
 
 YES = [pair(1, "yes", "yes"), pair(2, "no", "no")]

@@ -126,6 +126,19 @@ def test_wilcoxon_is_exact_for_few_ratings(moves):
     assert found.direction.p == pytest.approx(signed_rank_p(moves))
 
 
+def test_tenths_that_are_equal_have_one_rank():
+    before, moves = [1, 2, 3, 4, 5, 6, 7, 8], [1, 1, -1, 1, 2, -1, 1, 2]
+    now = [rating + move for rating, move in zip(before, moves, strict=True)]
+    whole = drift(
+        dict(zip("abcdefgh", before, strict=True)), dict(zip("abcdefgh", now, strict=True))
+    )
+    tenths = drift(
+        {name: rating / 10 for name, rating in zip("abcdefgh", before, strict=True)},
+        {name: rating / 10 for name, rating in zip("abcdefgh", now, strict=True)},
+    )
+    assert whole.direction.p == tenths.direction.p == pytest.approx(signed_rank_p(moves))
+
+
 def test_the_mean_shift_has_a_paired_t_interval():
     found = drift(*rated([0.5, 1.0, 0.0, -0.5, 1.5])).shift
     assert found.mean == 0.5

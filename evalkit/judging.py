@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalkit import provenance, registry
 from evalkit.errors import NotComparableError, StoreError, UsageError
@@ -13,6 +14,7 @@ from evalkit.judge.estimate import estimate
 from evalkit.judge.order import JudgeOrder, check, rubric_of
 from evalkit.judge.stage import JudgeStage, price_of
 from evalkit.judge.units import units_of
+from evalkit.judge.values import Value, judged_stem, values
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
@@ -87,6 +89,38 @@ def judge_run(
         record = judge_prepared(folder, record, prepared, order, watch)
     watch.stored(folder.path)
     return record
+
+
+def judged_again(
+    path: Path, order: JudgeOrder, task: str | None, observer: Observer | None = None
+) -> dict[str, Value]:
+    """What the judge says now of a judged run's answers; nothing is taken from the cache.
+
+    Raises:
+        NotComparableError: The rubric is another than that of the run's verdicts.
+        EvalkitError: The run, its data or the judge cannot be had.
+    """
+    watch, folder = observer or Observer(), RunFolder(path)
+    check(order)
+    stem, record = judged_stem(folder, task), load_run(path)
+    tasks = [(registry.load_task(c.name, record.config.task_paths), c) for c in record.config.tasks]
+    own, choice = next((t, c) for t, c in tasks if t.file_stem == stem)
+    before = next(result for result in record.results if result.task == own.name)
+    rubric = rubric_of(own, order)
+    if before.judge is not None and before.judge.rubric != rubric.digest:
+        message = (
+            f"The verdicts in {path} were given on the rubric {before.judge.rubric[:8]}, not on "
+            f"{rubric.digest[:8]}: give the same rubric, or another's verdicts are compared."
+        )
+        raise NotComparableError(message)
+    ready = prepare(own, choice, record.config, watch)
+    answers = _answers(folder, ready, before)
+    fresh = replace(order, cache=None)
+    with TemporaryDirectory() as place, JudgeStage(fresh, Path(place), [own]) as stage:
+        judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
+    clusters = {sample.id: sample.cluster for sample in ready.samples}
+    lengths = {key: len(made.text or "") for key, made in answers.items()}
+    return values(judged.verdicts, lengths, clusters)
 
 
 def judge_prepared(

@@ -108,6 +108,25 @@ class RunFolder:
         lines = path.read_bytes().splitlines(keepends=True)
         return tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
 
+    def read_clusters(self, stem: str) -> dict[str, str]:
+        """The clusters of a task's scored samples by sample id; empty where there are no scores.
+
+        Raises:
+            StoreError: The file is damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.scores_path(stem)
+        if not path.exists():
+            return {}
+        try:
+            table = pq.read_table(path, columns=["sample_id", "cluster"])
+        except (OSError, pa.ArrowException) as error:
+            message = f"{path} cannot be read as Parquet: {error}."
+            raise StoreError(message) from error
+        return dict(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
+
     def write_verdicts(self, stem: str, verdicts: Iterable[Verdict]) -> None:
         """Write a task's verdicts, atomically, in the given order."""
         import msgspec

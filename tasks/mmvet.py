@@ -43,7 +43,8 @@ def to_sample(row: Row) -> Sample:
     """One question; its slices are its capabilities, and their set as "ocr_math" in sorted order.
 
     Args:
-        row: question_id, image, question, answer (with <AND> and <OR>), capability ("ocr,math").
+        row: question_id, image, question, answer (with <AND> and <OR>), capability ("ocr,math"),
+            and imagename where the file has it: the hub's rows do not say which share a picture.
     """
     needed = tuple(sorted(part.strip() for part in row["capability"].split(",")))
     return Sample(
@@ -51,7 +52,7 @@ def to_sample(row: Row) -> Sample:
         question=row["question"],
         images=(row["image"],),
         targets=(row["answer"],),
-        cluster=str(row["question_id"]),
+        cluster=str(row.get("imagename") or row["question_id"]),
         tags={"capability": needed, "integration": "_".join(needed)},
     )
 

@@ -52,4 +52,7 @@ def command(
         for sample_id, value in values_of(source, task, references).items()
     ]
     found = calibrate(pairs, tolerance=tolerance, scale=scale)
-    print(json.dumps(plain(found)) if as_json else calibration_page(found), end="\n"[as_json - 1 :])
+    if as_json:
+        print(json.dumps(plain(found)))
+    else:
+        print(calibration_page(found), end="")

@@ -43,7 +43,7 @@ def command(
     **given: Any,
 ) -> int:
     """Whether a judge still gives the verdicts that it gave: flips, direction, size."""
-    from evalkit.judge.drift import drift
+    from evalkit.judge.drift import MOVED, SAME, drift
     from evalkit.judge.values import values_of
     from evalkit.records import plain
     from evalkit.report.judge_pages import drift_page
@@ -60,14 +60,8 @@ def command(
         print(json.dumps(plain(found)))
     else:
         print(drift_page(found), end="")
-    return _CODES[found.verdict]
-
-
-_CODES = {
-    "same": ExitCode.OK,
-    "moved": ExitCode.JUDGE_UNHEALTHY,
-    "unknown": ExitCode.INCONCLUSIVE,
-}
+    codes = {SAME: ExitCode.OK, MOVED: ExitCode.JUDGE_UNHEALTHY}
+    return codes.get(found.verdict, ExitCode.INCONCLUSIVE)
 
 
 def _again(anchors: Path, task: str | None, given: dict[str, Any]) -> Any:

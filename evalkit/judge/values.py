@@ -48,13 +48,13 @@ def values_of(
         return _of_run(RunFolder(path), task)
     review = read_review(path, references)
     clusters = {sample.id: sample.cluster for sample in review.samples}
-    return _values(review.verdicts, {}, clusters)
+    return values(review.verdicts, {}, clusters)
 
 
 def _of_run(folder: RunFolder, task: str | None) -> dict[str, Value]:
     stem = judged_stem(folder, task)
     lengths = {made.sample_id: len(made.text or "") for made in folder.read_predictions(stem)}
-    return _values(folder.read_verdicts(stem), lengths, folder.read_clusters(stem))
+    return values(folder.read_verdicts(stem), lengths, folder.read_clusters(stem))
 
 
 def judged_stem(folder: RunFolder, task: str | None) -> str:
@@ -76,9 +76,10 @@ def judged_stem(folder: RunFolder, task: str | None) -> str:
     return task or stems[0]
 
 
-def _values(
+def values(
     verdicts: Iterable[Verdict], lengths: Mapping[str, int], clusters: Mapping[str, str]
 ) -> dict[str, Value]:
+    """A value for each sample that has a verdict; lengths and clusters by sample id."""
     found: dict[str, Value] = {}
     for sample_id, own in by_sample(tuple(verdicts)).items():
         ratings = [verdict.ratings[-1] for verdict in own if verdict.ratings]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Self
 
 from evalkit import provenance, registry
-from evalkit.errors import NotComparableError, StoreError, UsageError
+from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
-from evalkit.judge.estimate import estimate
-from evalkit.judge.order import JudgeOrder, check, rubric_of
+from evalkit.judge.estimate import estimate, expected_units
+from evalkit.judge.order import JudgeOrder, check, is_served, rubric_of
 from evalkit.judge.stage import JudgeStage, price_of
 from evalkit.judge.units import units_of
 from evalkit.judge.values import Value, judged_stem, values
@@ -123,14 +127,78 @@ def judged_again(
     return values(judged.verdicts, lengths, clusters)
 
 
+class Alongside:
+    """A judge behind a server, at work while the model still answers; a context manager.
+
+    It sees to the cache and to the journal of replies; verdicts are made of them in the end, when
+    what went wrong here comes up again.
+    """
+
+    def __init__(self, stage: JudgeStage, prepared: Sequence[Prepared]) -> None:
+        """Wait for answers on a thread of its own."""
+        self._stage = stage
+        self._tasks = {p.task.name: p for p in prepared if p.task.judging is not None}
+        self._samples = {
+            name: {sample.id: sample for sample in p.samples} for name, p in self._tasks.items()
+        }
+        self._answers: SimpleQueue[tuple[str, Sequence[Prediction]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def predicted(self, task: str, predictions: Sequence[Prediction]) -> None:
+        """Take answers that are on disk."""
+        if task in self._tasks:
+            self._answers.put((task, predictions))
+
+    def __enter__(self) -> Self:
+        """The judge itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the thread."""
+        self.stage()
+
+    def stage(self) -> JudgeStage:
+        """The judge, when it has seen to all answers, or nothing works any more."""
+        self._answers.put(None)
+        self._thread.join()
+        return self._stage
+
+    def _work(self) -> None:
+        more = True
+        while more:
+            waiting = [self._answers.get()]
+            while not self._answers.empty():
+                waiting.append(self._answers.get())
+            more = None not in waiting
+            found: dict[str, dict[str, Prediction]] = {}
+            for task, predictions in filter(None, waiting):
+                found.setdefault(task, {}).update({made.sample_id: made for made in predictions})
+            with suppress(EvalkitError):  # it will come up again when verdicts are made
+                for name, answers in found.items():
+                    known = self._samples[name]
+                    samples = [known[sample_id] for sample_id in answers]
+                    self._stage.judge(self._tasks[name].task, samples, answers)
+
+
 def judge_prepared(
     folder: RunFolder,
     record: RunRecord,
     prepared: Sequence[Prepared],
     order: JudgeOrder,
     watch: Observer,
+    *,
+    beside: Alongside | None = None,
 ) -> RunRecord:
     """Judge those of a run's tasks that need it, and write the record anew.
+
+    Args:
+        folder: The run's.
+        record: Its record.
+        prepared: Its tasks.
+        order: Which judge.
+        watch: Who watches.
+        beside: The judge, where it is at work already.
 
     Raises:
         EvalkitError: The judge cannot be had, or the questions are not those that were answered.
@@ -138,13 +206,17 @@ def judge_prepared(
     wanted = [p for p in prepared if p.task.judging is not None]
     before = {result.task: result for result in record.results}
     answers = {p.task.name: _answers(folder, p, before[p.task.name]) for p in wanted}
-    for p in wanted:
-        _announce(p, answers[p.task.name], order, watch)
     results = dict(before)
-    with JudgeStage(order, folder.path, [p.task for p in wanted]) as stage:
+    with ExitStack() as stack:
+        if beside is None:
+            for p in wanted:
+                _announce(p, answers[p.task.name], order, watch)
+            judge = stack.enter_context(JudgeStage(order, folder.path, [p.task for p in wanted]))
+        else:
+            judge = beside.stage()
         for p in wanted:
             name = p.task.name
-            judged = stage.judge(p.task, p.samples, answers[name], _told(watch, name))
+            judged = judge.judge(p.task, p.samples, answers[name], _told(watch, name))
             known = before[name].fingerprint
             own = replace(p.fingerprint, preprocessing=known.preprocessing)
             results[name] = finish(folder, replace(p, fingerprint=own), answers[name], judged)
@@ -170,6 +242,35 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> dict[
         )
         raise StoreError(message)
     return stored
+
+
+@contextmanager
+def judge_alongside(
+    folder: RunFolder, prepared: Sequence[Prepared], order: JudgeOrder | None, watch: Observer
+) -> Iterator[Alongside | None]:
+    """The judge at work beside the model, if it is behind a server and answers at once; else None.
+
+    What it will take is said before, from the longest answers that there can be.
+
+    Raises:
+        EvalkitError: The judge cannot be had.
+    """
+    wanted = [p for p in prepared if p.task.judging is not None]
+    if order is None or order.batch or not is_served(order):
+        yield None
+        return
+    for p in wanted:
+        rubric = rubric_of(p.task, order)
+        swap = order.swap and rubric.pairwise
+        units = expected_units(p.samples, p.task.generation, order.votes, swap=swap)
+        price = price_of(order)
+        found = estimate(p.task.name, rubric, units, price[0] if price else None)
+        watch.note(f"At most: {found.line(p.task.name)}")
+    with (
+        JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
+        Alongside(stage, wanted) as alongside,
+    ):
+        yield alongside
 
 
 def _announce(

@@ -18,7 +18,7 @@ from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
 from evalkit.finish import finish, stored_verdicts
 from evalkit.judge.order import JudgeOrder
-from evalkit.judging import check_judge, judge_prepared
+from evalkit.judging import Alongside, check_judge, judge_alongside, judge_prepared
 from evalkit.manifest import (
     Manifest,
     check_pictures,
@@ -112,12 +112,17 @@ def run(
             watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
         record = _finished(folder, config, prepared, backend_class.weights(options), watch)
-        if record is None:
-            watch.note(f"Loading the model {config.model} ...")
-            with _workers(config, backend_class, options) as workers:
-                record = _generate_and_score(folder, config, prepared, workers, watch)
-        if judge is not None:
-            record = judge_prepared(folder, record, prepared, judge, watch)
+        with ExitStack() as stack:
+            beside = None
+            if record is None:
+                beside = stack.enter_context(judge_alongside(folder, prepared, judge, watch))
+                watch.note(f"Loading the model {config.model} ...")
+                with _workers(config, backend_class, options) as workers:
+                    record = _generate_and_score(
+                        folder, config, prepared, workers, watch, beside=beside
+                    )
+            if judge is not None:
+                record = judge_prepared(folder, record, prepared, judge, watch, beside=beside)
     watch.stored(folder.path)
     return record
 
@@ -228,6 +233,8 @@ def _generate_and_score(
     prepared: Sequence[Prepared],
     workers: Workers,
     watch: Observer,
+    *,
+    beside: Alongside | None = None,
 ) -> RunRecord:
     crew = workers.crew()
     if config.prefix_sharing == "on" and not crew.shares_prefixes:
@@ -240,7 +247,9 @@ def _generate_and_score(
     if crew.note:
         watch.note(f"Requests are answered as follows: {crew.note}.")
     begun = _begin(folder, config, prepared, crew)
-    predictions, telemetry = _predictions(folder, config.batch_size, prepared, workers, watch)
+    predictions, telemetry = _predictions(
+        folder, config.batch_size, prepared, workers, watch, beside=beside
+    )
     results = tuple(finish(folder, p, predictions[p.task.name]) for p in prepared)
     answered = [made for own in predictions.values() for made in own.values()]
     record = RunRecord(
@@ -269,6 +278,8 @@ def _predictions(
     prepared: Sequence[Prepared],
     workers: Workers,
     watch: Observer,
+    *,
+    beside: Alongside | None = None,
 ) -> tuple[Mapping[str, Mapping[str, Prediction]], Telemetry]:
     """All predictions by task and sample id, of all sessions; and how this one went."""
     crew = workers.crew()
@@ -286,7 +297,13 @@ def _predictions(
             capacity = replace(capacity, rows=batch_size, tokens=None)
         bundles = plan(requests, capacity, sharing=crew.shares_prefixes)
         meter = Meter(crew)
-        engine.run(bundles, workers, journals, progress.predicted, meter)
+
+        def predicted(task: str, made: Sequence[Prediction]) -> None:
+            progress.predicted(task, made)
+            if beside is not None:
+                beside.predicted(task, made)
+
+        engine.run(bundles, workers, journals, predicted, meter)
         watch.done()
         peaks = {"driver": memory_peak(), **workers.peaks()}
         telemetry = meter.telemetry(peaks, resumed=resumed)

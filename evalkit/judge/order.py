@@ -102,6 +102,15 @@ def check(order: JudgeOrder) -> None:
         raise UsageError(message)
 
 
+def is_served(order: JudgeOrder) -> bool:
+    """Whether the judge is behind a server, so that it takes nothing from a model here.
+
+    Raises:
+        UsageError: The spec is wrong.
+    """
+    return registry.parse_model(order.model).backend == "openai"
+
+
 @contextmanager
 def judge_workers(order: JudgeOrder, state: Path) -> Iterator[Workers]:
     """The judge, loaded; closed in the end.

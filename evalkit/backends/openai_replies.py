@@ -14,6 +14,9 @@ FILTERED = ("content_filter", "content_policy_violation", "ResponsibleAIPolicyVi
 SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 """Codes of 429 that no waiting mends."""
 
+MOST = 10**12
+"""Tokens of a request from which on a count is taken for a mistake of the server."""
+
 UNAUTHORIZED, TIMEOUT, CONFLICT, TOO_EARLY, TOO_MANY, SERVER_ERROR = 401, 408, 409, 425, 429, 500
 
 
@@ -162,7 +165,7 @@ def _usage(raw: Any) -> Usage:
 
 
 def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < MOST else None
 
 
 def _line(text: str) -> str:

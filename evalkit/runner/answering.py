@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ MESSAGE_LENGTH = 500
 
 
 def outcome(backend: Backend, lease: Lease, ready: Callable[[], Any]) -> Outcome:
-    """What a backend makes of a lease, whatever happens in it.
+    """What a backend makes of a lease, whatever happens in it, or while it counts and recovers.
 
     Args:
         backend: Who answers.
@@ -26,7 +26,7 @@ def outcome(backend: Backend, lease: Lease, ready: Callable[[], Any]) -> Outcome
         ready: Gives what `prepare` made of the requests; it may wait for that, and may raise.
     """
     begun = time.perf_counter()
-    counted = Counter(backend.counters())
+    before = counted(backend)
     prepared = begun
     try:
         data = ready()
@@ -37,22 +37,42 @@ def outcome(backend: Backend, lease: Lease, ready: Callable[[], Any]) -> Outcome
         return Outcome(lease=lease, fatal=error)
     except Exception as error:  # noqa: BLE001 - the boundary at which a backend's error is a Failure
         text = f"{type(error).__name__}: {error}"[:MESSAGE_LENGTH]
-        made = Outcome(lease=lease, error=text, out_of_memory=backend.is_out_of_memory(error))
+        made = Outcome(lease=lease, error=text, out_of_memory=_is_memory(backend, error))
     else:
         made = Outcome(lease=lease, predictions=predictions)
     # Outside the handler, so that the exception and the tensors it holds are gone.
     if made.predictions is None:
-        backend.recover()
+        with suppress(Exception):  # where it cannot recover, the next lease fails, and says why
+            backend.recover()
     return replace(
         made,
         waiting_seconds=prepared - begun,
         model_seconds=time.perf_counter() - prepared,
-        counts=_difference(backend.counters(), counted),
+        counts=difference(counted(backend), before),
     )
 
 
-def _difference(now: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+def counted(backend: Backend) -> Mapping[str, float] | None:
+    """What a backend has counted; None where it cannot say, which costs no sample."""
+    try:
+        return dict(backend.counters())
+    except Exception:  # noqa: BLE001 - a backend's error, and a number for people
+        return None
+
+
+def difference(
+    now: Mapping[str, float] | None, before: Mapping[str, float] | None
+) -> dict[str, float]:
+    """What was counted between two looks; nothing where one of them failed."""
+    if now is None or before is None:
+        return {}
     return {name: value - before.get(name, 0) for name, value in now.items()}
+
+
+def _is_memory(backend: Backend, error: Exception) -> bool:
+    with suppress(Exception):
+        return backend.is_out_of_memory(error)
+    return False
 
 
 def _clean(prediction: Prediction) -> Prediction:

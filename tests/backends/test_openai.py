@@ -123,10 +123,13 @@ def test_an_answer_that_was_cut_says_so(chat_server, backend_of):
     assert (made.text, made.finish) == ("yes it is", "length")
 
 
-def test_wrong_usage_is_no_usage(chat_server, backend_of):
-    with chat_server(lambda asked: "wrong usage") as server:
-        (made,) = backend_of(server).generate([request("a", "What?")])
+@pytest.mark.parametrize("fault", ["wrong usage", "absurd usage"])
+def test_wrong_usage_is_no_usage(chat_server, backend_of, fault):
+    with chat_server(lambda asked: fault) as server:
+        backend = backend_of(server)
+        (made,) = backend.generate([request("a", "What?")])
     assert (made.text, made.prompt_tokens, made.output_tokens) == ("yes", None, None)
+    assert backend.counters()["prompt_tokens"] == 0
 
 
 def test_beams_and_broken_pictures_fail_alone(chat_server, backend_of):

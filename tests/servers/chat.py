@@ -87,6 +87,7 @@ STATUSES = {
     "wrong types": (200, {}, completion(["yes"])),
     "wrong choices": (200, {}, {"choices": "yes"}),
     "wrong usage": (200, {}, {**completion("yes"), "usage": {"prompt_tokens": "many"}}),
+    "absurd usage": (200, {}, {**completion("yes"), "usage": {"prompt_tokens": 10**400}}),
     "a list": (200, {}, [1]),
     "error inside": (200, {}, ERROR),
 }

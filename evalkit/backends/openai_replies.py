@@ -146,10 +146,10 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     except ValueError:
         try:
             then = parsedate_to_datetime(value)
-        except ValueError:
+            then = then if then.tzinfo else then.replace(tzinfo=UTC)
+            seconds = (then - now).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        then = then if then.tzinfo else then.replace(tzinfo=UTC)
-        seconds = (then - now).total_seconds()
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 

@@ -1,5 +1,6 @@
 """The backend openai as a class: what is sent, how much at once, and what it is made of."""
 
+import asyncio
 import base64
 import io
 import sys
@@ -13,10 +14,13 @@ import pytest
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 import PIL.Image
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalkit.backends.data_urls import data_url
 from evalkit.backends.interface import BackendOptions
 from evalkit.backends.openai import OpenAIBackend
+from evalkit.backends.openai_limiter import Limiter
 from evalkit.backends.openai_replies import retry_after
 from evalkit.backends.openai_settings import read_settings
 from evalkit.backends.pictures import UnreadableError
@@ -273,6 +277,54 @@ def test_retry_after_is_seconds_or_a_date():
     assert retry_after("soon", now) is None
     assert retry_after("nan", now) is None
     assert retry_after(None, now) is None
+
+
+HUGE = "99999999999999999999"
+DATES = (
+    f"Mon, {HUGE} Jan 2020 00:00:00 GMT",
+    f"Mon, 01 Jan {HUGE} 00:00:00 GMT",
+    f"Mon, 01 Jan 2020 {HUGE}:00:00 GMT",
+    f"Mon, 01 Jan 2020 00:00:00 +{HUGE}",
+    "Thu, 01 Jan 0001 00:00:00 +2300",
+    "Fri, 31 Dec 9999 23:59:59 -2300",
+)
+
+
+@given(
+    st.one_of(
+        st.sampled_from(DATES),
+        st.text(max_size=40),
+        st.from_regex(r"[A-Z][a-z]{2}, \d{1,22} Jan \d{1,22} \d{1,22}:\d\d:\d\d [+-]\d{1,9}"),
+    )
+)
+def test_a_retry_after_that_says_nothing_is_none(text):
+    seconds = retry_after(text, datetime(2026, 11, 25, tzinfo=UTC))
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+def test_an_odd_refusal_is_a_failure_and_gives_its_place_back(chat_server, backend_of):
+    with chat_server(lambda asked: "429 odd") as server:
+        backend = backend_of(server, retries="0", concurrency="2")
+        made = [backend.generate([request(f"{i}", f"Is {i} even?")])[0] for i in range(4)]
+    assert [one.failure.kind for one in made] == ["rate_limited"] * 4
+    assert backend._client.limiter.out == 0
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_request_that_is_cancelled_holds_no_place(paused):
+    async def go():
+        limiter = Limiter(1, time.monotonic)
+        if paused:
+            limiter.pause(60)
+        else:
+            await limiter.enter()
+        waiting = asyncio.create_task(limiter.enter())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        return limiter.out
+
+    assert asyncio.run(go()) == (0 if paused else 1)
 
 
 def test_a_closed_backend_leaves_no_thread(chat_server):

@@ -70,6 +70,7 @@ STATUSES = {
     "429": (429, {}, ERROR),
     "429 seconds": (429, {"Retry-After": "1"}, ERROR),
     "429 date": (429, {}, ERROR),
+    "429 odd": (429, {"Retry-After": "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT"}, ERROR),
     "429 for an hour": (429, {"Retry-After": "3600"}, ERROR),
     "429 quota": (429, {}, {"error": {"message": "pay", "code": "insufficient_quota"}}),
     "500": (500, {}, ERROR),

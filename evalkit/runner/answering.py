@@ -10,7 +10,7 @@ from typing import Any
 
 from evalkit.backends.interface import Backend
 from evalkit.errors import BackendError, UsageError
-from evalkit.records import Prediction, Request
+from evalkit.records import Failure, Prediction, Request
 from evalkit.runner.workers import Lease, Outcome
 
 MESSAGE_LENGTH = 500
@@ -36,7 +36,7 @@ def outcome(backend: Backend, lease: Lease, ready: Callable[[], Any]) -> Outcome
     except UsageError as error:  # a file of the user's is wrong: no sample is to blame
         return Outcome(lease=lease, fatal=error)
     except Exception as error:  # noqa: BLE001 - the boundary at which a backend's error is a Failure
-        text = f"{type(error).__name__}: {error}"[:MESSAGE_LENGTH]
+        text = encodable(f"{type(error).__name__}: {error}"[:MESSAGE_LENGTH])
         made = Outcome(lease=lease, error=text, out_of_memory=_is_memory(backend, error))
     else:
         made = Outcome(lease=lease, predictions=predictions)
@@ -76,11 +76,21 @@ def _is_memory(backend: Backend, error: Exception) -> bool:
 
 
 def _clean(prediction: Prediction) -> Prediction:
-    """The prediction with lone surrogates replaced: no file could hold them."""
-    if prediction.text is None or prediction.text.isascii():
-        return prediction
-    text = prediction.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return prediction if text == prediction.text else replace(prediction, text=text)
+    """The prediction with texts that a file can hold."""
+    text, failure = prediction.text, prediction.failure
+    if text is not None and not text.isascii():
+        prediction = replace(prediction, text=encodable(text))
+    if failure is not None:
+        words = encodable(failure.kind), encodable(failure.message)
+        prediction = replace(prediction, failure=Failure(kind=words[0], message=words[1]))
+    return prediction
+
+
+def encodable(text: str) -> str:
+    """The text with lone surrogates replaced: no file could hold them."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _check(requests: Sequence[Request], predictions: Sequence[Prediction]) -> None:

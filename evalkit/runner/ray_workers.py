@@ -19,7 +19,7 @@ from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError
 from evalkit.run_record import RunConfig
 from evalkit.runner import ray_cluster
-from evalkit.runner.answering import outcome
+from evalkit.runner.answering import encodable, outcome
 from evalkit.runner.workers import Crew, Lease, Outcome, Workers, crew_of
 
 LOADS = 3
@@ -213,7 +213,7 @@ class RayWorkers(Workers):
         except RayActorError:
             return self._died(worker)
         except RayTaskError as error:
-            text = f"{type(error).__name__}: {str(error).splitlines()[-1]}"
+            text = encodable(f"{type(error).__name__}: {str(error).splitlines()[-1]}")
             if reference is worker.starting:
                 self._let_go(worker, text)
                 return []

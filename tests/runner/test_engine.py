@@ -1,12 +1,13 @@
 """The engine: one poisonous sample costs one sample; a run in which nothing works stops."""
 
 import weakref
+from contextlib import suppress
 
 import pytest
 
 from evalkit.backends.interface import Backend, Capacity
 from evalkit.errors import BackendError
-from evalkit.records import Generation, Message, Prediction, Request
+from evalkit.records import Failure, Generation, Message, Prediction, Request
 from evalkit.run_record import ModelIdentity
 from evalkit.runner import engine
 from evalkit.runner.inline import workers_of
@@ -136,6 +137,29 @@ def test_a_backend_that_answers_something_else_fails_visibly(tmp_path):
 
     predictions, _ = go(Confused(), tmp_path)
     assert all(p.text == "yes" for p in predictions.values())
+
+
+class Torn(Scripted):
+    """Says words with half a character: in a text, in a failure, or in an error."""
+
+    def generate(self, requests):
+        if self.poison == {"error"}:
+            message = "cannot open b\udcff.bin"
+            raise ValueError(message)
+        failure = Failure(kind="odd \ud83d", message="refused \ud83d")
+        more = {"failure": failure} if self.poison == {"failure"} else {"text": "yes \ud83d"}
+        return [Prediction(sample_id=r.sample_id, **more) for r in requests]
+
+
+@pytest.mark.parametrize("place", ["text", "failure", "error"])
+def test_words_that_no_file_can_hold_are_cleaned(tmp_path, place):
+    with suppress(BackendError):  # nothing works
+        go(Torn([place]), tmp_path, count=2)
+    with Journal(tmp_path / "toy.jsonl") as journal:
+        (made, _) = journal.predictions.values()
+    said = made.text or made.failure.kind + made.failure.message
+    assert "\ufffd" in said
+    assert said.encode()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

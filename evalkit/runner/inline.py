@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -131,6 +132,19 @@ class ThreadWorkers(_OneBackend):
             made.append(self._made.get())
         self._places += len(made)
         return [replace(one, counts=self._counts()) for one in made]
+
+    def rest(self, seconds: float) -> Sequence[Outcome]:
+        """What the server answers of the leases that are out."""
+        deadline = time.monotonic() + seconds
+        made: list[Outcome] = []
+        while self._places < self._backend.leases:
+            try:
+                came = self._made.get(timeout=max(deadline - time.monotonic(), 0.0))
+            except queue.Empty:
+                break
+            self._places += 1
+            made.append(replace(came, counts=self._counts()))
+        return made
 
     def _counts(self) -> dict[str, float]:
         """What was counted since the last call: leases overlap, so none can tell its own share."""

@@ -1,12 +1,14 @@
 """The engine: one poisonous sample costs one sample; a run in which nothing works stops."""
 
+import threading
+import time
 import weakref
 from contextlib import suppress
 
 import pytest
 
 from evalkit.backends.interface import Backend, Capacity
-from evalkit.errors import BackendError
+from evalkit.errors import BackendError, UsageError
 from evalkit.records import Failure, Generation, Message, Prediction, Request
 from evalkit.run_record import ModelIdentity
 from evalkit.runner import engine
@@ -137,6 +139,49 @@ def test_a_backend_that_answers_something_else_fails_visibly(tmp_path):
 
     predictions, _ = go(Confused(), tmp_path)
     assert all(p.text == "yes" for p in predictions.values())
+
+
+class Server(Scripted):
+    """Asked by threads; the first lease ends the run when all others are out, as it is told."""
+
+    leases = 5
+
+    def __init__(self, how, late=0.0):
+        super().__init__()
+        self.how, self.late = how, late
+        self.out = threading.Barrier(self.leases)
+
+    def generate(self, requests):
+        self.out.wait(10)
+        first = requests[0].sample_id == "000"
+        if first and self.how == "fatal":
+            message = "a file is wrong"
+            raise UsageError(message)
+        if first:
+            failure = Failure(kind="quota", message="money is spent")
+            return [Prediction(sample_id=r.sample_id, failure=failure) for r in requests]
+        time.sleep(self.late)
+        return super().generate(requests)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.5])
+@pytest.mark.parametrize(("how", "error"), [("fatal", UsageError), ("health", BackendError)])
+def test_what_is_out_when_a_run_stops_is_kept(tmp_path, how, error, late):
+    backend = Server(how, late)
+    with pytest.raises(error, match=r"a file is wrong|money is spent"):
+        go(backend, tmp_path)
+    with Journal(tmp_path / "toy.jsonl") as journal:
+        answered = {p.sample_id for p in journal.predictions.values() if p.text}
+    assert len(answered) == 40 - 8
+    assert answered == {name for asked in backend.asked for name in asked}
+
+
+def test_what_does_not_come_does_not_hold_a_run_that_stops(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "GRACE", 0.2)
+    begun = time.monotonic()
+    with pytest.raises(UsageError):
+        go(Server("fatal", late=5.0), tmp_path)
+    assert time.monotonic() - begun < 4.0
 
 
 class Torn(Scripted):

@@ -19,6 +19,9 @@ MOST = 10**12
 
 UNAUTHORIZED, TIMEOUT, CONFLICT, TOO_EARLY, TOO_MANY, SERVER_ERROR = 401, 408, 409, 425, 429, 500
 
+ABROAD = {403: "forbidden", 404: "not_found"}
+"""Kinds of what is rarely a sample's own: all requests go to one path, with one key and model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -129,7 +132,8 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, now: dateti
         kind = "timeout" if late else "server"
         return Trouble(kind=kind, words=words, passing=True, overloaded=late, wait=wait)
     filtered = any(code in body for code in FILTERED)
-    return Trouble(kind="content_filter" if filtered else "refused", words=words)
+    kind = "content_filter" if filtered else ABROAD.get(status, "refused")
+    return Trouble(kind=kind, words=words)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

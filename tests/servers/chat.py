@@ -77,6 +77,7 @@ STATUSES = {
     "503": (503, {}, ERROR),
     "400": (400, {}, {"error": {"message": "too many pictures", "code": None}}),
     "401": (401, {}, {"error": {"message": "bad key"}}),
+    "403": (403, {}, {"error": {"message": "not for this key"}}),
     "404": (404, {}, {"error": {"message": "no such model"}}),
     "400 filter": (400, {}, {"error": {"message": "no", "code": "content_filter"}}),
     "empty choices": (200, {}, {**completion(""), "choices": []}),

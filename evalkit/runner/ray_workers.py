@@ -113,8 +113,20 @@ class RayWorkers(Workers):
 
         Raises:
             BackendError: Ray cannot be started, the cluster cannot be joined, or it has no room.
+                Ray is down again then.
         """
+        import ray
+
         ray_cluster.join(config.ray_address, config.workers)
+        try:
+            self._ask_for_actors(backend, options, config)
+        except BaseException:
+            ray.shutdown()
+            raise
+
+    def _ask_for_actors(
+        self, backend: type[Backend], options: BackendOptions, config: RunConfig
+    ) -> None:
         self._gpus = ray_cluster.accelerators(config)
         ray_cluster.check_room(self._gpus)
         several = self._gpus > 1 and "device_map" not in options.options

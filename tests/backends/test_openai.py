@@ -6,7 +6,7 @@ import io
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -24,7 +24,7 @@ from evalkit.backends.openai_limiter import Limiter
 from evalkit.backends.openai_replies import retry_after
 from evalkit.backends.openai_settings import read_settings
 from evalkit.backends.pictures import UnreadableError
-from evalkit.errors import MissingExtraError, UsageError
+from evalkit.errors import BackendError, MissingExtraError, UsageError
 from evalkit.prices import parse_prices
 from evalkit.records import Generation, Image, Message, Request
 
@@ -334,6 +334,33 @@ def test_a_closed_backend_leaves_no_thread(chat_server):
         backend = OpenAIBackend.load(BackendOptions(spec="x", name="m", options=own))
         backend.close()
         assert threading.active_count() == before
+
+
+def test_a_backend_that_is_closed_lets_the_threads_go_that_wait_for_answers(chat_server):
+    def ask(backend, i):
+        try:
+            backend.generate([request(f"{i}-{k}", f"Is {k} even?") for k in range(3)])
+        except (BackendError, CancelledError) as error:
+            ended.append(type(error).__name__)
+
+    ended = []
+    with chat_server(lambda asked: "hang") as server:
+        own = {"base_url": server.url}
+        backend = OpenAIBackend.load(BackendOptions(spec="x", name="m", options=own))
+        threads = [threading.Thread(target=ask, args=(backend, i), daemon=True) for i in range(12)]
+        for thread in threads:
+            thread.start()
+        while len(server.asked) < 4:  # the others wait for a place
+            time.sleep(0.01)
+        backend.close()
+        backend.close()
+        for thread in threads:
+            thread.join(5)
+        assert not any(thread.is_alive() for thread in threads)
+        assert backend._client.limiter.out == 0
+        ask(backend, 12)
+    assert ended[-1] == "BackendError"
+    assert len(ended) == 13
 
 
 # Settings

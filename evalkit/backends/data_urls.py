@@ -74,13 +74,13 @@ def _is_odd(content: bytes) -> bool:
 
     import PIL.Image
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with PIL.Image.open(BytesIO(content)) as opened:
-            turned = _orientation(opened) not in (None, 1)
-            frames = getattr(opened, "n_frames", 1)
-            clear = "transparency" in opened.info
-            return turned or clear or frames > 1 or opened.mode not in ALIKE
+    # Not for this block alone: that would undo what other threads set meanwhile.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    with PIL.Image.open(BytesIO(content)) as opened:
+        turned = _orientation(opened) not in (None, 1)
+        frames = getattr(opened, "n_frames", 1)
+        clear = "transparency" in opened.info
+        return turned or clear or frames > 1 or opened.mode not in ALIKE
 
 
 def _orientation(opened: Picture) -> int | None:

@@ -6,6 +6,7 @@ import io
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -218,6 +219,25 @@ def test_odd_pictures_go_out_as_what_other_backends_see(name):
 def test_what_is_no_picture_is_not_sent():
     with pytest.raises(UnreadableError):
         data_url(image(b"\x89PNG\r\n\x1a\nand nothing"))
+
+
+def test_pictures_on_many_threads_leave_the_warnings_as_they_were():
+    content = encoded(noise(size=(60, 60)))
+
+    def read(_):
+        for _ in range(60):
+            data_url(image(content))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(read, range(16)))
+        added = [one for one in warnings.filters if one not in before]
+        assert not any(one[2] is Warning and one[3] is None for one in added), added
+        assert len(added) <= 2
+        with pytest.raises(UserWarning, match="of one's own"):
+            warnings.warn("of one's own", UserWarning, stacklevel=1)
 
 
 # How much at once

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 import PIL.Image
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.backends.data_urls import data_url
@@ -219,6 +220,43 @@ def test_odd_pictures_go_out_as_what_other_backends_see(name):
 def test_what_is_no_picture_is_not_sent():
     with pytest.raises(UnreadableError):
         data_url(image(b"\x89PNG\r\n\x1a\nand nothing"))
+
+
+FRAMES = {kind: encoded(noise("P"), kind, save_all=True, append_images=[noise("P")] * 2)
+          for kind in ("GIF", "WEBP", "TIFF", "PNG")}  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(sorted(FRAMES)), st.floats(0.02, 1.0), st.randoms(use_true_random=False))
+def test_a_damaged_picture_is_unreadable_or_sent(kind, part, dice):
+    content = bytearray(FRAMES[kind][: int(len(FRAMES[kind]) * part)])
+    for _ in range(dice.randrange(3)):
+        content[dice.randrange(len(content))] = dice.randrange(256)
+    with suppress(UnreadableError):
+        assert data_url(image(bytes(content))).url.startswith("data:image/")
+
+
+def test_a_picture_whose_frames_are_damaged_fails_alone(chat_server, backend_of):
+    whole = FRAMES["GIF"]
+    cuts = (whole[:end] for end in range(len(whole) - 1, 0, -1))
+    broken = next(cut for cut in cuts if raises_late(cut))
+    requests = [request("a", image(broken), "Is 2 even?"), request("b", "Is 2 even?")]
+    with chat_server() as server:
+        first, second = backend_of(server).generate(requests)
+    assert (first.failure.kind, second.text) == ("image_unreadable", "yes")
+
+
+def raises_late(content):
+    """Whether the first frame can be read, and counting the others raises."""
+    try:
+        with PIL.Image.open(io.BytesIO(content)) as opened:
+            opened.convert("RGB")
+            try:
+                return opened.n_frames < 0
+            except IndexError:
+                return True
+    except (OSError, SyntaxError):
+        return False
 
 
 def test_pictures_on_many_threads_leave_the_warnings_as_they_were():

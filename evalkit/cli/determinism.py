@@ -13,12 +13,13 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import plain
+from evalkit.runner.plan import uniform
 
 if TYPE_CHECKING:
     from evalkit.backends.interface import Backend
@@ -125,7 +126,7 @@ def _ways(requests: Sequence[Request]) -> Iterator[tuple[int, str, Sequence[Requ
 
 def _answers(backend: Backend, requests: Sequence[Request], batch: int) -> Answers:
     found: dict[str, str | None] = {}
-    for alike in _uniform(requests):
+    for alike in uniform(requests):
         for start in range(0, len(alike), batch):
             try:
                 made = backend.generate(alike[start : start + batch])
@@ -141,14 +142,6 @@ def _answers(backend: Backend, requests: Sequence[Request], batch: int) -> Answe
 
 def _failed(batch: int, said: str) -> str:
     return f"The model failed on a batch of {batch} of the demo's questions: {said}"
-
-
-def _uniform(requests: Sequence[Request]) -> list[list[Request]]:
-    """The requests by task and generation settings: as in a run, a batch has one of each."""
-    found: dict[Any, list[Request]] = {}
-    for request in requests:
-        found.setdefault((request.task, request.generation), []).append(request)
-    return list(found.values())
 
 
 def _differing(answers: Answers, others: Answers) -> float:

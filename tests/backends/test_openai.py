@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from evalkit.backends.data_urls import data_url
 from evalkit.backends.interface import BackendOptions
 from evalkit.backends.openai import OpenAIBackend
+from evalkit.backends.openai_door import _client
 from evalkit.backends.openai_limiter import Limiter
 from evalkit.backends.openai_replies import retry_after
 from evalkit.backends.openai_settings import read_settings
@@ -449,6 +450,35 @@ def test_a_missing_package_names_the_extra(monkeypatch, module, package):
 def test_a_revision_belongs_to_the_models_id():
     own = read_settings(BackendOptions(spec="x", name="m", revision="v2"), {})
     assert (own.model, own.host, own.key) == ("m@v2", "api.openai.com", "")
+
+
+NO_ADDRESSES = (
+    "http://127.0.0.1:8000/v1\x7f", "http://exa mple/v1", "http://a..b/v1", "http://.a/v1",
+    f"http://{'a' * 300}/v1", "http://\u2603.example/v1", "http://\ud800/v1", "http://a/\ud800",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_an_address_that_is_none_is_one_sentence(address):
+    options = BackendOptions(spec="x", name="m", options={"base_url": address})
+    with pytest.raises(UsageError, match="base_url"):
+        OpenAIBackend.preflight(options)
+
+
+@given(st.text(max_size=30), st.sampled_from(["http://{}", "http://{}/v1", "http://a/{}", "{}"]))
+def test_any_address_is_taken_or_refused_in_a_sentence(text, form):
+    options = BackendOptions(spec="x", name="m", options={"base_url": form.format(text)})
+    with suppress(UsageError):
+        own = read_settings(options, {})
+        with _client(own):
+            pass
+
+
+def test_addresses_of_other_scripts_and_versions_are_taken():
+    for address in ("http://m\u00fcller.example/v1", "http://[::1]:1/v1", "https://a_b.c:99/v1"):
+        options = BackendOptions(spec="x", name="m", options={"base_url": address})
+        with _client(read_settings(options, {})) as api:
+            assert str(api.base_url).endswith("/v1/")
 
 
 # Prices

@@ -7,9 +7,10 @@ the next one starts: everything cheap is checked before the model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,8 @@ def run(
         if aside:
             watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
-        record = _finished(folder, config, prepared, backend_class.weights(options), watch)
+        weights = partial(backend_class.weights, options)
+        record = _finished(folder, config, prepared, weights, watch)
         with ExitStack() as stack:
             beside = None
             if record is None:
@@ -160,12 +162,13 @@ def _finished(
     folder: RunFolder,
     config: RunConfig,
     prepared: Sequence[Prepared],
-    weights: str | None,
+    weights: Callable[[], str | None],
     watch: Observer,
 ) -> RunRecord | None:
     """The record of a run in which nothing is left to ask; None if there is work to do.
 
     The stored answers are scored anew, so that a changed scorer is never answered with old numbers.
+    `weights` may take minutes, and is asked only where there is a record to compare with.
     """
     if not folder.record_path.exists() or folder.started_path.exists():
         return None
@@ -177,7 +180,7 @@ def _finished(
     ]
     now = Manifest(
         settings=settings(config),
-        model=with_weights(record.model, weights),
+        model=with_weights(record.model, weights()),
         fingerprints={p.task.name: p.fingerprint for p in prepared},
         versions=record.versions,
     )

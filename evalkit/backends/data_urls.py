@@ -12,7 +12,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.backends.pictures import open_picture
+from evalkit.backends.pictures import UnreadableError, open_picture
 from evalkit.records import Image
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def data_url(image: Image) -> DataUrl:
     opened = open_picture(Image(key=image.key, read=read))
     content = kept[0]
     mime = sniffed(content)
-    if mime is None or _is_odd(content):
+    if mime is None or _is_odd(image.key, content):
         mime, content = "image/png", _png(opened.picture)
     return DataUrl(f"data:{mime};base64,{b64encode(content).decode()}", opened.digest)
 
@@ -67,20 +67,28 @@ def sniffed(content: bytes) -> str | None:
     return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
 
 
-def _is_odd(content: bytes) -> bool:
-    """Whether servers may read the picture differently; its pixels could be decoded."""
+def _is_odd(key: str, content: bytes) -> bool:
+    """Whether servers may read the picture differently; its pixels could be decoded.
+
+    Raises:
+        UnreadableError: What follows the pixels, such as further frames, is damaged.
+    """
     import warnings
     from io import BytesIO
 
     import PIL.Image
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    # Not for this block alone: that would undo what other threads set meanwhile.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    try:
         with PIL.Image.open(BytesIO(content)) as opened:
             turned = _orientation(opened) not in (None, 1)
             frames = getattr(opened, "n_frames", 1)
             clear = "transparency" in opened.info
             return turned or clear or frames > 1 or opened.mode not in ALIKE
+    except Exception as error:
+        message = f"the picture {key!r} cannot be read: {type(error).__name__}: {error}"
+        raise UnreadableError(message) from error
 
 
 def _orientation(opened: Picture) -> int | None:

@@ -23,6 +23,7 @@ from evalkit.backends.openai_door import check_packages, check_server
 from evalkit.backends.openai_settings import OPTIONS, Settings, read_settings
 from evalkit.backends.pictures import UnreadableError
 from evalkit.backends.stopping import cut_at_stop
+from evalkit.errors import BackendError
 from evalkit.records import Failure, Image, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
@@ -54,6 +55,8 @@ class OpenAIBackend(Backend):
         self._settings = settings
         self._options = options
         self.leases = settings.concurrency
+        self._closing = threading.Lock()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -63,8 +66,19 @@ class OpenAIBackend(Backend):
         return Client(self._settings)
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do work on the loop, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """Do work on the loop, and wait for it.
+
+        Raises:
+            BackendError: The backend is closed.
+            CancelledError: It was closed meanwhile.
+        """
+        with self._closing:
+            if self._closed:
+                work.close()
+                message = "The backend openai is closed."
+                raise BackendError(message)
+            done = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return done.result()
 
     @classmethod
     def preflight(cls, options: BackendOptions) -> None:
@@ -193,11 +207,23 @@ class OpenAIBackend(Backend):
         return {name: value for name, value in body.items() if name not in self._settings.omit}
 
     def close(self) -> None:
-        """Close connections and end the loop's thread."""
-        self._run(self._client.close())
+        """Give up what is out, close connections, and end the loop's thread."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _end(self) -> None:
+        """Cancel all that is out, so that no thread waits for it for ever."""
+        out = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in out:
+            task.cancel()
+        await asyncio.gather(*out, return_exceptions=True)
+        await self._client.close()
 
 
 def _content(

@@ -73,6 +73,9 @@ class Client:
             sent.set()
             try:
                 reply = await self._counted(body, again=attempt > 0)
+            except asyncio.CancelledError:
+                self.limiter.failed(place, overloaded=False)
+                raise
             except Trouble as error:
                 self._hopeless = error if error.kind in HOPELESS else self._hopeless
                 self._note(place, error)
@@ -88,12 +91,21 @@ class Client:
         raise AssertionError  # the last attempt returns
 
     async def _counted(self, body: Mapping[str, Any], *, again: bool) -> Reply:
-        """Send a request, unless the server has said that none will be answered any more."""
+        """Send a request, unless the server has said that none will be answered any more.
+
+        Raises:
+            Trouble: There is no answer; no error but this one leaves, so that one sample fails.
+        """
         if self._hopeless is not None:
             raise self._hopeless
         self.counters["requests"] += 1
         self.counters["retries"] += again
-        return await self._once(body)
+        try:
+            return await self._once(body)
+        except Trouble:
+            raise
+        except Exception as error:
+            raise Trouble(kind="backend", words=f"{type(error).__name__}: {error}") from error
 
     async def _once(self, body: Mapping[str, Any]) -> Reply:
         """Send a request.
@@ -120,8 +132,6 @@ class Client:
         except self._openai.APIConnectionError as error:
             words = f"the connection failed ({cause(error)})"
             raise Trouble(kind="connection", words=words, passing=True) from error
-        except Exception as error:
-            raise Trouble(kind="backend", words=f"{type(error).__name__}: {error}") from error
         return read_reply(text)
 
     def _note(self, place: Place, error: Trouble) -> None:

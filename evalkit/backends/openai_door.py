@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.backends.openai_client import OK, cause
 from evalkit.backends.openai_settings import NO_KEY, Settings
-from evalkit.errors import BackendError, MissingExtraError
+from evalkit.errors import BackendError, MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 PATIENCE = 20.0
 """Seconds in which a server must say which models it has."""
@@ -38,12 +41,9 @@ def check_server(settings: Settings) -> None:
 
     Raises:
         BackendError: The server is not there, refuses the key, or does not have the model.
+        UsageError: Its address is none.
     """
-    import openai
-
-    with openai.OpenAI(
-        api_key=settings.key or NO_KEY, base_url=settings.base_url, max_retries=1
-    ) as api:
+    with _client(settings) as api:
         status, body = _status(settings, lambda: _get(api), PATIENCE)
         _check_key(settings, status, body)
         models = _ids(body) if status == OK else []
@@ -53,6 +53,19 @@ def check_server(settings: Settings) -> None:
     _check_key(settings, status, body)
     if status != OK:
         raise BackendError(settings.redacted(_no_model(settings, models, status, body)))
+
+
+def _client(settings: Settings) -> OpenAI:
+    import httpx2
+    import openai
+
+    try:
+        return openai.OpenAI(
+            api_key=settings.key or NO_KEY, base_url=settings.base_url, max_retries=1
+        )
+    except (httpx2.InvalidURL, UnicodeError) as error:
+        message = f"The model's option base_url {settings.base_url!r} is no address: {error}."
+        raise UsageError(message) from error
 
 
 def _get(api: Any) -> Any:

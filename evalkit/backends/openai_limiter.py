@@ -77,8 +77,12 @@ class Limiter:
                 raise
         else:
             self.out += 1
-        while (left := self._paused_until - self._clock()) > 0:  # noqa: ASYNC110 - the end moves
-            await asyncio.sleep(left)
+        try:
+            while (left := self._paused_until - self._clock()) > 0:  # noqa: ASYNC110 - the end moves
+                await asyncio.sleep(left)
+        except asyncio.CancelledError:
+            self._give_back()
+            raise
         return Place(self._clock(), self._epoch, self.out >= self.limit)
 
     def pause(self, seconds: float) -> None:

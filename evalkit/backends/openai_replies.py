@@ -14,7 +14,13 @@ FILTERED = ("content_filter", "content_policy_violation", "ResponsibleAIPolicyVi
 SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 """Codes of 429 that no waiting mends."""
 
+MOST = 10**12
+"""Tokens of a request from which on a count is taken for a mistake of the server."""
+
 UNAUTHORIZED, TIMEOUT, CONFLICT, TOO_EARLY, TOO_MANY, SERVER_ERROR = 401, 408, 409, 425, 429, 500
+
+ABROAD = {403: "forbidden", 404: "not_found"}
+"""Kinds of what is rarely a sample's own: all requests go to one path, with one key and model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +149,8 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, now: dateti
         kind = "timeout" if late else "server"
         return Trouble(kind=kind, words=words, passing=True, overloaded=late, wait=wait)
     filtered = any(code in body for code in FILTERED)
-    return Trouble(kind="content_filter" if filtered else "refused", words=words)
+    kind = "content_filter" if filtered else ABROAD.get(status, "refused")
+    return Trouble(kind=kind, words=words)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -160,10 +167,10 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     except ValueError:
         try:
             then = parsedate_to_datetime(value)
-        except ValueError:
+            then = then if then.tzinfo else then.replace(tzinfo=UTC)
+            seconds = (then - now).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        then = then if then.tzinfo else then.replace(tzinfo=UTC)
-        seconds = (then - now).total_seconds()
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
@@ -179,7 +186,7 @@ def _usage(raw: Any) -> Usage:
 
 
 def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < MOST else None
 
 
 def _line(text: str) -> str:

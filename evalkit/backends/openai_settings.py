@@ -139,6 +139,8 @@ def _base_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        sound = sound and text.isprintable() and " " not in text
+        (parts.hostname or "").encode("idna")  # as a resolver will: labels of 1 to 63 characters
     except ValueError:
         sound = False
     if not sound:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import plain
+from evalkit.runner.plan import uniform
 
 if TYPE_CHECKING:
     from evalkit.backends.interface import Backend
@@ -77,6 +79,9 @@ def measure(
         load: Loads it; each is closed before the next.
         requests: What to ask; sample ids are unique.
         dtypes: Number formats, "float32" first.
+
+    Raises:
+        BackendError: The model failed on a question: nothing can be said of what is no answer.
     """
     settings: list[Setting] = []
     reference: Answers = {}
@@ -84,16 +89,15 @@ def measure(
     for dtype in dtypes:
         own: Answers = {}
         for shares in (False, True):
-            backend = load(dtype, shares)
-            way = backend.note().partition(":")[0]
-            sharing = backend.note()
-            for batch, order, asked in _ways(requests) if shares <= (way != "plain") else ():
-                answers = _answers(backend, asked, batch)
-                own = own or answers
-                reference = reference or answers
-                shares_of = _differing(answers, reference), _differing(answers, own)
-                settings.append(_setting(dtype, way, batch, order, shares_of))
-            backend.close()
+            with closing(load(dtype, shares)) as backend:
+                sharing = backend.note()
+                way = sharing.partition(":")[0]
+                for batch, order, asked in _ways(requests) if shares <= (way != "plain") else ():
+                    answers = _answers(backend, asked, batch)
+                    own = own or answers
+                    reference = reference or answers
+                    shares_of = _differing(answers, reference), _differing(answers, own)
+                    settings.append(_setting(dtype, way, batch, order, shares_of))
     return Determinism(
         model=model, requests=len(requests), sharing=sharing, settings=tuple(settings)
     )
@@ -122,24 +126,22 @@ def _ways(requests: Sequence[Request]) -> Iterator[tuple[int, str, Sequence[Requ
 
 def _answers(backend: Backend, requests: Sequence[Request], batch: int) -> Answers:
     found: dict[str, str | None] = {}
-    for alike in _uniform(requests):
+    for alike in uniform(requests):
         for start in range(0, len(alike), batch):
             try:
                 made = backend.generate(alike[start : start + batch])
             except RuntimeError as error:
                 said = str(error).partition("\n")[0]
-                message = f"The model failed on a batch of {batch} of the demo's questions: {said}"
-                raise BackendError(message) from error
+                raise BackendError(_failed(batch, said)) from error
+            for failure in (prediction.failure for prediction in made):
+                if failure is not None:
+                    raise BackendError(_failed(batch, failure.message))
             found |= {prediction.sample_id: prediction.text for prediction in made}
     return found
 
 
-def _uniform(requests: Sequence[Request]) -> list[list[Request]]:
-    """The requests by task and generation settings: as in a run, a batch has one of each."""
-    found: dict[Any, list[Request]] = {}
-    for request in requests:
-        found.setdefault((request.task, request.generation), []).append(request)
-    return list(found.values())
+def _failed(batch: int, said: str) -> str:
+    return f"The model failed on a batch of {batch} of the demo's questions: {said}"
 
 
 def _differing(answers: Answers, others: Answers) -> float:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from evalkit.errors import BackendError
 from evalkit.records import Failure, Prediction
 from evalkit.runner.health import Health
 from evalkit.runner.journal import Journal
@@ -21,6 +22,9 @@ from evalkit.runner.workers import Lease, Outcome, Workers
 
 STRIKES = 2
 """Workers that may die with one sample before it is given up."""
+
+GRACE = 30.0
+"""Seconds that a run which stops waits for answers that are being paid for."""
 
 OnPredictions = Callable[[str, Sequence[Prediction]], None]
 """Told of each batch of predictions after it is on disk: the task's name, and the predictions."""
@@ -59,10 +63,11 @@ def run(
     Raises:
         BackendError: The first samples of a task, or many in a row, all failed; or no worker can be
             had any more. What was finished is in the journals.
-        UsageError: A file of the user's is wrong, as a backend found.
+        UsageError: A file of the user's is wrong, as a backend found. Before either is raised, what
+            came at the same time, and what comes within `GRACE`, is put on disk.
     """
     queue = _Queue(bundles, journals)
-    health = Health(bundles, journals)
+    taken = _Taken(queue, Health(bundles, journals), journals, on_predictions, watch)
     out = 0
     while True:
         lease = None if enough() else queue.first()
@@ -72,15 +77,42 @@ def run(
             lease = None if enough() else queue.first()
         if lease is None and not out:
             return
-        for outcome in workers.wait():
-            out -= 1
-            watch.came(outcome)
-            task, predictions = outcome.lease.task, queue.settle(outcome)
-            if predictions:
-                journals[task].append(predictions)
-                watch.wrote(task, predictions)
-                on_predictions(task, predictions)
-                health.note(task, predictions)
+        came = workers.wait()
+        out -= len(came)
+        if (trouble := taken.all_of(came)) is not None:
+            taken.all_of(workers.rest(GRACE))  # what goes wrong now is no news
+            raise trouble
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is done with outcomes: they are measured, put on disk, told of, and judged."""
+
+    queue: _Queue
+    health: Health
+    journals: Mapping[str, Journal]
+    on_predictions: OnPredictions
+    watch: Watch
+
+    def all_of(self, outcomes: Sequence[Outcome]) -> Exception | None:
+        """Take in every outcome, then say the first error: what came beside it is paid for, too."""
+        troubles = [self._one(outcome) for outcome in outcomes]
+        return next((trouble for trouble in troubles if trouble is not None), None)
+
+    def _one(self, outcome: Outcome) -> Exception | None:
+        self.watch.came(outcome)
+        if outcome.fatal is not None:
+            return outcome.fatal
+        task, predictions = outcome.lease.task, self.queue.settle(outcome)
+        if predictions:
+            self.journals[task].append(predictions)
+            self.watch.wrote(task, predictions)
+            self.on_predictions(task, predictions)
+            try:
+                self.health.note(task, predictions)
+            except BackendError as error:
+                return error
+        return None
 
 
 class _Queue:
@@ -109,8 +141,6 @@ class _Queue:
     def settle(self, outcome: Outcome) -> Sequence[Prediction]:
         """Predictions that are final; what must be asked again is queued before all else."""
         lease = outcome.lease
-        if outcome.fatal is not None:
-            raise outcome.fatal
         if outcome.predictions is not None:
             return outcome.predictions
         if outcome.died is not None:

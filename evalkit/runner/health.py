@@ -13,8 +13,16 @@ from evalkit.runner.plan import PROBE, Bundle
 PATIENCE = 24
 """Samples that may fail in a row before the run stops; at a task's start it is `plan.PROBE`."""
 
-OUTAGE = frozenset({"backend", "worker_died", "server", "timeout", "rate_limited", "connection"})
-"""Kinds of failures that other samples may well share; others are a sample's own."""
+OUTAGE = frozenset(
+    {
+        *("backend", "worker_died", "server", "timeout", "rate_limited", "connection"),
+        *("forbidden", "not_found"),
+    }
+)
+"""Kinds of failures that end no row in mid-run: once samples were answered, others are theirs."""
+
+OWN = frozenset({"image_unreadable", "out_of_memory", "content_filter", "unsupported", "empty"})
+"""Kinds of failures that are a sample's own even at a task's start."""
 
 
 class Health:
@@ -42,20 +50,27 @@ class Health:
         for failure in (made.failure for made in predictions):
             if failure and failure.kind in HOPELESS:
                 raise BackendError(_hopeless(failure))
-        failures = [p for p in predictions if p.failure and p.failure.kind in OUTAGE]
-        if len(failures) < len(predictions):
-            self._at_start.pop(task, None)
+        known = self._known[task]
+        new = [p.failure for p in predictions if p.failure and p.sample_id not in known]
+        self._note_start(task, predictions, new)
+        if any(p.failure is None or p.failure.kind not in OUTAGE for p in predictions):
             self._in_a_row = 0
             return
-        known = self._known[task]
-        new = [p.failure for p in failures if p.failure and p.sample_id not in known]
         self._in_a_row += len(new)
-        if task in self._at_start and new:
-            self._at_start[task] -= len(new)
-            if self._at_start[task] <= 0:
-                raise BackendError(_broken_start(task, new[-1]))
         if self._in_a_row >= PATIENCE and new:
             raise BackendError(_gave_up(new[-1]))
+
+    def _note_start(
+        self, task: str, predictions: Sequence[Prediction], new: Sequence[Failure]
+    ) -> None:
+        """Count whatever may be the task's fault; one answer says that it is none."""
+        if any(made.failure is None for made in predictions):
+            self._at_start.pop(task, None)
+        shared = [failure for failure in new if failure.kind not in OWN]
+        if task in self._at_start and shared:
+            self._at_start[task] -= len(shared)
+            if self._at_start[task] <= 0:
+                raise BackendError(_broken_start(task, shared[-1]))
 
 
 def _hopeless(failure: Failure) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -15,7 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 from evalkit.backends.interface import Backend
-from evalkit.runner.answering import outcome
+from evalkit.errors import BackendError
+from evalkit.runner.answering import counted, difference, outcome
 from evalkit.runner.workers import Crew, Lease, Outcome, Workers, crew_of
 
 AHEAD = 2
@@ -97,7 +99,7 @@ class ThreadWorkers(_OneBackend):
         self._made: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
         self._threads = 0
-        self._counted = dict(backend.counters())
+        self._counted = counted(backend)
 
     def takes(self, lease: Lease) -> bool:  # noqa: ARG002 - one place is as good as another
         """Whether a place is free."""
@@ -113,9 +115,15 @@ class ThreadWorkers(_OneBackend):
 
     def _answer(self) -> None:
         while (lease := self._tasks.get()) is not None:
-            requests = lease.requests
-            made = outcome(self._backend, lease, lambda: self._backend.prepare(requests))  # noqa: B023
-            self._made.put(made)
+            self._made.put(self._outcome(lease))
+
+    def _outcome(self, lease: Lease) -> Outcome:
+        """What the backend makes of a lease; the thread lives on, as somebody waits for it."""
+        try:
+            return outcome(self._backend, lease, lambda: self._backend.prepare(lease.requests))
+        except BaseException as error:  # noqa: BLE001 - a backend that leaves ends no process here
+            message = f"The backend ended itself: {type(error).__name__}: {error}."
+            return Outcome(lease=lease, fatal=BackendError(message))
 
     def wait(self) -> Sequence[Outcome]:
         """All outcomes that are there, at least one."""
@@ -125,11 +133,24 @@ class ThreadWorkers(_OneBackend):
         self._places += len(made)
         return [replace(one, counts=self._counts()) for one in made]
 
+    def rest(self, seconds: float) -> Sequence[Outcome]:
+        """What the server answers of the leases that are out."""
+        deadline = time.monotonic() + seconds
+        made: list[Outcome] = []
+        while self._places < self._backend.leases:
+            try:
+                came = self._made.get(timeout=max(deadline - time.monotonic(), 0.0))
+            except queue.Empty:
+                break
+            self._places += 1
+            made.append(replace(came, counts=self._counts()))
+        return made
+
     def _counts(self) -> dict[str, float]:
         """What was counted since the last call: leases overlap, so none can tell its own share."""
-        now = dict(self._backend.counters())
-        before, self._counted = self._counted, now
-        return {name: value - before.get(name, 0) for name, value in now.items()}
+        now, before = counted(self._backend), self._counted
+        self._counted = now or before
+        return difference(now, before)
 
     def close(self) -> None:
         """Let idle threads end; busy ones end with the process."""

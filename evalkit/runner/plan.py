@@ -81,7 +81,7 @@ def _bundles(
         own = [request for request in requests if bool(request.images) is with_pictures]
         pieces = [
             piece
-            for alike in _uniform(own)
+            for alike in uniform(own)
             for piece in _pieces(alike, capacity, sharing=sharing and with_pictures)
         ]
         pieces.sort(key=lambda piece: (-piece.cost, piece.requests[0].sample_id))
@@ -94,11 +94,11 @@ def _bundles(
             yield Bundle(task=task, requests=rows, cost=cost, probe=probe)
 
 
-def _uniform(requests: Sequence[Request]) -> Iterable[list[Request]]:
-    """The requests by their generation settings."""
+def uniform(requests: Sequence[Request]) -> Iterable[list[Request]]:
+    """The requests by task and generation settings: a batch has one of each."""
     found: dict[object, list[Request]] = {}
     for request in requests:
-        found.setdefault(request.generation, []).append(request)
+        found.setdefault((request.task, request.generation), []).append(request)
     return found.values()
 
 

@@ -19,7 +19,7 @@ from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError
 from evalkit.run_record import RunConfig
 from evalkit.runner import ray_cluster
-from evalkit.runner.answering import outcome
+from evalkit.runner.answering import encodable, outcome
 from evalkit.runner.workers import Crew, Lease, Outcome, Workers, crew_of
 
 LOADS = 3
@@ -113,8 +113,20 @@ class RayWorkers(Workers):
 
         Raises:
             BackendError: Ray cannot be started, the cluster cannot be joined, or it has no room.
+                Ray is down again then.
         """
+        import ray
+
         ray_cluster.join(config.ray_address, config.workers)
+        try:
+            self._ask_for_actors(backend, options, config)
+        except BaseException:
+            ray.shutdown()
+            raise
+
+    def _ask_for_actors(
+        self, backend: type[Backend], options: BackendOptions, config: RunConfig
+    ) -> None:
         self._gpus = ray_cluster.accelerators(config)
         ray_cluster.check_room(self._gpus)
         several = self._gpus > 1 and "device_map" not in options.options
@@ -213,7 +225,7 @@ class RayWorkers(Workers):
         except RayActorError:
             return self._died(worker)
         except RayTaskError as error:
-            text = f"{type(error).__name__}: {str(error).splitlines()[-1]}"
+            text = encodable(f"{type(error).__name__}: {str(error).splitlines()[-1]}")
             if reference is worker.starting:
                 self._let_go(worker, text)
                 return []

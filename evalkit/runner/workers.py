@@ -124,6 +124,14 @@ class Workers(ABC):
         Called only while something is out, or while no worker takes what is next.
         """
 
+    def rest(self, seconds: float) -> Sequence[Outcome]:  # noqa: ARG002 - workers may
+        """Outcomes of what is out, before the run stops; none where nothing is being paid for.
+
+        Args:
+            seconds: How long it may take, in all.
+        """
+        return ()
+
     def peaks(self) -> Mapping[str, float]:
         """Peak memory in MiB by name ("worker", "accelerator"), the largest of all workers."""
         return {}

@@ -1,11 +1,14 @@
 """The backend openai as a class: what is sent, how much at once, and what it is made of."""
 
+import asyncio
 import base64
 import io
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+import warnings
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -13,14 +16,18 @@ import pytest
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 import PIL.Image
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evalkit.backends.data_urls import data_url
 from evalkit.backends.interface import BackendOptions
 from evalkit.backends.openai import OpenAIBackend
+from evalkit.backends.openai_door import _client
+from evalkit.backends.openai_limiter import Limiter
 from evalkit.backends.openai_replies import retry_after
 from evalkit.backends.openai_settings import read_settings
 from evalkit.backends.pictures import UnreadableError
-from evalkit.errors import MissingExtraError, UsageError
+from evalkit.errors import BackendError, MissingExtraError, UsageError
 from evalkit.prices import parse_prices
 from evalkit.records import Generation, Image, Message, Request
 
@@ -123,10 +130,13 @@ def test_an_answer_that_was_cut_says_so(chat_server, backend_of):
     assert (made.text, made.finish) == ("yes it is", "length")
 
 
-def test_wrong_usage_is_no_usage(chat_server, backend_of):
-    with chat_server(lambda asked: "wrong usage") as server:
-        (made,) = backend_of(server).generate([request("a", "What?")])
+@pytest.mark.parametrize("fault", ["wrong usage", "absurd usage"])
+def test_wrong_usage_is_no_usage(chat_server, backend_of, fault):
+    with chat_server(lambda asked: fault) as server:
+        backend = backend_of(server)
+        (made,) = backend.generate([request("a", "What?")])
     assert (made.text, made.prompt_tokens, made.output_tokens) == ("yes", None, None)
+    assert backend.counters()["prompt_tokens"] == 0
 
 
 def test_beams_and_broken_pictures_fail_alone(chat_server, backend_of):
@@ -213,6 +223,62 @@ def test_what_is_no_picture_is_not_sent():
         data_url(image(b"\x89PNG\r\n\x1a\nand nothing"))
 
 
+FRAMES = {kind: encoded(noise("P"), kind, save_all=True, append_images=[noise("P")] * 2)
+          for kind in ("GIF", "WEBP", "TIFF", "PNG")}  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(sorted(FRAMES)), st.floats(0.02, 1.0), st.randoms(use_true_random=False))
+def test_a_damaged_picture_is_unreadable_or_sent(kind, part, dice):
+    content = bytearray(FRAMES[kind][: int(len(FRAMES[kind]) * part)])
+    for _ in range(dice.randrange(3)):
+        content[dice.randrange(len(content))] = dice.randrange(256)
+    with suppress(UnreadableError):
+        assert data_url(image(bytes(content))).url.startswith("data:image/")
+
+
+def test_a_picture_whose_frames_are_damaged_fails_alone(chat_server, backend_of):
+    whole = FRAMES["GIF"]
+    cuts = (whole[:end] for end in range(len(whole) - 1, 0, -1))
+    broken = next(cut for cut in cuts if raises_late(cut))
+    requests = [request("a", image(broken), "Is 2 even?"), request("b", "Is 2 even?")]
+    with chat_server() as server:
+        first, second = backend_of(server).generate(requests)
+    assert (first.failure.kind, second.text) == ("image_unreadable", "yes")
+
+
+def raises_late(content):
+    """Whether the first frame can be read, and counting the others raises."""
+    try:
+        with PIL.Image.open(io.BytesIO(content)) as opened:
+            opened.convert("RGB")
+            try:
+                return opened.n_frames < 0
+            except IndexError:
+                return True
+    except (OSError, SyntaxError):
+        return False
+
+
+def test_pictures_on_many_threads_leave_the_warnings_as_they_were():
+    content = encoded(noise(size=(60, 60)))
+
+    def read(_):
+        for _ in range(60):
+            data_url(image(content))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(read, range(16)))
+        added = [one for one in warnings.filters if one not in before]
+        assert not any(one[2] is Warning and one[3] is None for one in added), added
+        assert len(added) <= 2
+        with pytest.raises(UserWarning, match="of one's own"):
+            warnings.warn("of one's own", UserWarning, stacklevel=1)
+
+
 # How much at once
 
 
@@ -272,6 +338,54 @@ def test_retry_after_is_seconds_or_a_date():
     assert retry_after(None, now) is None
 
 
+HUGE = "99999999999999999999"
+DATES = (
+    f"Mon, {HUGE} Jan 2020 00:00:00 GMT",
+    f"Mon, 01 Jan {HUGE} 00:00:00 GMT",
+    f"Mon, 01 Jan 2020 {HUGE}:00:00 GMT",
+    f"Mon, 01 Jan 2020 00:00:00 +{HUGE}",
+    "Thu, 01 Jan 0001 00:00:00 +2300",
+    "Fri, 31 Dec 9999 23:59:59 -2300",
+)
+
+
+@given(
+    st.one_of(
+        st.sampled_from(DATES),
+        st.text(max_size=40),
+        st.from_regex(r"[A-Z][a-z]{2}, \d{1,22} Jan \d{1,22} \d{1,22}:\d\d:\d\d [+-]\d{1,9}"),
+    )
+)
+def test_a_retry_after_that_says_nothing_is_none(text):
+    seconds = retry_after(text, datetime(2026, 11, 25, tzinfo=UTC))
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+def test_an_odd_refusal_is_a_failure_and_gives_its_place_back(chat_server, backend_of):
+    with chat_server(lambda asked: "429 odd") as server:
+        backend = backend_of(server, retries="0", concurrency="2")
+        made = [backend.generate([request(f"{i}", f"Is {i} even?")])[0] for i in range(4)]
+    assert [one.failure.kind for one in made] == ["rate_limited"] * 4
+    assert backend._client.limiter.out == 0
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_request_that_is_cancelled_holds_no_place(paused):
+    async def go():
+        limiter = Limiter(1, time.monotonic)
+        if paused:
+            limiter.pause(60)
+        else:
+            await limiter.enter()
+        waiting = asyncio.create_task(limiter.enter())
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        return limiter.out
+
+    assert asyncio.run(go()) == (0 if paused else 1)
+
+
 def test_a_closed_backend_leaves_no_thread(chat_server):
     with chat_server() as server:
         own = {"base_url": server.url}
@@ -279,6 +393,33 @@ def test_a_closed_backend_leaves_no_thread(chat_server):
         backend = OpenAIBackend.load(BackendOptions(spec="x", name="m", options=own))
         backend.close()
         assert threading.active_count() == before
+
+
+def test_a_backend_that_is_closed_lets_the_threads_go_that_wait_for_answers(chat_server):
+    def ask(backend, i):
+        try:
+            backend.generate([request(f"{i}-{k}", f"Is {k} even?") for k in range(3)])
+        except (BackendError, CancelledError) as error:
+            ended.append(type(error).__name__)
+
+    ended = []
+    with chat_server(lambda asked: "hang") as server:
+        own = {"base_url": server.url}
+        backend = OpenAIBackend.load(BackendOptions(spec="x", name="m", options=own))
+        threads = [threading.Thread(target=ask, args=(backend, i), daemon=True) for i in range(12)]
+        for thread in threads:
+            thread.start()
+        while len(server.asked) < 4:  # the others wait for a place
+            time.sleep(0.01)
+        backend.close()
+        backend.close()
+        for thread in threads:
+            thread.join(5)
+        assert not any(thread.is_alive() for thread in threads)
+        assert backend._client.limiter.out == 0
+        ask(backend, 12)
+    assert ended[-1] == "BackendError"
+    assert len(ended) == 13
 
 
 # Settings
@@ -309,6 +450,35 @@ def test_a_missing_package_names_the_extra(monkeypatch, module, package):
 def test_a_revision_belongs_to_the_models_id():
     own = read_settings(BackendOptions(spec="x", name="m", revision="v2"), {})
     assert (own.model, own.host, own.key) == ("m@v2", "api.openai.com", "")
+
+
+NO_ADDRESSES = (
+    "http://127.0.0.1:8000/v1\x7f", "http://exa mple/v1", "http://a..b/v1", "http://.a/v1",
+    f"http://{'a' * 300}/v1", "http://\u2603.example/v1", "http://\ud800/v1", "http://a/\ud800",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_an_address_that_is_none_is_one_sentence(address):
+    options = BackendOptions(spec="x", name="m", options={"base_url": address})
+    with pytest.raises(UsageError, match="base_url"):
+        OpenAIBackend.preflight(options)
+
+
+@given(st.text(max_size=30), st.sampled_from(["http://{}", "http://{}/v1", "http://a/{}", "{}"]))
+def test_any_address_is_taken_or_refused_in_a_sentence(text, form):
+    options = BackendOptions(spec="x", name="m", options={"base_url": form.format(text)})
+    with suppress(UsageError):
+        own = read_settings(options, {})
+        with _client(own):
+            pass
+
+
+def test_addresses_of_other_scripts_and_versions_are_taken():
+    for address in ("http://m\u00fcller.example/v1", "http://[::1]:1/v1", "https://a_b.c:99/v1"):
+        options = BackendOptions(spec="x", name="m", options={"base_url": address})
+        with _client(read_settings(options, {})) as api:
+            assert str(api.base_url).endswith("/v1/")
 
 
 # Prices

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from evalkit.cli.determinism import BATCHES, demo_requests, lines, measure
-from evalkit.records import Generation, Message, Prediction, Request
+from evalkit.errors import BackendError
+from evalkit.records import Failure, Generation, Message, Prediction, Request
 
 
 class Fickle:
@@ -88,6 +89,32 @@ def test_a_model_that_cannot_share_has_no_such_rows():
     measured = measure("x", lambda *told: Plain(*told, lambda *_: ""), requests(), ["float32"])
     assert {one.way for one in measured.settings} == {"plain"}
     assert measured.sharing == "plain: it cannot"
+
+
+@pytest.mark.parametrize("how", ["fails", "raises", "refuses"])
+def test_a_model_that_fails_is_an_error_and_is_closed(how):
+    class Failing(Fickle):
+        def generate(self, requests):
+            if how == "raises":
+                message = "out of memory\nand so on"
+                raise RuntimeError(message)
+            if how == "refuses":
+                message = "out of memory"
+                raise ValueError(message)
+            made = super().generate(requests)
+            failure = Failure(kind="image_unreadable", message="out of memory")
+            return [*made[:-1], replace(made[-1], text=None, failure=failure)]
+
+    loaded = []
+
+    def load(*told):
+        loaded.append(Failing(*told, lambda *_: ""))
+        return loaded[-1]
+
+    kind = ValueError if how == "refuses" else BackendError
+    with pytest.raises(kind, match=r"out of memory$"):
+        measure("x", load, requests(), ["float32"])
+    assert [one.closed for one in loaded] == [True]
 
 
 def test_the_table_has_a_line_for_every_setting():

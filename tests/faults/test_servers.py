@@ -94,13 +94,15 @@ FINAL = {
     "error inside": "server",
     "400": "refused",
     "echo": "refused",
+    "403": "forbidden",
+    "404": "not_found",
     "400 filter": "content_filter",
     "content filter": "content_filter",
     "refusal": "content_filter",
     "empty choices": "empty",
     "null content": "empty",
 }
-ONCE = {"429 for an hour", "400", "echo", "400 filter", "content filter"} | {
+ONCE = {"429 for an hour", "400", "403", "404", "echo", "400 filter", "content filter"} | {
     *("refusal", "empty choices", "null content")
 }
 
@@ -144,6 +146,15 @@ def test_a_server_that_goes_away_stops_the_run_and_the_rest_is_asked_later(
     assert (again.code, scores(again)["accuracy"]) == (0, 1.0)
     assert not answered & {asked.text for asked in server.asked}
     assert failures(tmp_path) == {}
+
+
+@pytest.mark.parametrize("fault", ["400", "403", "404"])
+def test_a_server_that_refuses_everything_stops_the_run_at_its_start(chat_server, run, fault):
+    with chat_server(lambda asked: fault) as server:
+        done = run(server, "--batch-size", "1", concurrency=2)
+    assert done.code == 20
+    assert "first samples of the task 'toy' all failed" in done.err
+    assert len(server.asked) <= 10
 
 
 @pytest.mark.parametrize("fault", ["401", "429 quota"])

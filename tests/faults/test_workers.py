@@ -210,6 +210,33 @@ def test_a_replacement_that_cannot_load_is_let_go(evalkit, whole, tmp_path):
     assert results(tmp_path / "out") == numbers
 
 
+TWICE = """
+import sys
+import ray
+import evalkit
+
+for gpus in (64, 0):
+    try:
+        record = evalkit.evaluate(
+            model="dummy:hash", tasks=["pope"], data="demo", limit=4, workers=2,
+            gpus_per_worker=gpus, out=sys.argv[1],
+        )
+        print(record.results[0].coverage.asked >= 4, ray.is_initialized())
+    except evalkit.EvalkitError as error:
+        print(error, ray.is_initialized())
+"""
+
+
+def test_a_refused_run_leaves_no_ray_behind(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE, tmp_path / "out"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    refused, made = done.stdout.splitlines()
+    assert refused.startswith("A worker wants 64 accelerators"), done.stderr
+    assert (refused.rpartition(" ")[2], made) == ("False", "True False")
+
+
 NOWHERE = """
 import sys
 import ray

@@ -111,3 +111,23 @@ def test_the_backend_is_closed_when_the_run_ends(toy, tmp_path, monkeypatch):
         out=tmp_path,
     )
     assert len(closed) == 1
+
+
+def test_weights_are_looked_at_only_where_there_is_a_record(toy, tmp_path, monkeypatch):
+    from evalkit.backends.dummy import DummyBackend
+
+    looked = []
+    own = DummyBackend.weights
+    monkeypatch.setattr(DummyBackend, "weights", lambda told: looked.append(told) or own(told))
+
+    def once():
+        evalkit.evaluate(
+            model="dummy:echo",
+            tasks=["toy"],
+            data=str(toy.data),
+            task_paths=(str(toy.path),),
+            out=tmp_path,
+        )
+        return len(looked)
+
+    assert [once(), once()] == [0, 1]

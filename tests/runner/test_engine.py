@@ -1,12 +1,15 @@
 """The engine: one poisonous sample costs one sample; a run in which nothing works stops."""
 
+import threading
+import time
 import weakref
+from contextlib import suppress
 
 import pytest
 
 from evalkit.backends.interface import Backend, Capacity
-from evalkit.errors import BackendError
-from evalkit.records import Generation, Message, Prediction, Request
+from evalkit.errors import BackendError, UsageError
+from evalkit.records import Failure, Generation, Message, Prediction, Request
 from evalkit.run_record import ModelIdentity
 from evalkit.runner import engine
 from evalkit.runner.inline import workers_of
@@ -136,6 +139,72 @@ def test_a_backend_that_answers_something_else_fails_visibly(tmp_path):
 
     predictions, _ = go(Confused(), tmp_path)
     assert all(p.text == "yes" for p in predictions.values())
+
+
+class Server(Scripted):
+    """Asked by threads; the first lease ends the run when all others are out, as it is told."""
+
+    leases = 5
+
+    def __init__(self, how, late=0.0):
+        super().__init__()
+        self.how, self.late = how, late
+        self.out = threading.Barrier(self.leases)
+
+    def generate(self, requests):
+        self.out.wait(10)
+        first = requests[0].sample_id == "000"
+        if first and self.how == "fatal":
+            message = "a file is wrong"
+            raise UsageError(message)
+        if first:
+            failure = Failure(kind="quota", message="money is spent")
+            return [Prediction(sample_id=r.sample_id, failure=failure) for r in requests]
+        time.sleep(self.late)
+        return super().generate(requests)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.5])
+@pytest.mark.parametrize(("how", "error"), [("fatal", UsageError), ("health", BackendError)])
+def test_what_is_out_when_a_run_stops_is_kept(tmp_path, how, error, late):
+    backend = Server(how, late)
+    with pytest.raises(error, match=r"a file is wrong|money is spent"):
+        go(backend, tmp_path)
+    with Journal(tmp_path / "toy.jsonl") as journal:
+        answered = {p.sample_id for p in journal.predictions.values() if p.text}
+    assert len(answered) == 40 - 8
+    assert answered == {name for asked in backend.asked for name in asked}
+
+
+def test_what_does_not_come_does_not_hold_a_run_that_stops(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "GRACE", 0.2)
+    begun = time.monotonic()
+    with pytest.raises(UsageError):
+        go(Server("fatal", late=5.0), tmp_path)
+    assert time.monotonic() - begun < 4.0
+
+
+class Torn(Scripted):
+    """Says words with half a character: in a text, in a failure, or in an error."""
+
+    def generate(self, requests):
+        if self.poison == {"error"}:
+            message = "cannot open b\udcff.bin"
+            raise ValueError(message)
+        failure = Failure(kind="odd \ud83d", message="refused \ud83d")
+        more = {"failure": failure} if self.poison == {"failure"} else {"text": "yes \ud83d"}
+        return [Prediction(sample_id=r.sample_id, **more) for r in requests]
+
+
+@pytest.mark.parametrize("place", ["text", "failure", "error"])
+def test_words_that_no_file_can_hold_are_cleaned(tmp_path, place):
+    with suppress(BackendError):  # nothing works
+        go(Torn([place]), tmp_path, count=2)
+    with Journal(tmp_path / "toy.jsonl") as journal:
+        (made, _) = journal.predictions.values()
+    said = made.text or made.failure.kind + made.failure.message
+    assert "\ufffd" in said
+    assert said.encode()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.errors import BackendError
 from evalkit.records import Failure, Generation, Message, Prediction, Request
-from evalkit.runner.health import PATIENCE, Health
+from evalkit.runner.health import OUTAGE, OWN, PATIENCE, Health
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import PROBE, Bundle
 
@@ -78,10 +78,33 @@ def test_an_answer_of_any_task_ends_the_row(health):
         watched.note("two", answered("two", [1]))
 
 
-def test_failures_that_are_a_sample_s_own_never_stop_a_run(health):
+@pytest.mark.parametrize("kind", sorted(OWN))
+def test_failures_that_are_a_sample_s_own_never_stop_a_run(health, kind):
     watched = health(one=100)
-    for kind in ("image_unreadable", "out_of_memory", "refused"):
-        watched.note("one", failed("one", range(PATIENCE * 2), kind))
+    watched.note("one", failed("one", range(PATIENCE * 2), kind))
+
+
+ANY = ("refused", "adapter-refused", "forbidden", "not_found", "timeout", "odd")
+
+
+@pytest.mark.parametrize("kind", ANY)
+def test_at_the_start_every_other_kind_counts(health, kind):
+    watched = health(one=100)
+    watched.note("one", failed("one", range(PROBE - 1), kind))
+    watched.note("one", failed("one", range(20, 30), "image_unreadable"))  # says nothing
+    with pytest.raises(BackendError, match="first samples of the task 'one' all failed"):
+        watched.note("one", failed("one", [PROBE], kind))
+
+
+@pytest.mark.parametrize("kind", ANY)
+def test_in_mid_run_only_an_outage_counts(health, kind):
+    watched = health(one=100)
+    watched.note("one", answered("one", [0]))
+    if kind in OUTAGE:
+        with pytest.raises(BackendError, match=f"{PATIENCE} samples in a row failed"):
+            watched.note("one", failed("one", range(1, PATIENCE + 1), kind))
+    else:
+        watched.note("one", failed("one", range(1, 100), kind))
 
 
 def test_samples_that_failed_before_are_not_counted(health):

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from evalkit.backends.interface import Backend, Capacity
+from evalkit.errors import BackendError
 from evalkit.records import Generation, Message, Prediction, Request
 from evalkit.run_record import ModelIdentity
 from evalkit.runner.inline import AHEAD, InlineWorkers, ThreadWorkers, workers_of
@@ -90,6 +91,16 @@ def all_of(workers, names):
     return made
 
 
+def within(seconds, call):
+    """What a call gives; one that takes too long is an error."""
+    done = []
+    thread = threading.Thread(target=lambda: done.append(call()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert done, "it hangs"
+    return done[0]
+
+
 @pytest.fixture(params=[Preparing, Server])
 def workers(request):
     made = workers_of(request.param())
@@ -142,6 +153,58 @@ def test_a_server_is_asked_as_much_at_once_as_it_says_and_no_more():
     workers.close()
     assert model.most_busy == Server.leases
     assert sum(one.counts["asked"] for one in came) == len(names), "each is counted once"
+
+
+class Breaking(Model):
+    """Raises in the place that it is told; what it is asked raises, too, but for counting."""
+
+    def __init__(self, place, error):
+        super().__init__()
+        self.place, self.error = place, error
+
+    def counters(self):
+        if self.place == "counters":
+            raise self.error
+        return super().counters()
+
+    def generate(self, requests):
+        if self.place == "counters":
+            return super().generate(requests)
+        raise self.error if self.place == "generate" else ValueError("no")
+
+    def is_out_of_memory(self, error):
+        if self.place == "memory":
+            raise self.error
+        return super().is_out_of_memory(error)
+
+    def recover(self):
+        if self.place == "recover":
+            raise self.error
+
+
+class BreakingServer(Breaking):
+    leases = 3
+
+
+@pytest.mark.parametrize("place", ["counters", "memory", "recover"])
+@pytest.mark.parametrize("kind", [Breaking, BreakingServer])
+def test_a_backend_that_breaks_beside_its_answers_costs_no_worker(kind, place):
+    workers = workers_of(kind(place, OverflowError("int too large to convert to float")))
+    made = within(20, lambda: all_of(workers, map(str, range(6))))
+    workers.close()
+    assert len(made) == 6
+    if place == "counters":
+        assert all(one.predictions and one.counts == {} for one in made)
+    else:
+        assert {one.error for one in made} == {"ValueError: no"}
+
+
+def test_a_backend_that_leaves_its_thread_stops_the_run_instead_of_hanging_it():
+    workers = workers_of(BreakingServer("generate", SystemExit(3)))
+    (made,) = within(20, lambda: all_of(workers, ["0"]))
+    workers.close()
+    assert isinstance(made.fatal, BackendError)
+    assert "SystemExit: 3" in str(made.fatal)
 
 
 def test_threads_end_when_workers_are_closed():

@@ -58,6 +58,8 @@ def _said(config: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": _metrics(config),
         "judge": _judging(config),
         "repeats": config.get("repeats", 1),
+        "shots": int(config.get("num_fewshot") or 0),
+        "filters": [str(one["name"]) for one in config.get("filter_list") or ()],
     }
 
 

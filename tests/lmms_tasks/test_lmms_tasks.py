@@ -73,12 +73,15 @@ FILES = {
                 self[name] = value
 
         class First:
-            name = "none"
             filters = []
+
+            def __init__(self, name):
+                self.name = name
 
             def apply(self, instances, docs):
                 for one in instances:
-                    one.filtered_resps[self.name] = one.resps[0]
+                    text = one.resps[0]
+                    one.filtered_resps[self.name] = text[:2] if self.name == "two" else text
 
         class ConfigurableTask:
             def download(self):
@@ -88,7 +91,8 @@ FILES = {
 
             def __init__(self, config):
                 self._config = Config(config)
-                self._filters = [First()]
+                named = config.get("filter_list") or [{"name": "none"}]
+                self._filters = [First(one["name"]) for one in named]
                 self.model_name = None
                 self._prepare_model_specific_config()
                 self.download()
@@ -147,6 +151,15 @@ FILES = {
             "judged": BASE | {"process_results": judged.process},
             "rounds": BASE | {"output_type": "generate_until_multi_round"},
             "twice": BASE | {"repeats": 2},
+            "shots": BASE | {"num_fewshot": 3},
+            "halves": BASE
+            | {
+                "process_results": plain.halves,
+                "metric_list": [
+                    {"metric": name, "aggregation": mean} for name in ("all", "first", "second")
+                ],
+            },
+            "filters": BASE | {"filter_list": [{"name": "whole"}, {"name": "two"}]},
         }
 
         class TaskManager:
@@ -170,6 +183,10 @@ FILES = {
                 os.kill(os.getpid(), 9)
             hit = float(results[0] == doc["answer"])
             return {"exact": hit, "spread": {"score": hit, "n": 1}, "paper": 0, "wrong": 1 - hit}
+
+        def halves(doc, results):  # as ChartQA: every sample counts for one of the two
+            hit = float(results[0] == doc["answer"])
+            return {"all": hit, "first" if doc["answer"] == "ab" else "second": hit}
 
         def spread(items):
             return {"hits": sum(item["score"] for item in items), "rate": 71.5}
@@ -219,8 +236,6 @@ def rows(tmp_path):
 
 
 def write(folder: Path, question="How many?", pictures=None) -> Path:
-    place = folder / "data" / "lmms" / "toy"
-    place.mkdir(parents=True)
     shown = pictures or [picture(shade) for shade in (30, 30, 90, 90, 150, 150)]
     table = pa.table(
         {
@@ -232,8 +247,14 @@ def write(folder: Path, question="How many?", pictures=None) -> Path:
     image = {"image": {"_type": "Image"}}
     text = {name: {"_type": "Value", "dtype": "string"} for name in ("question", "answer")}
     about = json.dumps({"info": {"features": {**text, **image}}})
-    pq.write_table(table.replace_schema_metadata({"huggingface": about}), place / "test.parquet")
+    for task in ("toy", "halves", "filters"):
+        place = folder / "data" / "lmms" / task
+        place.mkdir(parents=True)
+        file = place / "test.parquet"
+        pq.write_table(table.replace_schema_metadata({"huggingface": about}), file)
     return folder / "data"
+
+TASKS = ("toy", "judged", "rounds", "twice", "shots", "halves", "filters")
 
 
 @dataclass
@@ -261,11 +282,10 @@ class Ran:
 
 @pytest.fixture
 def run(evalkit, lmms, rows, tmp_path):
-    def started(*words, data=rows, out="out", **more):
+    def started(*words, task="toy", data=rows, out="out", **more):
         place = tmp_path / out
-        done = evalkit(
-            "run", "lmms/toy", "--data", data, "--out", place, *words, **{**lmms, **more}
-        )
+        told = ("run", f"lmms/{task}", "--data", data, "--out", place, *words)
+        done = evalkit(*told, **{**lmms, **more})
         return Ran(done, place)
 
     return started
@@ -283,6 +303,25 @@ def test_a_task_is_asked_and_scored_by_its_own_code(run):
     assert result["metrics"]["spread.rate"]["maximum"] is None
     assert "paper has no number" in " ".join(result["notes"])
     assert result["fingerprint"]["generation"]["temperature"] == 0, "do_sample is false"
+
+
+def test_a_task_may_count_a_sample_under_some_of_its_metrics_only(run):
+    ran = run("--model", "dummy:constant,text=ab", "--batch-size", "2", task="halves")
+    assert ran.done.code == 0, ran.done.err
+    assert ran.numbers == {"all": 0.5, "first": 1.0, "second": 0.0}
+    assert ran.result["metrics"]["first"]["n"] == 3
+    assert ran.result["audit"]["bounds"].keys() == ran.numbers.keys()
+    assert "first 1" in ran.done.err, "the running headline"
+
+
+def test_a_task_with_several_filters_has_its_means_under_each(run):
+    ran = run("--model", "dummy:constant,text=abc", "--batch-size", "2", task="filters")
+    assert ran.done.code == 0, ran.done.err
+    assert ran.numbers["exact,whole"] == 0
+    assert ran.numbers["exact,two"] == 0.5
+    assert ran.numbers["spread,two.hits"] == 3
+    assert {"exact,whole", "exact,two"} <= set(ran.result["headline"])
+    assert ran.result["audit"]["bounds"]["exact,two"] == [0.5, 0.5]
 
 
 def test_the_turns_are_the_task_s_own(run):
@@ -340,6 +379,7 @@ def test_a_process_that_dies_while_it_scores_is_one_sentence(run):
         ("judged", "may be scored by another model"),
         ("rounds", "is of the type generate_until_multi_round"),
         ("twice", "draws 2 answers to each question"),
+        ("shots", "shows 3 solved examples before each question"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_sentence(evalkit, lmms, rows, name, said):
@@ -370,7 +410,7 @@ def test_tasks_are_listed_and_shown(evalkit, lmms):
     listed = evalkit("tasks", "list", "--lmms", **lmms).out.splitlines()
     assert listed == [
         "lmms/all  (group)",
-        *(f"lmms/{n}" for n in ("judged", "rounds", "toy", "twice")),
+        *(f"lmms/{n}" for n in sorted(TASKS)),
     ]
     page = evalkit("tasks", "show", "lmms/toy", **lmms).out
     assert "spread (by the other harness's own aggregation, headline)" in page

@@ -57,7 +57,7 @@ class DataError(EvalkitError):
 
 
 class BackendError(EvalkitError):
-    """A model cannot be loaded, or does not answer at all."""
+    """A model, or a process that evalkit asks, cannot be loaded or does not answer at all."""
 
 
 class MissingExtraError(EvalkitError):

@@ -137,7 +137,7 @@ FILES = {
         """,
     "lmms_eval/tasks/__init__.py": """
         from lmms_eval.api.metrics import mean
-        from lmms_eval.tasks import judged, plain
+        from lmms_eval.tasks import far, judged, near, plain
 
         WORDS = {"default": {"post_prompt": " Short."}, "other": {"post_prompt": " Answer:"}}
         BASE = {
@@ -156,6 +156,8 @@ FILES = {
         CONFIGS = {
             "toy": BASE,
             "judged": BASE | {"process_results": judged.process},
+            "far": BASE | {"process_results": far.process},
+            "near": BASE | {"process_results": near.process},
             "rounds": BASE | {"output_type": "generate_until_multi_round"},
             "twice": BASE | {"repeats": 2},
             "shots": BASE | {"num_fewshot": 3},
@@ -201,6 +203,22 @@ FILES = {
         def paper(items, args):
             with open(os.path.join(args.output_path, "x.json"), "w") as file:
                 file.write("{}")
+        """,
+    "lmms_eval/tasks/far.py": """
+        def process(doc, results):
+            from lmms_eval.tasks.between import rules
+
+            return rules.process(doc, results)
+        """,
+    "lmms_eval/tasks/near.py": """
+        from .plain import process as by_rule
+
+        def process(doc, results):
+            return by_rule(doc, results)
+        """,
+    "lmms_eval/tasks/between/__init__.py": "",
+    "lmms_eval/tasks/between/rules.py": """
+        from ..judged import process
         """,
     "lmms_eval/tasks/judged.py": """
         from lmms_eval.tasks import plain  # a task that would import openai

@@ -2,7 +2,7 @@
 
 import pytest
 
-TASKS = ("toy", "judged", "rounds", "twice", "shots", "halves", "filters")
+TASKS = ("toy", "judged", "far", "near", "rounds", "twice", "shots", "halves", "filters")
 
 
 def test_a_task_is_asked_and_scored_by_its_own_code(run):
@@ -91,6 +91,8 @@ def test_a_process_that_dies_while_it_scores_is_one_sentence(run):
         ("tou", "close are lmms/toy"),
         ("all", "is a group of lmms-eval; name its tasks: lmms/toy, lmms/judged."),
         ("judged", "may be scored by another model"),
+        ("far", "may be scored by another model"),
+        ("near", "lmms/near does not exist"),  # no judge in sight, and no rows
         ("rounds", "is of the type generate_until_multi_round"),
         ("twice", "draws 2 answers to each question"),
         ("shots", "shows 3 solved examples before each question"),

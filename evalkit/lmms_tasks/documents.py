@@ -129,8 +129,6 @@ class Documents:
 
 def _undecoded(docs: Any) -> tuple[Any, list[str]]:
     """The rows with encoded pictures, and the columns that hold them."""
-    import datasets
-
     kinds = {name: _undecoded_kind(kind) for name, kind in docs.features.items()}
     shown = [name for name, kind in kinds.items() if kind is not None]
     for name in shown:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Self
 from evalkit.backends import hf_checkpoint
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.lmms_process import Process, interpreter
+from evalkit.backends.stopping import cut_at_stop
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import Failure, Image, Prediction, Request
 from evalkit.run_record import ModelIdentity
@@ -187,10 +188,13 @@ class LmmsBackend(Backend):
             failure = Failure(kind=f"adapter-{answer['failure']}", message=text)
             return Prediction(sample_id=request.sample_id, failure=failure)
         used, most = answer["output_tokens"], request.generation.max_new_tokens
+        # Not every adapter heeds `until`.
+        text, stopped = cut_at_stop(answer["text"], request.generation.stop)
+        full = used is not None and used >= most
         return Prediction(
             sample_id=request.sample_id,
-            text=_cut(answer["text"], request.generation.stop).strip(),
-            finish="length" if used is not None and used >= most else "stop",
+            text=text.strip(),
+            finish="length" if full and not stopped else "stop",
             prompt_tokens=answer["prompt_tokens"],
             output_tokens=used,
             images=images,
@@ -291,11 +295,6 @@ def _settings(request: Request) -> dict[str, Any]:
     if told.stop:
         settings["until"] = list(told.stop)
     return settings
-
-
-def _cut(text: str, stops: Iterable[str]) -> str:
-    """The text before its first stop string; not every adapter heeds `until`."""
-    return text[: min([at for stop in stops if (at := text.find(stop)) >= 0], default=len(text))]
 
 
 def _is_plain(request: Request) -> bool:

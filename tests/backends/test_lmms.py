@@ -24,8 +24,12 @@ FILES = {
             def __init__(self, request_type, arguments, idx, metadata):
                 self.args = arguments
 
+        class Counts:
+            input_tokens = 3
+            output_tokens = 8
+
         def unwrap_generation_output(made):
-            return made, None
+            return made, Counts if made.startswith(" long") else None
         """,
     "lmms_eval/models/__init__.py": """
         import os, sys, time
@@ -136,6 +140,14 @@ def test_answers_settings_and_pictures_arrive(toy, request_of):
     )
     assert len(made.images[0]) == 64
     assert toy.identity().architecture == "Toy"
+
+
+def test_an_answer_cut_at_a_stop_string_is_not_cut_by_its_length(toy, request_of):
+    cut = Generation(max_new_tokens=8, stop=("END", "tail"))
+    whole = Generation(max_new_tokens=8, stop=("nowhere",))
+    made = [toy.generate([request_of(1, "long", generation=g)])[0] for g in (cut, whole)]
+    assert [p.finish for p in made] == ["stop", "length"]
+    assert [p.text[-3:] for p in made] == ["'].", "ail"]
 
 
 def test_a_larger_batch_is_asked_one_at_a_time_where_it_is_refused(stub, request_of):

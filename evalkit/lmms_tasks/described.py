@@ -6,7 +6,7 @@ import ast
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +97,16 @@ def is_mean(aggregation: Callable[..., Any] | str | None) -> bool:
 
 
 def _judging(config: Mapping[str, Any]) -> bool:
-    """Whether the task's own code could ask a judge: by what stands in its files.
-
-    They are those of its rules, and what these import of `lmms_eval.tasks`.
-    """
+    """Whether the task's own code could ask a judge: by what stands in the files of its rules."""
     aggregations = [entry.get("aggregation") for entry in config.get("metric_list") or ()]
     functions = [f for f in (config.get("process_results"), *aggregations) if callable(f)]
     files = {inspect.getsourcefile(inspect.unwrap(function)) for function in functions}
-    ahead = [Path(file) for file in files if file]
-    seen: set[Path] = set()
+    return _reaches_a_judge([Path(file) for file in files if file])
+
+
+def _reaches_a_judge(files: Sequence[Path]) -> bool:
+    """Whether one of the files, or of those of `lmms_eval.tasks` that they import, speaks of one."""
+    ahead, seen = list(files), set[Path]()
     while ahead:
         file = ahead.pop()
         if file in seen:

@@ -84,6 +84,10 @@ class Bridge:
                 return self._twice(lambda: self._asked(message))
             return self._twice(lambda: self._of_task(task, message))
 
+    def clean(self, text: str) -> str:
+        """What lmms-eval's code said, without secrets, in a few hundred characters."""
+        return "" if self._process is None else self._process.clean(text, 300)
+
     def _twice(self, ask: Callable[[], Answer]) -> Answer:
         try:
             return ask()

@@ -105,7 +105,7 @@ def _judging(config: Mapping[str, Any]) -> bool:
 
 
 def _reaches_a_judge(files: Sequence[Path]) -> bool:
-    """Whether one of the files, or of those of `lmms_eval.tasks` that they import, speaks of one."""
+    """Whether one of the files, or of those below `lmms_eval/tasks` that they import, asks one."""
     ahead, seen = list(files), set[Path]()
     while ahead:
         file = ahead.pop()

@@ -164,7 +164,8 @@ class LmmsRows(Foreign):
 
     def _notes(self, skipped: Mapping[str, str], scores: Sequence[SampleScore]) -> list[str]:
         found = [
-            f"lmms/{self._name}: {name} has no number: {why}." for name, why in skipped.items()
+            f"lmms/{self._name}: {name} has no number: {self._bridge.clean(why)}."
+            for name, why in skipped.items()
         ]
         if failed := sum(score.failed for score in scores):
             found.append(

@@ -36,7 +36,7 @@ _MEANINGS = {
     ExitCode.NOT_COMPARABLE: "not comparable",
     ExitCode.JUDGE_UNHEALTHY: "judge unhealthy",
     ExitCode.STALE: "stale: a page that its records do not bear out",
-    ExitCode.INFRASTRUCTURE: "infrastructure: model, data or network could not be had",
+    ExitCode.INFRASTRUCTURE: "infrastructure: model, data, network or disk could not be had",
 }
 
 
@@ -57,7 +57,7 @@ class DataError(EvalkitError):
 
 
 class BackendError(EvalkitError):
-    """A model cannot be loaded, or does not answer at all."""
+    """A model, or a process that evalkit asks, cannot be loaded or does not answer at all."""
 
 
 class MissingExtraError(EvalkitError):
@@ -72,9 +72,24 @@ class MissingExtraError(EvalkitError):
 
 
 class StoreError(EvalkitError):
-    """A run folder or a file in it is damaged, of another schema, or cannot be written."""
+    """A run folder or a file in it is damaged, of another schema, or holds something else."""
 
     exit_code = ExitCode.USAGE
+
+
+class UnwritableError(StoreError):
+    """A run folder or a file in it cannot be written: the disk is full, or writing forbidden."""
+
+    exit_code = ExitCode.INFRASTRUCTURE
+
+    def __init__(self, what: str, error: OSError) -> None:
+        """Say that `what` cannot be written, and the system's reason."""
+        super().__init__(what, error)
+        self._text = f"{what} cannot be written: {error.strerror or error}."
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return self._text
 
 
 class IncompleteError(EvalkitError):

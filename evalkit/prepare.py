@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evalkit import data, registry
 from evalkit.backends.interface import Backend, BackendOptions
@@ -185,10 +186,19 @@ def _request_digest(requests: Sequence[Request]) -> str:
     """SHA-256 over all that is asked, word for word, with the pictures' keys in their places."""
     total = hashlib.sha256()
     for request in requests:
-        parts = [
-            {"image": part.key} if isinstance(part, Image) else part
-            for message in request.messages
-            for part in message.content
-        ]
-        total.update((json.dumps([request.sample_id, parts]) + "\n").encode())
+        total.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
     return total.hexdigest()
+
+
+def _asked(request: Request) -> list[Any]:
+    """The parts of a single user turn; of anything else its turns, each with its role.
+
+    The two are never equal: a part is no list.
+    """
+    turns = [
+        [turn.role, [{"image": p.key} if isinstance(p, Image) else p for p in turn.content]]
+        for turn in request.messages
+    ]
+    if [turn.role for turn in request.messages] == ["user"]:
+        return list(turns[0][1])
+    return turns

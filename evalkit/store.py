@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.columns import score_table
-from evalkit.errors import StoreError
+from evalkit.errors import StoreError, UnwritableError
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
 
@@ -159,21 +159,37 @@ class RunFolder:
             pq.write_table(score_table(scores), temporary, compression="zstd")
 
     def forget_journal(self) -> None:
-        """Remove what only an unfinished run needs."""
-        for path in (self.path / "journal").glob("*.jsonl"):
-            path.unlink()
+        """Remove what only an unfinished run needs.
+
+        Raises:
+            UnwritableError: It cannot be removed.
+        """
+        try:
+            for path in (self.path / "journal").glob("*.jsonl"):
+                path.unlink()
+            self.started_path.unlink(missing_ok=True)
+        except OSError as error:
+            what = f"The run folder {self.path}"
+            raise UnwritableError(what, error) from error
         with suppress(OSError):
             (self.path / "journal").rmdir()
-        self.started_path.unlink(missing_ok=True)
 
     def set_aside(self) -> Path | None:
-        """Rename the folder to the first free `<name>.old-<number>`; None where there is none."""
+        """Rename the folder to the first free `<name>.old-<number>`; None where there is none.
+
+        Raises:
+            UnwritableError: It cannot be renamed.
+        """
         if not self.path.exists():
             return None
         number = 1
         while (target := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
             number += 1
-        self.path.rename(target)
+        try:
+            self.path.rename(target)
+        except OSError as error:
+            what = f"The run folder {self.path}"
+            raise UnwritableError(what, error) from error
         return target
 
 
@@ -341,20 +357,22 @@ class _replacing:  # noqa: N801 - a context manager, read as a verb
                 dir=self.path.parent, prefix=f".{self.path.name}."
             )
         except OSError as error:
-            message = f"{self.path} cannot be written: {error.strerror}."
-            raise StoreError(message) from error
+            raise UnwritableError(str(self.path), error) from error
         os.close(handle)
         return self.temporary
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         temporary = Path(self.temporary)
-        if error is None:
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(self.path)
-        else:
-            temporary.unlink(missing_ok=True)
+        try:
+            if error is None:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(self.path)
+        except OSError as late:
+            error = late
+        if error is not None:
+            with suppress(OSError):
+                temporary.unlink()
         if isinstance(error, OSError):
-            message = f"{self.path} cannot be written: {error.strerror}."
-            raise StoreError(message) from error
+            raise UnwritableError(str(self.path), error) from error

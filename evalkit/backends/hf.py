@@ -8,6 +8,7 @@ requests about one picture share the reading of it where the model allows (`hf_f
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import time
@@ -283,9 +284,12 @@ class HfBackend(Backend):
         digests: Mapping[str, str],
         seconds: float,
     ) -> Prediction:
-        """One row's new tokens as text; what follows the first end token is padding."""
+        """One row's new tokens as text; what follows the first end token is padding.
+
+        So is what a row that a stop string ended is filled up with while others go on.
+        """
         ends = [i for i, token in enumerate(tokens) if token in self._decoder.ends]
-        kept = tokens[: ends[0]] if ends else tokens
+        kept = tokens[: ends[0]] if ends else self._decoder.unpadded(tokens, request.generation)
         words = self._inputs.reader
         text, stopped = cut_at_stop(
             words.decode(kept, skip_special_tokens=True), request.generation.stop
@@ -296,7 +300,7 @@ class HfBackend(Backend):
             text=text if request.verbatim else text.strip(),
             finish=finish,
             prompt_tokens=int(prompt_tokens),
-            output_tokens=len(kept) + bool(ends),
+            output_tokens=len(kept) + (bool(ends) and not stopped),
             images=tuple(digests[image.key] for image in request.images),
             seconds=round(seconds, 6),
         )
@@ -322,6 +326,8 @@ class HfBackend(Backend):
     def close(self) -> None:
         """Let go of the weights, and of the accelerator's memory."""
         self._model = None
+        self._decoder.close()
+        gc.collect()  # a model's modules refer to one another
         self.recover()
 
 

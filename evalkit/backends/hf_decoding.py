@@ -27,10 +27,22 @@ class Decoder:
         self._words = words
         self._seed = seed
         self._strip_generation_config()
+        self._pad = model.generation_config.pad_token_id
         ends = model.generation_config.eos_token_id
         self.ends = frozenset(
             ends if isinstance(ends, (list, tuple)) else [] if ends is None else [ends]
         )
+
+    def unpadded(self, tokens: list[int], generation: Generation) -> list[int]:
+        """A row's new tokens without the padding that may follow where a stop string ended it."""
+        count = len(tokens)
+        while generation.stop and count and tokens[count - 1] == self._pad:
+            count -= 1
+        return tokens[:count]
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = None
 
     def plain(self, batch: Sequence[Request], inputs: Mapping[str, Any], **more: Any) -> Any:
         """New tokens of every request, shape (requests, tokens), by one call of the model.

@@ -14,16 +14,20 @@ part of a text. Adapters of the older form take one user turn, whose pictures th
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from evalkit.backends import hf_checkpoint
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.lmms_process import Process, interpreter
+from evalkit.backends.pictures import UnreadableError, open_picture
+from evalkit.backends.stopping import cut_at_stop
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import Failure, Image, Prediction, Request
 from evalkit.run_record import ModelIdentity
@@ -66,14 +70,15 @@ class LmmsBackend(Backend):
         python = interpreter(options.options.get("python"), "The backend lmms")
         with Process(python, min(_timeout(options), 120.0), _environment(options)) as process:
             told, _ = process.ask({"do": "check", "model": options.name})
+            said = process.clean(told.get("error") or told.get("unknown") or "", 300)
         if told.get("missing"):
             message = f"The Python {python} has no package lmms_eval: install lmms-eval there."
             raise BackendError(message)
         if "error" in told:
-            message = f"lmms-eval cannot be imported by {python}: {told['error']}."
+            message = f"lmms-eval cannot be imported by {python}: {said}."
             raise BackendError(message)
         if "unknown" in told:
-            message = f"lmms-eval has no model adapter {options.name!r}: {told['unknown'][:300]}."
+            message = f"lmms-eval has no model adapter {options.name!r}: {said}."
             raise UsageError(message)
 
     @classmethod
@@ -129,11 +134,19 @@ class LmmsBackend(Backend):
             BackendError: The process ended or the adapter raised; the engine decides what next.
         """
         self._revive()
-        shown = {i: r for i, r in enumerate(requests) if self._about.get("chat") or _is_plain(r)}
-        answers = iter(self._answers(list(shown.values())) if shown else ())
-        return [
-            next(answers) if i in shown else _unsupported(r) for i, r in enumerate(requests)
-        ]  # fmt: skip
+        made: dict[int, Prediction] = {}
+        asked: dict[int, _Asked] = {}
+        for place, request in enumerate(requests):
+            if not (self._about.get("chat") or _is_plain(request)):
+                made[place] = _unsupported(request)
+                continue
+            try:
+                asked[place] = _Asked(request, tuple(_content(i) for i in request.images))
+            except UnreadableError as error:
+                made[place] = _unreadable(request, str(error))
+        if asked:
+            made |= zip(asked, self._answers(list(asked.values())), strict=True)
+        return [made[place] for place in range(len(requests))]
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether the adapter ran out of memory."""
@@ -152,8 +165,9 @@ class LmmsBackend(Backend):
             undo.callback(process.close)
             about, _ = process.ask(_load_message(options))
             if "error" in about:
-                message = f"lmms-eval's adapter {options.name!r} cannot be loaded: {about['error']}"
-                raise BackendError(process.clean(message))
+                said = process.clean(about["error"])
+                message = f"lmms-eval's adapter {options.name!r} cannot be loaded: {said}"
+                raise BackendError(message)
             undo.pop_all()
         return process, about
 
@@ -167,34 +181,46 @@ class LmmsBackend(Backend):
         self._process.close()
         self._process, self._about = self._started()
 
-    def _answers(self, requests: Sequence[Request]) -> list[Prediction]:
-        message, content, digests = _generate_message(requests)
+    def _answers(self, asked: Sequence[_Asked]) -> list[Prediction]:
+        message, content = _generate_message(asked)
         told, _ = self._process.ask(message, content)
         self._deaths = 0
         if "error" in told:
             kind = _MemoryShortError if told.get("memory") else BackendError
             raise kind(self._process.clean(told["error"]))
         return [
-            self._prediction(request, answer, images)
-            for request, answer, images in zip(requests, told["answers"], digests, strict=True)
+            self._prediction(one, answer)
+            for one, answer in zip(asked, told["answers"], strict=True)
         ]
 
-    def _prediction(
-        self, request: Request, answer: Mapping[str, Any], images: tuple[str, ...]
-    ) -> Prediction:
+    def _prediction(self, asked: _Asked, answer: Mapping[str, Any]) -> Prediction:
+        request = asked.request
+        if "unreadable" in answer:
+            return _unreadable(request, self._process.clean(answer["unreadable"]))
         if "failure" in answer:
             text = self._process.clean(answer["message"])
             failure = Failure(kind=f"adapter-{answer['failure']}", message=text)
             return Prediction(sample_id=request.sample_id, failure=failure)
         used, most = answer["output_tokens"], request.generation.max_new_tokens
+        # Not every adapter heeds `until`.
+        text, stopped = cut_at_stop(answer["text"], request.generation.stop)
+        full = used is not None and used >= most
         return Prediction(
             sample_id=request.sample_id,
-            text=_cut(answer["text"], request.generation.stop).strip(),
-            finish="length" if used is not None and used >= most else "stop",
+            text=text.strip(),
+            finish="length" if full and not stopped else "stop",
             prompt_tokens=answer["prompt_tokens"],
             output_tokens=used,
-            images=images,
+            images=tuple(hashlib.sha256(picture).hexdigest() for picture in asked.pictures),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, and its pictures' bytes in order."""
+
+    request: Request
+    pictures: tuple[bytes, ...]
 
 
 class _MemoryShortError(BackendError):
@@ -254,27 +280,36 @@ def _load_message(options: BackendOptions) -> dict[str, Any]:
     }
 
 
-def _generate_message(
-    requests: Sequence[Request],
-) -> tuple[dict[str, Any], bytes, list[tuple[str, ...]]]:
-    """The message, the pictures' bytes, and the pictures' digests."""
-    import hashlib
+def _content(image: Image) -> bytes:
+    """A picture's bytes, which can be decoded.
 
-    pictures: list[bytes] = []
-    asked, digests = [], []
-    for request in requests:
-        own: list[bytes] = []
+    Raises:
+        UnreadableError: They are missing, damaged or claim an absurd size.
+    """
+    kept: list[bytes] = []
+
+    def read() -> bytes:
+        kept.append(image.read())
+        return kept[0]
+
+    open_picture(Image(key=image.key, read=read))
+    return kept[0]
+
+
+def _generate_message(asked: Sequence[_Asked]) -> tuple[dict[str, Any], bytes]:
+    """The message, and the pictures' bytes one after another."""
+    told, pictures = [], []
+    for one in asked:
+        own = iter(one.pictures)
         parts: list[tuple[str, str | int]] = []
-        for turn in request.messages:
+        for turn in one.request.messages:
             for part in turn.content:
                 if isinstance(part, Image):
-                    own.append(part.read())
-                parts.append((turn.role, len(own[-1]) if isinstance(part, Image) else part))
-        asked.append({"text": request.text, "parts": parts})
-        digests.append(tuple(hashlib.sha256(one).hexdigest() for one in own))
-        pictures += own
-    message = {"do": "generate", "requests": asked, "generation": _settings(requests[0])}
-    return message, b"".join(pictures), digests
+                    pictures.append(next(own))
+                parts.append((turn.role, len(pictures[-1]) if isinstance(part, Image) else part))
+        told.append({"text": one.request.text, "parts": parts})
+    settings = _settings(asked[0].request)
+    return {"do": "generate", "requests": told, "generation": settings}, b"".join(pictures)
 
 
 def _settings(request: Request) -> dict[str, Any]:
@@ -293,11 +328,6 @@ def _settings(request: Request) -> dict[str, Any]:
     return settings
 
 
-def _cut(text: str, stops: Iterable[str]) -> str:
-    """The text before its first stop string; not every adapter heeds `until`."""
-    return text[: min([at for stop in stops if (at := text.find(stop)) >= 0], default=len(text))]
-
-
 def _is_plain(request: Request) -> bool:
     return [turn.role for turn in request.messages] == ["user"]
 
@@ -305,4 +335,9 @@ def _is_plain(request: Request) -> bool:
 def _unsupported(request: Request) -> Prediction:
     message = "this adapter of lmms-eval takes one user turn, and no system text"
     failure = Failure(kind="unsupported", message=message)
+    return Prediction(sample_id=request.sample_id, failure=failure)
+
+
+def _unreadable(request: Request, why: str) -> Prediction:
+    failure = Failure(kind="image_unreadable", message=why)
     return Prediction(sample_id=request.sample_id, failure=failure)

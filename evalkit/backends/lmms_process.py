@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from evalkit.backends.lmms_program import Frame, read_frame, write_frame
+from evalkit.backends.lmms_program import MOST, Frame, read_frame, write_frame
 from evalkit.errors import BackendError, MissingExtraError
 
 PROGRAM = Path(__file__).with_name("lmms_program.py")
@@ -115,11 +115,16 @@ class Process:
             raise BackendError(self._obituary(late=late.is_set()))
         return answer
 
-    def clean(self, text: str) -> str:
-        """The text without what looks like a secret, or is one of the environment's."""
+    def clean(self, text: str, most: int = 800) -> str:
+        """The text without what looks like a secret, or is one of the environment's; then cut.
+
+        Args:
+            text: What the program said, whole: a part of a secret would not be found.
+            most: Characters that are kept.
+        """
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return _SECRET_TEXT.sub("***", text)
+        return _SECRET_TEXT.sub("***", text)[:most]
 
     def close(self) -> None:
         """End the program and all that it started."""
@@ -159,11 +164,11 @@ class Process:
 
     def _last_words(self) -> str:
         size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - 4000))
+        self._errors.seek(max(0, size - MOST))
         lines = self._errors.read().decode("utf-8", "replace").split("\n")
-        return self.clean(next((line.strip() for line in reversed(lines) if line.strip()), ""))[
-            :300
-        ]
+        if size > MOST:
+            lines[0] = ""  # it is cut, maybe within a secret
+        return self.clean(next((line.strip() for line in reversed(lines) if line.strip()), ""), 300)
 
 
 def _parent() -> list[str]:

@@ -25,6 +25,10 @@ HEAD = struct.Struct("<QQ")
 MARKER = "[LMMS_EVAL_REQUEST_FAILED"
 """How the adapters of servers begin the text that stands for a failed request."""
 
+MOST = 20_000
+"""Characters of an error that are sent: secrets are removed from it, and it is cut, at the other
+end, since what is cut here could end within a secret."""
+
 Frame = tuple[dict[str, Any], bytes]
 
 
@@ -64,7 +68,7 @@ class Host:
         try:
             get_model_manifest(told["model"])
         except (KeyError, ValueError) as error:
-            return {"unknown": str(error)}
+            return {"unknown": str(error)[:MOST]}
         return {"version": version()}
 
     def load(self, told: dict[str, Any], _: bytes) -> dict[str, Any]:
@@ -88,8 +92,13 @@ class Host:
         )
 
     def generate(self, told: dict[str, Any], content: bytes) -> dict[str, Any]:
-        """Answer requests with equal settings."""
+        """Answer requests with equal settings; who shows what PIL cannot read is told so."""
         docs = list(_docs(told["requests"], content))
+        whole = [doc for doc in docs if "unreadable" not in doc]
+        answers = iter(self._answers(whole, told)["answers"] if whole else ())
+        return {"answers": [doc if "unreadable" in doc else next(answers) for doc in docs]}
+
+    def _answers(self, docs: Sequence[dict[str, Any]], told: dict[str, Any]) -> dict[str, Any]:
         if self._single:
             return {"answers": [self._asked([doc], told)[0] for doc in docs]}
         try:
@@ -100,7 +109,7 @@ class Host:
             self._single = True
             if hasattr(self._model, "batch_size_per_gpu"):
                 self._model.batch_size_per_gpu = 1
-            return self.generate(told, content)
+            return self._answers(docs, told)
         if len(docs) > 1:  # whose error it was is only known when it is asked alone
             again = [i for i, answer in enumerate(answers) if answer.get("failure") == "swallowed"]
             for i in again:
@@ -189,17 +198,23 @@ def _network(model: Any) -> dict[str, Any]:
 
 
 def _docs(requests: Sequence[dict[str, Any]], content: bytes) -> Iterator[dict[str, Any]]:
-    """Documents: the parts of the messages in order, a picture as what PIL made of its bytes."""
+    """Documents: the parts of the messages in order, a picture as what PIL made of its bytes.
+
+    Where PIL cannot read one: why not.
+    """
     start = 0
     for request in requests:
         parts: list[tuple[str, Any]] = []
         for role, part in request["parts"]:
-            if isinstance(part, str):
-                parts.append((role, part))
-                continue
-            parts.append((role, _picture(content[start : start + part])))
-            start += part
-        yield {"text": request["text"], "parts": parts}
+            end = start if isinstance(part, str) else start + part
+            parts.append((role, part if isinstance(part, str) else content[start:end]))
+            start = end
+        try:
+            shown = [(r, p if isinstance(p, str) else _picture(p)) for r, p in parts]
+        except Exception as error:  # noqa: BLE001 - a library's code on somebody's bytes
+            yield {"unreadable": _said(error)}
+            continue
+        yield {"text": request["text"], "parts": shown}
 
 
 def _picture(content: bytes) -> Any:
@@ -253,9 +268,9 @@ def _answer(made: Any, errors: Sequence[str]) -> dict[str, Any]:
     if not isinstance(text, str):
         return {"failure": "reply", "message": f"the adapter gave {type(text).__name__}, no text"}
     if text.startswith(MARKER):
-        return {"failure": "refused", "message": text[:400]}
+        return {"failure": "refused", "message": text[:MOST]}
     if not text.strip() and errors:
-        return {"failure": "swallowed", "message": errors[-1][:400]}
+        return {"failure": "swallowed", "message": errors[-1][:MOST]}
     return {
         "text": text,
         "prompt_tokens": getattr(counts, "input_tokens", None),
@@ -271,8 +286,12 @@ def _reply(work: Callable[[dict[str, Any], bytes], Any], frame: Frame) -> Frame:
         name = type(error).__name__
         memory = isinstance(error, MemoryError) or name == "OutOfMemoryError"
         missing = isinstance(error, ModuleNotFoundError) and error.name == "lmms_eval"
-        return {"error": f"{name}: {error}"[:800], "memory": memory, "missing": missing}, b""
+        return {"error": _said(error), "memory": memory, "missing": missing}, b""
     return made if isinstance(made, tuple) else (made, b"")
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:MOST]
 
 
 def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalkit.errors import BackendError, MissingExtraError
 from evalkit.records import Image
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def open_picture(image: Image, known: MutableMapping[str, Opened] | None = None)
 
     Raises:
         UnreadableError: The bytes are missing, damaged or claim an absurd size.
+        BackendError: What would read the picture does not work; no picture is to blame.
+        MissingExtraError: It is not installed.
     """
     from io import BytesIO
 
@@ -60,6 +63,8 @@ def open_picture(image: Image, known: MutableMapping[str, Opened] | None = None)
         with PIL.Image.open(BytesIO(content)) as opened:
             _check_shape(*opened.size)
             picture = opened.convert("RGB")
+    except (BackendError, MissingExtraError):
+        raise
     except Exception as error:
         message = f"the picture {image.key!r} cannot be read: {type(error).__name__}: {error}"
         raise UnreadableError(message) from error

@@ -9,9 +9,10 @@ Rows come from where the task takes them, or with `--data DIR` from DIR/lmms/NAM
 `DatasetDict`, or SPLIT.parquet (SPLIT-*.parquet). Prompt variants are lmms-eval's settings by model
 ("qwen_vl"); "default" is the one for all.
 
-Not there: tasks that ask several rounds, compare likelihoods or draw several answers, video and
-audio; groups (their members are named instead); tasks whose code asks a judge, since lmms-eval
-turns a judge's failure into a score (EVALKIT_LMMS_JUDGE=allow runs them all the same).
+Not there: tasks that ask several rounds, compare likelihoods, draw several answers or show solved
+examples first, video and audio; groups (their members are named instead); tasks whose code asks a
+judge, since lmms-eval turns a judge's failure into a score (EVALKIT_LMMS_JUDGE=allow runs them all
+the same).
 """
 
 from evalkit.lmms_tasks.tasks import PREFIX, load, names

@@ -10,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from evalkit.backends.lmms_program import MOST
 from evalkit.lmms_tasks.described import is_mean
 
 THINKING = '[["<think>", "</think>"], ["<analysis>", "</analysis>"]]'
@@ -72,7 +73,7 @@ class Answers:
             try:
                 value = _flat(name, _aggregated(aggregation, items))
             except Exception as error:  # noqa: BLE001 - the task's code; the metric has no number
-                skipped[name] = f"{type(error).__name__}: {error}"[:300]
+                skipped[name] = f"{type(error).__name__}: {error}"[:MOST]
                 continue
             found |= value
             if not value:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evalkit.backends.lmms_process import Process, interpreter
 from evalkit.errors import BackendError, DataError
+
+Answer = TypeVar("Answer")
 
 PROGRAM = Path(__file__).with_name("program.py")
 """What the process runs."""
@@ -20,8 +23,8 @@ PROGRAM = Path(__file__).with_name("program.py")
 TIMEOUT = 3600.0
 """Seconds for one answer; the first one may fetch a dataset."""
 
-STARTS = 4
-"""So often the process is started before its deaths are taken for its own fault."""
+DEATHS = 4
+"""So often in a row the process ends over questions of one kind before none is asked any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ class Bridge:
         self._openings = {opening.name: opening for opening in openings}
         self._opened: set[str] = set()
         self._process: Process | None = None
-        self._starts = 0
+        self._ended = weakref.finalize(self, lambda: None)
+        self._deaths = Counter[str]()
+        self._why = ""
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, tuple[tuple[Opening, ...]]]:
@@ -56,25 +61,44 @@ class Bridge:
 
         Raises:
             DataError: They cannot be had.
+            BackendError: lmms-eval's process cannot be started, or ends.
         """
         with self._lock:
+            self._deaths.clear()
             self._openings[opening.name] = opening
-            return self._reopened(opening.name)
+            return self._twice(lambda: self._reopened(opening.name))
 
     def ask(self, task: str | None = None, **message: Any) -> tuple[Mapping[str, Any], bytes]:
         """One question, one answer; about a task that was opened, or about lmms-eval.
 
+        Where the process ends over a question, a new one is asked once more.
+
         Raises:
-            DataError: lmms-eval's code raises, or its process ends again and again.
+            DataError: lmms-eval's code raises.
+            BackendError: Its process cannot be started, or ends again and again.
             MissingExtraError: There is no lmms-eval.
         """
         with self._lock:
             if task is None:
-                return self._asked(message)
-            self._running()
-            if task not in self._opened:
-                self._reopened(task)
-            return self._asked({"name": task, **message})
+                self._deaths.clear()
+                return self._twice(lambda: self._asked(message))
+            return self._twice(lambda: self._of_task(task, message))
+
+    def clean(self, text: str) -> str:
+        """What lmms-eval's code said, without secrets, in a few hundred characters."""
+        return "" if self._process is None else self._process.clean(text, 300)
+
+    def _twice(self, ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except _EndedError:
+            return ask()
+
+    def _of_task(self, task: str, message: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+        self._running()
+        if task not in self._opened:
+            self._reopened(task)
+        return self._asked({"name": task, **message})
 
     def _reopened(self, task: str) -> Mapping[str, Any]:
         told, _ = self._asked({"do": "open", **asdict(self._openings[task])})
@@ -82,15 +106,22 @@ class Bridge:
         return told
 
     def _asked(self, message: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+        kind = message["do"]
+        if self._deaths[kind] >= DEATHS:
+            text = f"lmms-eval's process for tasks failed {DEATHS} times in a row: {self._why}"
+            raise BackendError(text)
         process = self._running()
         try:
             told, content = process.ask(dict(message))
         except BackendError as error:
+            self._deaths[kind] += 1
+            self._why = str(error)
             text = f"lmms-eval's process for tasks failed: {error}"
-            raise DataError(text) from error
+            raise _EndedError(text) from error
+        del self._deaths[kind]
         if told.get("missing"):
             text = f"The Python {process.python} has no package lmms_eval: install lmms-eval there."
-            raise DataError(text)
+            raise BackendError(text)
         if "error" in told:
             text = f"lmms-eval's code failed: {process.clean(told['error'])}"
             raise DataError(text)
@@ -99,20 +130,16 @@ class Bridge:
     def _running(self) -> Process:
         if self._process is not None and self._process.is_alive():
             return self._process
-        if self._process is not None:
-            self._process.close()
-        if self._starts >= STARTS:
-            message = f"lmms-eval's process for tasks ended {self._starts} times."
-            raise DataError(message)
-        self._starts += 1
+        self._ended()
         self._opened.clear()
         python = interpreter(None, "A task of lmms-eval")
-        try:
-            self._process = Process(python, TIMEOUT, os.environ, PROGRAM)
-        except BackendError as error:
-            raise DataError(str(error)) from error
-        weakref.finalize(self, self._process.close)
+        self._process = Process(python, TIMEOUT, os.environ, PROGRAM)
+        self._ended = weakref.finalize(self, self._process.close)
         return self._process
+
+
+class _EndedError(BackendError):
+    """The process ended over a question, or gave no answer in time."""
 
 
 @lru_cache(maxsize=1)

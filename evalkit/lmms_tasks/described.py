@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def _said(config: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": _metrics(config),
         "judge": _judging(config),
         "repeats": config.get("repeats", 1),
+        "shots": int(config.get("num_fewshot") or 0),
+        "filters": [str(one["name"]) for one in config.get("filter_list") or ()],
     }
 
 
@@ -94,9 +97,64 @@ def is_mean(aggregation: Callable[..., Any] | str | None) -> bool:
 
 
 def _judging(config: Mapping[str, Any]) -> bool:
-    """Whether the task's own code could ask a judge: by what stands in its files."""
+    """Whether the task's own code could ask a judge: by what stands in the files of its rules."""
     aggregations = [entry.get("aggregation") for entry in config.get("metric_list") or ()]
     functions = [f for f in (config.get("process_results"), *aggregations) if callable(f)]
     files = {inspect.getsourcefile(inspect.unwrap(function)) for function in functions}
-    texts = [Path(f).read_text("utf-8", "replace") for f in files if f]
-    return any(JUDGING.search(text) for text in texts)
+    return _reaches_a_judge([Path(file) for file in files if file])
+
+
+def _reaches_a_judge(files: Sequence[Path]) -> bool:
+    """Whether one of the files, or of those below `lmms_eval/tasks` that they import, asks one."""
+    ahead, seen = list(files), set[Path]()
+    while ahead:
+        file = ahead.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        text = file.read_text("utf-8", "replace")
+        if JUDGING.search(text):
+            return True
+        ahead += _imported(text, file)
+    return False
+
+
+def _imported(text: str, file: Path) -> Iterator[Path]:
+    """The files below `lmms_eval/tasks` that a file imports, read from its text."""
+    tasks = _tasks_folder()
+    try:
+        statements = list(ast.walk(ast.parse(text)))
+    except SyntaxError:  # lmms-eval could not import it either
+        return
+    for one in statements:
+        if isinstance(one, ast.Import):
+            names = [(0, alias.name) for alias in one.names]
+        elif isinstance(one, ast.ImportFrom):
+            module = one.module or ""
+            members = [f"{module}.{alias.name}".strip(".") for alias in one.names]
+            names = [(one.level, name) for name in (module, *members)]
+        else:
+            continue
+        for level, name in names:
+            if (found := _module_file(level, name, file, tasks)) is not None:
+                yield found
+
+
+def _module_file(level: int, name: str, file: Path, tasks: Path) -> Path | None:
+    """A module's file; None where it does not lie below `lmms_eval/tasks`, or is that folder."""
+    if level:
+        place = file.parents[level - 1]
+    elif name.startswith("lmms_eval.tasks."):
+        place, name = tasks, name.removeprefix("lmms_eval.tasks.")
+    else:  # found beside the file, if anywhere: some files put their folder on the path
+        place = file.parent
+    path = place.joinpath(*filter(None, name.split(".")))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    inside = path != tasks and path.is_relative_to(tasks)
+    return next((one for one in files if inside and one.is_file()), None)
+
+
+def _tasks_folder() -> Path:
+    import lmms_eval.tasks
+
+    return Path(lmms_eval.tasks.__file__).parent

@@ -7,7 +7,8 @@ import hashlib
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,9 @@ class Documents:
 
     def _one(self, number: int, variant: str) -> dict[str, Any]:
         task, doc = self._task(variant), dict(self._light[number])
-        encoded = [_encoded(doc[name]) for name in self._shown]
-        doc |= {name: _blank(one) for name, one in zip(self._shown, encoded, strict=True)}
-        digests = [hashlib.sha256(one).digest() for one in encoded if one]
+        encoded = {name: _each(_encoded, doc[name]) for name in self._shown}
+        doc |= {name: _each(_blank, one) for name, one in encoded.items()}
+        digests = [hashlib.sha256(one).digest() for one in _flat(list(encoded.values())) if one]
         try:
             messages = task.doc_to_messages(doc)
         except Exception:  # noqa: BLE001 - the task's code may stumble on a blank picture
@@ -128,12 +129,36 @@ class Documents:
 
 def _undecoded(docs: Any) -> tuple[Any, list[str]]:
     """The rows with encoded pictures, and the columns that hold them."""
+    kinds = {name: _undecoded_kind(kind) for name, kind in docs.features.items()}
+    shown = [name for name, kind in kinds.items() if kind is not None]
+    for name in shown:
+        docs = docs.cast_column(name, kinds[name])
+    return docs, shown
+
+
+def _undecoded_kind(kind: Any) -> Any:
+    """A column's type with pictures left encoded; None where it is no picture and no list of them.
+
+    A list is a `List` or `Sequence` of `datasets`, by its version, or a list of one type.
+    """
     import datasets
 
-    shown = [name for name, kind in docs.features.items() if isinstance(kind, datasets.Image)]
-    for name in shown:
-        docs = docs.cast_column(name, datasets.Image(decode=False))
-    return docs, shown
+    if isinstance(kind, datasets.Image):
+        return datasets.Image(decode=False)
+    if isinstance(kind, list):
+        inner = _undecoded_kind(kind[0])
+        return None if inner is None else [inner]
+    inner = _undecoded_kind(kind.feature) if hasattr(kind, "feature") else None
+    return None if inner is None else replace(kind, feature=inner)
+
+
+def _each(make: Callable[[Any], Any], value: Any) -> Any:
+    """What `make` makes of a column's value; of each one, where it is a list."""
+    return [_each(make, one) for one in value] if isinstance(value, list) else make(value)
+
+
+def _flat(value: Any) -> list[Any]:
+    return [inner for one in value for inner in _flat(one)] if isinstance(value, list) else [value]
 
 
 def _encoded(value: Any) -> bytes | None:

@@ -164,7 +164,8 @@ class LmmsRows(Foreign):
 
     def _notes(self, skipped: Mapping[str, str], scores: Sequence[SampleScore]) -> list[str]:
         found = [
-            f"lmms/{self._name}: {name} has no number: {why}." for name, why in skipped.items()
+            f"lmms/{self._name}: {name} has no number: {self._bridge.clean(why)}."
+            for name, why in skipped.items()
         ]
         if failed := sum(score.failed for score in scores):
             found.append(
@@ -192,10 +193,15 @@ class _Picture:
         return content
 
 
+def mean_where_given(name: str) -> Metric:
+    """The mean over those samples that have the value: a task may count some under another name."""
+    return mean(name, of=name, only=lambda score: name in score.values)
+
+
 def _mean(name: str, scores: Sequence[SampleScore]) -> Metric:
     given = [score.values[name] for score in scores if name in score.values]
     low, high = min([0.0, *given]), _scale(max(given))
-    return replace(mean(name, of=name, only=lambda score: name in score.values), low=low, high=high)
+    return replace(mean_where_given(name), low=low, high=high)
 
 
 def _scale(value: float) -> float:

@@ -10,8 +10,7 @@ from typing import Any
 
 from evalkit.errors import UsageError
 from evalkit.lmms_tasks.bridge import shared
-from evalkit.lmms_tasks.rows import DEFAULT, LmmsRows
-from evalkit.metrics import mean
+from evalkit.lmms_tasks.rows import DEFAULT, LmmsRows, mean_where_given
 from evalkit.records import Generation, Message, Sample
 from evalkit.task import DatasetRef, Prompt, Row, Task
 
@@ -61,7 +60,6 @@ def load(name: str) -> Task:
     _check(name, told)
     rows = LmmsRows(bridge, own, told["metrics"])
     source = f"lmms-eval {told['version']}, {told['file'].rpartition('lmms_eval/')[2]}"
-    means = [entry["name"] for entry in told["metrics"] if entry["mean"]]
     return Task(
         name=name,
         version=_version(told["version"]),
@@ -76,8 +74,8 @@ def load(name: str) -> Task:
         prompts=_prompts(rows, told),
         generation=_generation(told["generation"]),
         score=rows.score,
-        metrics=tuple(mean(metric, of=metric) for metric in means),
-        headline=tuple(entry["name"] for entry in told["metrics"]),
+        metrics=tuple(map(mean_where_given, _names(told, means=True))),
+        headline=tuple(_names(told, means=False)),
         protocol="lmms-eval",
         source=source,
         foreign=rows,
@@ -114,9 +112,19 @@ def _unsupported(told: Mapping[str, Any]) -> str:
         return f"is of the type {told['output_type']}"
     if told["repeats"] != 1:
         return f"draws {told['repeats']} answers to each question"
+    if told["shots"]:
+        return f"shows {told['shots']} solved examples before each question"
     if told["split"] is None:
         return "names no test or validation split"
     return ""
+
+
+def _names(told: Mapping[str, Any], *, means: bool) -> list[str]:
+    """The metrics' names: "metric", or "metric,filter" where the task has several filters."""
+    metrics = [entry["name"] for entry in told["metrics"] if entry["mean"] or not means]
+    if len(told["filters"]) < 2:  # noqa: PLR2004 - one is not named
+        return metrics
+    return [f"{metric},{one}" for one in told["filters"] for metric in metrics]
 
 
 def _version(text: str) -> int:

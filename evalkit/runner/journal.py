@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from evalkit.errors import StoreError
+from evalkit.errors import StoreError, UnwritableError
 from evalkit.records import Prediction
 from evalkit.store import parse_prediction, prediction_line
 
@@ -28,7 +28,8 @@ class Journal:
             known: Predictions that were made before and stand elsewhere; the journal's own win.
 
         Raises:
-            StoreError: The file cannot be written, or a line inside it is damaged.
+            UnwritableError: The file cannot be written.
+            StoreError: A line inside it is damaged.
         """
         self.path = path
         self.predictions = {prediction.sample_id: prediction for prediction in known}
@@ -36,13 +37,18 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab+")
         except OSError as error:
-            message = f"The journal {path} cannot be written: {error.strerror}."
-            raise StoreError(message) from error
+            raise self._unwritable(error) from error
         try:
             self._read()
+        except OSError as error:
+            self.close()
+            raise self._unwritable(error) from error
         except StoreError:
             self.close()
             raise
+
+    def _unwritable(self, error: OSError) -> UnwritableError:
+        return UnwritableError(f"The journal {self.path}", error)
 
     def _read(self) -> None:
         self._file.seek(0)
@@ -67,15 +73,14 @@ class Journal:
         """Put predictions on disk, and only then count them as made.
 
         Raises:
-            StoreError: The disk is full, or the file cannot be written.
+            UnwritableError: The disk is full, or the file cannot be written.
         """
         try:
             self._file.write("".join(map(prediction_line, predictions)).encode())
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            message = f"The journal {self.path} cannot be written: {error.strerror}."
-            raise StoreError(message) from error
+            raise self._unwritable(error) from error
         self.predictions.update({p.sample_id: p for p in predictions})
 
     def close(self) -> None:

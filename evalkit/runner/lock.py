@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from evalkit.errors import EvalkitError, StoreError, UsageError
+from evalkit.errors import EvalkitError, UnwritableError, UsageError
 from evalkit.store import RunFolder
 
 FREE_BYTES = 100 * 2**20
@@ -29,7 +29,7 @@ def held(folder: RunFolder, *, fresh: bool = False) -> Iterator[Path | None]:
 
     Raises:
         UsageError: Another process holds it.
-        StoreError: It cannot be written.
+        UnwritableError: It cannot be written.
         EvalkitError: The disk is full.
     """
     with ExitStack() as stack:
@@ -48,8 +48,8 @@ def _locked(folder: RunFolder) -> Iterator[None]:
         folder.path.mkdir(parents=True, exist_ok=True)
         lock = folder.lock_path.open("w")
     except OSError as error:
-        message = f"The run folder {folder.path} cannot be written: {error.strerror}."
-        raise StoreError(message) from error
+        what = f"The run folder {folder.path}"
+        raise UnwritableError(what, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,8 +1,10 @@
 """What the hf backend does with settings, checkpoints and pictures, whatever the family."""
 
+import gc
 import importlib.util
 import json
 import shutil
+import weakref
 
 import pytest
 from safetensors.torch import load_file
@@ -150,3 +152,30 @@ def test_a_processor_that_needs_its_video_part_says_what_to_install(checkpoint, 
     (folder / "config.json").write_text('{"model_type": "smolvlm"}')
     with pytest.raises(BackendError, match="pip install torchvision num2words"):
         load_processor(options(folder))
+
+
+@pytest.mark.parametrize("pad", ["own", "end"])
+def test_tokens_of_a_stopped_answer_do_not_depend_on_the_batch(checkpoint, request_of, pad):
+    model = HfBackend.load(options(checkpoint("llava"), batch_size=8, prefix_sharing="off"))
+    if pad == "end":
+        model._model.generation_config.pad_token_id = min(model._decoder.ends)
+    numbers = range(8)
+    wholes = [model.generate([request_of(number)])[0].text for number in numbers]
+    found = 0
+    for stop in {text[2] for text in wholes if text[2:3] > " " and text.isascii()}:
+        cut = Generation(max_new_tokens=12, stop=(stop,))
+        asked = [request_of(number, generation=cut) for number in numbers]
+        alone = [model.generate([one])[0] for one in asked]
+        together = model.generate(asked)
+        assert [p.output_tokens for p in together] == [p.output_tokens for p in alone]
+        found += len({p.output_tokens for p in alone}) > 1
+    assert found, "a row was padded"
+
+
+def test_a_closed_backend_holds_no_weights(checkpoint):
+    model = HfBackend.load(options(checkpoint("llava"), batch_size=8))
+    weights = weakref.ref(model._model)
+    model.close()
+    gc.collect()
+    assert weights() is None
+    model.close()

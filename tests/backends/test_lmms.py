@@ -13,8 +13,9 @@ import pytest
 
 from evalkit.backends.interface import BackendOptions
 from evalkit.backends.lmms import DEATHS, LmmsBackend
+from evalkit.backends.lmms_process import Process
 from evalkit.errors import BackendError, MissingExtraError, UsageError
-from evalkit.records import Generation, Message
+from evalkit.records import Generation, Image, Message
 
 FILES = {
     "lmms_eval/__init__.py": "",
@@ -24,8 +25,12 @@ FILES = {
             def __init__(self, request_type, arguments, idx, metadata):
                 self.args = arguments
 
+        class Counts:
+            input_tokens = 3
+            output_tokens = 8
+
         def unwrap_generation_output(made):
-            return made, None
+            return made, Counts if made.startswith(" long") else None
         """,
     "lmms_eval/models/__init__.py": """
         import os, sys, time
@@ -33,7 +38,7 @@ FILES = {
 
         def get_model_manifest(name):
             if name != "toy":
-                raise ValueError(f"Unknown model {name!r}")
+                raise ValueError(f"Unknown model {name!r} with {os.environ['MY_PASSWORD']}")
 
         def get_model(name, force_simple=False):
             return Toy
@@ -64,10 +69,15 @@ FILES = {
                     os.kill(os.getpid(), 9)
                 if "hang" in text:
                     time.sleep(600)
+                if "edge" in text:  # a secret where a text is cut
+                    raise ValueError("x" * 780 + os.environ["MY_PASSWORD"] * 2)
                 if "raise" in text:
                     raise KeyError("odd")
                 if "memory" in text:
                     raise MemoryError("full")
+                if "brink" in text:
+                    logger.error("x" * 390 + os.environ["MY_PASSWORD"] * 2)
+                    return ""
                 if "swallow" in text:
                     logger.error("Error shape mismatch in generating")
                     return ""
@@ -112,6 +122,7 @@ def stub(tmp_path, monkeypatch):
         path.write_text(textwrap.dedent(text))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("HF_TOKEN", "hf_verysecretindeed")
+    monkeypatch.setenv("MY_PASSWORD", "AbCdEf0123456789SecretValue")
     monkeypatch.setenv("EVALKIT_LMMS_PYTHON", sys.executable)
     return tmp_path
 
@@ -136,6 +147,14 @@ def test_answers_settings_and_pictures_arrive(toy, request_of):
     )
     assert len(made.images[0]) == 64
     assert toy.identity().architecture == "Toy"
+
+
+def test_an_answer_cut_at_a_stop_string_is_not_cut_by_its_length(toy, request_of):
+    cut = Generation(max_new_tokens=8, stop=("END", "tail"))
+    whole = Generation(max_new_tokens=8, stop=("nowhere",))
+    made = [toy.generate([request_of(1, "long", generation=g)])[0] for g in (cut, whole)]
+    assert [p.finish for p in made] == ["stop", "length"]
+    assert [p.text[-3:] for p in made] == ["'].", "ail"]
 
 
 def test_a_larger_batch_is_asked_one_at_a_time_where_it_is_refused(stub, request_of):
@@ -219,6 +238,49 @@ def test_an_adapter_that_does_not_load_says_so_without_secrets(stub):
     with pytest.raises(BackendError, match=r"no weights for \*\*\*") as told:
         LmmsBackend.load(options(pretrained="unloadable"))
     assert "verysecret" not in str(told.value)
+
+
+def test_a_secret_is_not_cut_in_two(toy, request_of):
+    with pytest.raises(BackendError, match="xxx") as told:
+        toy.generate([request_of(0, "edge")])
+    assert "AbC" not in str(told.value)
+    assert len(str(told.value)) <= 800
+    (made,) = toy.generate([request_of(0, "brink")])
+    assert made.failure.message.startswith("xxx")
+    assert "AbC" not in made.failure.message
+
+
+def test_what_is_said_before_the_run_holds_no_secret(stub):
+    with pytest.raises(UsageError, match=r"Unknown model 'tou' with \*\*\*"):
+        LmmsBackend.preflight(options("tou"))
+
+
+def test_a_picture_that_cannot_be_read_is_the_failure_of_its_sample(toy, request_of):
+    def missing():
+        raise OSError(2, "No such file")
+
+    gone = replace(
+        request_of(3), messages=(Message(role="user", content=(Image(key="g", read=missing), "?")),)
+    )
+    asked = [request_of(0), request_of(1, shown=b"no picture"), gone, request_of(2)]
+    made = toy.generate(asked)
+    kinds = [p.failure.kind if p.failure else "" for p in made]
+    assert kinds == ["", "image_unreadable", "image_unreadable", ""]
+    assert "cannot be read" in made[2].failure.message
+    assert len(made[3].images[0]) == 64
+
+
+def test_the_program_tells_whose_picture_it_cannot_read(stub, png):
+    parts = [[["user", len(png(0))], ["user", "good"]], [["user", 3], ["user", "bad"]]]
+    load = {"do": "load", "model": "toy", "arguments": "", "given": [], "batch_size": 1}
+    load |= {"device": "cpu", "dtype": None, "revision": None, "simple": False}
+    told = {"do": "generate", "generation": {}}
+    told["requests"] = [{"text": one[1][1], "parts": one} for one in parts]
+    with Process(sys.executable, 60, os.environ) as process:
+        assert "error" not in process.ask(load)[0]
+        good, bad = process.ask(told, png(0) + b"bad")[0]["answers"]
+    assert good["text"].startswith(" good")
+    assert bad["unreadable"].startswith("UnidentifiedImageError")
 
 
 HOST = """

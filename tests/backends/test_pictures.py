@@ -6,6 +6,7 @@ import PIL.Image
 import pytest
 
 from evalkit.backends.pictures import UnreadableError, open_picture, pad_square
+from evalkit.errors import BackendError
 from evalkit.records import Image
 
 
@@ -65,3 +66,12 @@ def test_padding_centres_on_a_square_of_the_mean(size):
     if size[0] != size[1]:
         corner = padded.getpixel((0, 0))
         assert corner == (122, 116, 104)
+
+
+def test_a_reader_that_does_not_work_is_no_fault_of_the_picture():
+    def read():
+        message = "gone"
+        raise BackendError(message)
+
+    with pytest.raises(BackendError, match="gone"):
+        open_picture(Image(key="p", read=read))

@@ -38,7 +38,7 @@ def test_results_that_cannot_be_written_are_refused_before_a_model_answers(toy, 
     out.mkdir()
     close(out)
     done = modest("run", "toy", *toy.options, "--model", f"dummy:hash,log={log}", "--out", out)
-    assert done.returncode == 2
+    assert done.returncode == 20
     assert "cannot be written" in done.stderr or "cannot be made" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not log.exists()
@@ -58,7 +58,7 @@ def test_a_run_folder_that_became_read_only_keeps_what_it_has(evalkit, start, to
     before, asked = journal.read_bytes(), log.read_text()
     close(folder)
     done = modest(*told)
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == 20, done.stderr
     assert str(folder) in done.stderr
     assert done.stderr.rstrip().count("\n") <= 1
     assert (journal.read_bytes(), log.read_text()) == (before, asked)
@@ -83,5 +83,5 @@ def test_a_finished_run_is_read_from_a_read_only_folder(evalkit, toy, tmp_path):
     assert shown.returncode == 0, shown.stderr
     again = modest(*told)
     reopen(folder)
-    assert again.returncode == 2
+    assert again.returncode == 20
     assert str(folder) in again.stderr

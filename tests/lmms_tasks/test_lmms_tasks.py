@@ -1,274 +1,8 @@
 """`evalkit run lmms/NAME` against a stand-in for lmms-eval: rows, words, rules, refusals."""
 
-import json
-import sys
-import textwrap
-from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
-from typing import Any
-
-import PIL.Image
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-FILES = {
-    "tenacity.py": """
-        class RetryError(Exception):
-            pass
-        """,
-    "lmms_eval/__init__.py": "",
-    "lmms_eval/api/__init__.py": "",
-    "lmms_eval/filters/__init__.py": "",
-    "lmms_eval/filters/transformation.py": """
-        class StripThinkingFilter:
-            def apply(self, resps, docs):
-                return resps
-        """,
-    "lmms_eval/api/metrics.py": """
-        def mean(items):
-            return sum(items) / len(items)
-        """,
-    "lmms_eval/api/registry.py": """
-        from lmms_eval.api.metrics import mean
-
-        def get_metric_aggregation(name):
-            return mean
-
-        def is_higher_better(name):
-            return True
-        """,
-    "lmms_eval/api/reasoning.py": """
-        import json
-
-        def parse_reasoning_tags_config(cli_value=None, task_value=None):
-            return json.loads(cli_value if task_value is None else task_value)
-
-        def strip_reasoning_tags(text, pairs):
-            for begin, end in pairs:
-                if begin in text and end in text:
-                    text = text[: text.find(begin)] + text[text.find(end) + len(end) :]
-            return text.strip()
-        """,
-    "lmms_eval/api/instance.py": """
-        from dataclasses import dataclass, field
-
-        @dataclass
-        class Instance:
-            request_type: str
-            arguments: tuple
-            idx: int
-            metadata: dict = field(default_factory=dict)
-            resps: list = field(default_factory=list)
-            filtered_resps: dict = field(default_factory=dict)
-        """,
-    "lmms_eval/api/task.py": """
-        import datasets
-
-        class Config(dict):
-            __getattr__ = dict.get
-
-            def __setattr__(self, name, value):
-                self[name] = value
-
-        class First:
-            name = "none"
-            filters = []
-
-            def apply(self, instances, docs):
-                for one in instances:
-                    one.filtered_resps[self.name] = one.resps[0]
-
-        class ConfigurableTask:
-            def download(self):
-                self.eval_docs = datasets.load_dataset(
-                    self.config.dataset_path, **self.config.dataset_kwargs
-                )["test"]
-
-            def __init__(self, config):
-                self._config = Config(config)
-                self._filters = [First()]
-                self.model_name = None
-                self._prepare_model_specific_config()
-                self.download()
-                features = self.eval_docs.features
-                pictures = [n for n in features if isinstance(features[n], datasets.Image)]
-                self.eval_docs_no_media = self.eval_docs.remove_columns(pictures)
-
-            @property
-            def config(self):
-                return self._config
-
-            def _prepare_model_specific_config(self):
-                words = self.config.lmms_eval_specific_kwargs
-                self.words = words.get(self.model_name) or words["default"]
-
-            def aggregation(self):
-                return {entry["metric"]: entry["aggregation"] for entry in self.config.metric_list}
-
-            def doc_to_target(self, doc):
-                return doc["answer"]
-
-            def process_results(self, doc, results):
-                return self.config.process_results(doc, results)
-
-        class ConfigurableMessagesTask(ConfigurableTask):
-            def doc_to_messages(self, doc):
-                if doc["question"].startswith("film"):
-                    return [{"role": "user", "content": [{"type": "video", "url": "x"}]}]
-                shown = {"type": "image", "url": doc["image"].convert("RGB")}
-                text = {"type": "text", "text": doc["question"] + self.words["post_prompt"]}
-                return [
-                    {"role": "system", "content": [{"type": "text", "text": "Look."}]},
-                    {"role": "user", "content": [shown, text]},
-                ]
-        """,
-    "lmms_eval/tasks/__init__.py": """
-        from lmms_eval.api.metrics import mean
-        from lmms_eval.tasks import judged, plain
-
-        WORDS = {"default": {"post_prompt": " Short."}, "other": {"post_prompt": " Answer:"}}
-        BASE = {
-            "dataset_path": "nobody/nothing",
-            "test_split": "test",
-            "generation_kwargs": {"max_new_tokens": 4, "temperature": 0.2, "do_sample": False},
-            "lmms_eval_specific_kwargs": WORDS,
-            "process_results": plain.process,
-            "metric_list": [
-                {"metric": "exact", "aggregation": mean},
-                {"metric": "spread", "aggregation": plain.spread, "higher_is_better": True},
-                {"metric": "paper", "aggregation": plain.paper, "higher_is_better": True},
-                {"metric": "wrong", "aggregation": mean, "higher_is_better": False},
-            ],
-        }
-        CONFIGS = {
-            "toy": BASE,
-            "judged": BASE | {"process_results": judged.process},
-            "rounds": BASE | {"output_type": "generate_until_multi_round"},
-            "twice": BASE | {"repeats": 2},
-        }
-
-        class TaskManager:
-            task_index = {n: {"type": "task", "yaml_path": f"/x/{n}.yaml"} for n in CONFIGS}
-            task_index["all"] = {"type": "group", "yaml_path": "/x/all.yaml"}
-            all_tasks = sorted(task_index)
-            all_subtasks = sorted(CONFIGS)
-
-            def _get_tasklist(self, name):
-                return ["toy", "judged"]
-
-            def _get_config(self, name):
-                return dict(CONFIGS[name])
-        """,
-    "lmms_eval/tasks/plain.py": """
-        import os
-
-        def process(doc, results):
-            assert "image" not in doc
-            if results[0] == "die":
-                os.kill(os.getpid(), 9)
-            hit = float(results[0] == doc["answer"])
-            return {"exact": hit, "spread": {"score": hit, "n": 1}, "paper": 0, "wrong": 1 - hit}
-
-        def spread(items):
-            return {"hits": sum(item["score"] for item in items), "rate": 71.5}
-
-        def paper(items, args):
-            with open(os.path.join(args.output_path, "x.json"), "w") as file:
-                file.write("{}")
-        """,
-    "lmms_eval/tasks/judged.py": """
-        from lmms_eval.tasks import plain  # a task that would import openai
-
-        def process(doc, results):
-            return plain.process(doc, results)
-        """,
-}
-
-
-ENCODED = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-
-
-@pytest.fixture(scope="module")
-def lmms(tmp_path_factory):
-    """A folder with the stand-in; what a run needs in its environment."""
-    root = tmp_path_factory.mktemp("stand-in")
-    for name, text in FILES.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
-    cache = str(root / "cache")
-    return {
-        "PYTHONPATH": str(root),
-        "EVALKIT_LMMS_PYTHON": sys.executable,
-        "HF_DATASETS_CACHE": cache,
-    }
-
-
-def picture(shade: int) -> bytes:
-    written = BytesIO()
-    PIL.Image.new("RGB", (40, 30), (shade, 10, 200)).save(written, "PNG")
-    return written.getvalue()
-
-
-@pytest.fixture
-def rows(tmp_path):
-    """A data folder: six questions about three pictures."""
-    return write(tmp_path)
-
-
-def write(folder: Path, question="How many?", pictures=None) -> Path:
-    place = folder / "data" / "lmms" / "toy"
-    place.mkdir(parents=True)
-    shown = pictures or [picture(shade) for shade in (30, 30, 90, 90, 150, 150)]
-    table = pa.table(
-        {
-            "question": [question] * 6,
-            "answer": ["ab", "cd", "ab", "cd", "ab", "cd"],
-            "image": pa.array([{"bytes": one} for one in shown], ENCODED),
-        }
-    )
-    image = {"image": {"_type": "Image"}}
-    text = {name: {"_type": "Value", "dtype": "string"} for name in ("question", "answer")}
-    about = json.dumps({"info": {"features": {**text, **image}}})
-    pq.write_table(table.replace_schema_metadata({"huggingface": about}), place / "test.parquet")
-    return folder / "data"
-
-
-@dataclass
-class Ran:
-    """A finished command, its results folder and its record."""
-
-    done: Any
-    out: Path
-
-    @property
-    def result(self):
-        (path,) = self.out.glob("*/*/run.json")
-        (result,) = json.loads(path.read_text())["results"]
-        return result
-
-    @property
-    def numbers(self):
-        return {name: value["value"] for name, value in self.result["metrics"].items()}
-
-    @property
-    def predictions(self):
-        (path,) = self.out.glob("*/*/predictions/lmms-toy.jsonl")
-        return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-@pytest.fixture
-def run(evalkit, lmms, rows, tmp_path):
-    def started(*words, data=rows, out="out", **more):
-        place = tmp_path / out
-        done = evalkit(
-            "run", "lmms/toy", "--data", data, "--out", place, *words, **{**lmms, **more}
-        )
-        return Ran(done, place)
-
-    return started
+TASKS = ("toy", "judged", "far", "near", "rounds", "twice", "shots", "halves", "filters")
 
 
 def test_a_task_is_asked_and_scored_by_its_own_code(run):
@@ -283,6 +17,25 @@ def test_a_task_is_asked_and_scored_by_its_own_code(run):
     assert result["metrics"]["spread.rate"]["maximum"] is None
     assert "paper has no number" in " ".join(result["notes"])
     assert result["fingerprint"]["generation"]["temperature"] == 0, "do_sample is false"
+
+
+def test_a_task_may_count_a_sample_under_some_of_its_metrics_only(run):
+    ran = run("--model", "dummy:constant,text=ab", "--batch-size", "2", task="halves")
+    assert ran.done.code == 0, ran.done.err
+    assert ran.numbers == {"all": 0.5, "first": 1.0, "second": 0.0}
+    assert ran.result["metrics"]["first"]["n"] == 3
+    assert ran.result["audit"]["bounds"].keys() == ran.numbers.keys()
+    assert "first 1" in ran.done.err, "the running headline"
+
+
+def test_a_task_with_several_filters_has_its_means_under_each(run):
+    ran = run("--model", "dummy:constant,text=abc", "--batch-size", "2", task="filters")
+    assert ran.done.code == 0, ran.done.err
+    assert ran.numbers["exact,whole"] == 0
+    assert ran.numbers["exact,two"] == 0.5
+    assert ran.numbers["spread,two.hits"] == 3
+    assert {"exact,whole", "exact,two"} <= set(ran.result["headline"])
+    assert ran.result["audit"]["bounds"]["exact,two"] == [0.5, 0.5]
 
 
 def test_the_turns_are_the_task_s_own(run):
@@ -314,7 +67,7 @@ def test_failures_are_empty_texts_to_it_and_wrong_to_us(run):
     assert "its code was given 1 empty" in " ".join(ran.result["notes"])
 
 
-def test_a_picture_that_cannot_be_read_is_a_failure(run, tmp_path):
+def test_a_picture_that_cannot_be_read_is_a_failure(run, write, picture, tmp_path):
     good = picture(30)
     data = write(tmp_path / "bad", pictures=[good, b"no picture", good, good, good, good])
     ran = run("--model", "dummy:constant,text=ab", data=data)
@@ -338,8 +91,11 @@ def test_a_process_that_dies_while_it_scores_is_one_sentence(run):
         ("tou", "close are lmms/toy"),
         ("all", "is a group of lmms-eval; name its tasks: lmms/toy, lmms/judged."),
         ("judged", "may be scored by another model"),
+        ("far", "may be scored by another model"),
+        ("near", "lmms/near does not exist"),  # no judge in sight, and no rows
         ("rounds", "is of the type generate_until_multi_round"),
         ("twice", "draws 2 answers to each question"),
+        ("shots", "shows 3 solved examples before each question"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_sentence(evalkit, lmms, rows, name, said):
@@ -350,7 +106,7 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(evalkit, lmms, rows, name, 
     assert done.err.count("\n") == 1
 
 
-def test_a_video_is_refused(run, tmp_path):
+def test_a_video_is_refused(run, write, tmp_path):
     data = write(tmp_path / "film", "film?")
     done = run("--model", "dummy:constant,text=ab", data=data).done
     assert done.code == 20
@@ -370,7 +126,7 @@ def test_tasks_are_listed_and_shown(evalkit, lmms):
     listed = evalkit("tasks", "list", "--lmms", **lmms).out.splitlines()
     assert listed == [
         "lmms/all  (group)",
-        *(f"lmms/{n}" for n in ("judged", "rounds", "toy", "twice")),
+        *(f"lmms/{n}" for n in sorted(TASKS)),
     ]
     page = evalkit("tasks", "show", "lmms/toy", **lmms).out
     assert "spread (by the other harness's own aggregation, headline)" in page

@@ -1,4 +1,4 @@
-"""Three of lmms-eval's tasks on local data, with lmms-eval itself: both harnesses, one model.
+"""Four of lmms-eval's tasks on local data, with lmms-eval itself: both harnesses, one model.
 
 The demo's checkpoint is stored in half precision; both sides are told to compute in float32, since
 rounding alone turns a near tie around.
@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evalkit.backends.lmms_process import PYTHON
@@ -30,8 +32,9 @@ TASKS = {
     "pope": ("pope/pope.yaml", "pope/test.parquet"),
     "mme": ("mme/mme.yaml", "mme/test.parquet"),
     "textvqa_val": ("textvqa/textvqa_val.yaml", "textvqa/validation.parquet"),
+    "chartqa": ("chartqa/chartqa.yaml", "chartqa/test.parquet"),
 }
-"""lmms-eval's task: its file, and the demo's rows of the same columns."""
+"""lmms-eval's task: its file, and rows of its columns: the demo's, but for ChartQA's."""
 
 SETTINGS = "dtype=float32,device_map=cpu"
 
@@ -42,8 +45,26 @@ def data(tmp_path_factory):
     for task, (_, rows) in TASKS.items():
         place = root / "lmms" / task
         place.mkdir(parents=True)
-        shutil.copy(data_path() / rows, place)
+        if task == "chartqa":
+            pq.write_table(_charts(), place / "test.parquet")
+        else:
+            shutil.copy(data_path() / rows, place)
     return root
+
+
+def _charts():
+    """Questions and pictures of the demo with ChartQA's columns; of its two halves by turns."""
+    rows = pq.read_table(data_path() / "textvqa/validation.parquet")
+    halves = [("human_test", "augmented_test")[place % 2] for place in range(len(rows))]
+    columns = {
+        "type": halves,
+        "question": rows["question"].to_pylist(),
+        "answer": [answers[0] for answers in rows["answers"].to_pylist()],
+    }
+    about = {name: {"_type": "Value", "dtype": "string"} for name in columns}
+    features = json.dumps({"info": {"features": {**about, "image": {"_type": "Image"}}}})
+    table = pa.table({**columns, "image": rows["image"]})
+    return table.replace_schema_metadata({"huggingface": features})
 
 
 @pytest.fixture(scope="module")

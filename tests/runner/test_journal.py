@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.errors import StoreError
+from evalkit.errors import ExitCode, StoreError, UnwritableError
 from evalkit.records import Failure, Prediction
 from evalkit.runner.journal import Journal
 
@@ -46,8 +46,9 @@ def test_a_damaged_line_inside_is_named(tmp_path):
         journal.append([Prediction(sample_id=str(i), text="yes") for i in range(3)])
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + b"{broken\n" + lines[2])
-    with pytest.raises(StoreError, match="line 2"):
+    with pytest.raises(StoreError, match="line 2") as told:
         Journal(path)
+    assert told.value.exit_code == ExitCode.USAGE
 
 
 def test_failures_are_kept_but_not_done(tmp_path):
@@ -61,5 +62,6 @@ def test_failures_are_kept_but_not_done(tmp_path):
 
 def test_an_unwritable_place_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(UnwritableError, match="cannot be written") as told:
         Journal(tmp_path / "file" / "task.jsonl")
+    assert told.value.exit_code == ExitCode.INFRASTRUCTURE

@@ -1,11 +1,12 @@
 """The door: what is written is read again, and nothing else is let in."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import pytest
 
-from evalkit.errors import StoreError
+from evalkit.errors import ExitCode, StoreError, UnwritableError
 from evalkit.records import (
     Coverage,
     Failure,
@@ -28,7 +29,7 @@ from evalkit.run_record import (
     TaskChoice,
     TaskResult,
 )
-from evalkit.store import RunFolder, load_run, parse, write_lines, write_text
+from evalkit.store import RunFolder, load_run, parse, write_json, write_lines, write_text
 
 RECORD = RunRecord(
     schema=SCHEMA,
@@ -215,3 +216,14 @@ def test_a_frame_has_one_row_a_metric():
     assert len(frame) == 1
     row = frame.iloc[0]
     assert (row["model"], row["task"], row["value"], row["headline"]) == ("echo", "toy", 0.5, True)
+
+
+def test_what_cannot_be_written_is_no_wrong_usage(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken.json").mkdir()
+    for path in (tmp_path / "file" / "x.json", tmp_path / "taken.json"):
+        with pytest.raises(UnwritableError, match="cannot be written") as told:
+            write_json(path, {})
+        assert told.value.exit_code == ExitCode.INFRASTRUCTURE
+        assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)  # noqa: S301
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken.json"]

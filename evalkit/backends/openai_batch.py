@@ -13,6 +13,7 @@ import hashlib
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from evalkit.backends.openai_batch_state import Job, States
 from evalkit.backends.openai_client import Answered
 from evalkit.backends.openai_replies import Reply, Trouble
 from evalkit.backends.openai_settings import OPTIONS, Settings, number_of, read_settings
-from evalkit.errors import UsageError
+from evalkit.errors import BackendError, UsageError
 from evalkit.records import HOPELESS, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
@@ -59,12 +60,14 @@ class _Sheet:
         made: Predictions of those that cannot be asked, by place.
         asked: The others, by place.
         answers: What became of the others, by id.
+        read: Batches that were read, and the ids of their requests that were answered.
     """
 
     requests: Sequence[Request]
     made: dict[int, Prediction] = field(default_factory=dict)
     asked: dict[int, _Asked] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
+    read: list[tuple[Job, frozenset[str]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -98,10 +101,10 @@ class OpenAIBatchBackend(OpenAIBackend):
             client=self._client,
             run=self._run,
             settings=self._settings,
-            poll=number_of(options.options, "poll", "30", (0.01, 3600)),
+            poll=_poll(options),
             window=_window(options),
         )
-        self._read: list[tuple[Job, frozenset[str]]] = []
+        self._handed_on: list[tuple[Job, frozenset[str]]] = []
         self._hopeless: Trouble | None = None
 
     @classmethod
@@ -109,7 +112,7 @@ class OpenAIBatchBackend(OpenAIBackend):
         """As for a chat server; the folder for the state must be writable, too."""
         settings = read_settings(options, os.environ)
         states = _states(settings, options)
-        number_of(options.options, "poll", "30", (0.01, 3600))
+        _poll(options)
         _window(options)
         super().preflight(options)
         states.check()
@@ -151,8 +154,9 @@ class OpenAIBatchBackend(OpenAIBackend):
             while self._must_ask_again(sheet):
                 pass
         except KeyboardInterrupt:
-            self._say_how_to_go_on()
+            self._say_how_to_go_on(sheet)
             raise
+        self._handed_on = sheet.read
         seconds = round((time.monotonic() - begun) / max(len(requests), 1), 6)
         return [self._prediction(sheet, place, seconds) for place in range(len(requests))]
 
@@ -170,7 +174,7 @@ class OpenAIBatchBackend(OpenAIBackend):
     def _must_ask_again(self, sheet: _Sheet) -> bool:
         """Ask, and wait; whether some of it was in batches that the server has forgotten."""
         out = self._submitted(sheet)
-        lost = [self._lost(out, name, sheet.answers) for name in out.jobs]
+        lost = [self._lost(out, name, sheet) for name in out.jobs]
         return any(lost)
 
     # Out
@@ -263,7 +267,7 @@ class OpenAIBatchBackend(OpenAIBackend):
 
     # Back
 
-    def _lost(self, out: _Round, name: str, answers: Answers) -> bool:
+    def _lost(self, out: _Round, name: str, sheet: _Sheet) -> bool:
         """Wait for a batch and read it; whether the server has forgotten it.
 
         The state stays where the server could not be asked: the batch goes on.
@@ -279,9 +283,9 @@ class OpenAIBatchBackend(OpenAIBackend):
                 self._say_forgotten(job)
                 self._states.forget(job)
                 return True
-            answers.fill(wanted, error)
+            sheet.answers.fill(wanted, error)
             return False
-        self._take(job, wanted, found, answers)
+        self._take(job, wanted, found, sheet)
         return False
 
     def _files(self, job: Job, name: str) -> Answers:
@@ -291,33 +295,44 @@ class OpenAIBatchBackend(OpenAIBackend):
         for place in ("output_file_id", "error_file_id"):
             if file := batch.get(place):
                 found.read(self._checked(lambda file=file: self._desk.fetch(str(file))))  # type: ignore[misc]
+        if found.known and found.known.keys().isdisjoint(job.requests):
+            # A server that was set up anew, and counts from the beginning.
+            words = f"the server's batch {name} holds other requests than were sent"
+            raise Trouble(kind="server", words=words, status=NOT_FOUND)
         found.fill(job.requests, ended(batch, found.damaged))
         return found
 
-    def _take(self, job: Job, wanted: set[str], found: Answers, answers: Answers) -> None:
+    def _take(self, job: Job, wanted: set[str], found: Answers, sheet: _Sheet) -> None:
         """Take over what is wanted, count it, and see that it is not taken twice.
 
-        The state is struck out later, when answers are on disk: a process that is killed before
-        reads them again. A batch without an answer has nothing to read again.
+        Failures are struck out of the state at once: they are to be asked again. Answers are struck
+        out when somebody has stored them: a process that is killed before that reads them again.
         """
         own = {name: found.known[name] for name in wanted}
         for one in own.values():
             self._client.spend(one.usage)
-        answers.known |= own
-        if any(isinstance(one, Reply) for one in own.values()):
-            self._read.append((job, frozenset(wanted)))
-        else:
-            self._states.forget(job, wanted)
+        sheet.answers.known |= own
+        answered = frozenset(name for name, one in own.items() if isinstance(one, Reply))
+        if answered:
+            sheet.read.append((job, answered))
+        if wanted - answered:
+            self._states.forget(job, wanted - answered)
 
     def _forget(self) -> None:
-        """Strike out what was handed on: whoever asks again, or is done, has stored it."""
-        while self._read:
-            job, ids = self._read.pop()
+        """Strike out what was handed on, now that it is stored."""
+        while self._handed_on:
+            job, ids = self._handed_on.pop()
             self._states.forget(job, ids)
 
     def close(self) -> None:
-        """Forget what was handed on; batches that are out go on."""
-        self._forget()
+        """Forget what was handed on; batches that are out go on.
+
+        Nothing is forgotten where an interruption or a full disk may have kept it from being
+        stored. A `BackendError` is how the engine stops a run after everything was stored.
+        """
+        stopped = sys.exception()
+        if stopped is None or isinstance(stopped, BackendError):
+            self._forget()
         super().close()
 
     # Words
@@ -327,8 +342,8 @@ class OpenAIBatchBackend(OpenAIBackend):
         words = "%s does not have the %s or its answers any more: its requests are uploaded anew."
         LOG.warning(words, self._settings.host, what)
 
-    def _say_how_to_go_on(self) -> None:
-        read = {job.stem for job, _ in self._read}
+    def _say_how_to_go_on(self, sheet: _Sheet) -> None:
+        read = {job.stem for job, _ in sheet.read}
         for job in (own for own in self._states.jobs() if own.stem not in read):
             words = (
                 "The batch %s goes on at %s, and its state is in %s: the same command waits for it "
@@ -347,6 +362,10 @@ def _states(settings: Settings, options: BackendOptions) -> States:
         )
         raise UsageError(message)
     return States(Path(place).expanduser(), settings.base_url)
+
+
+def _poll(options: BackendOptions) -> float:
+    return number_of(options.options, "poll", "30", (0.01, 3600))
 
 
 def _window(options: BackendOptions) -> str:

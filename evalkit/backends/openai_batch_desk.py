@@ -92,7 +92,7 @@ class Desk:
             if error.status == NOT_FOUND:  # a server that lists none
                 return None
             raise
-        own = [row for row in rows or () if isinstance(row, dict)]
+        own = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         return next((_id(row) for row in own if row.get("input_file_id") == file), None)
 
     def wait(self, batch: str) -> dict[str, Any]:

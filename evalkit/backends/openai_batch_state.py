@@ -102,13 +102,15 @@ class States:
         Raises:
             UsageError: The folder cannot be written.
         """
+        path = self._path(job)
+        job = _read(path) if path.exists() else job  # another call may have struck some out
         gone = set(job.requests if ids is None else ids)
         left = tuple(name for name in job.requests if name not in gone)
         if left:
             self.write(replace(job, requests=left))
         else:
             try:
-                self._path(job).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             except OSError as error:
                 raise self._unwritable(error) from error
 

@@ -94,13 +94,13 @@ def test_a_killed_run_goes_on_with_its_batch(chat_server, batch_server, desk):
             code, _ = desk.stopped(server, signal.SIGKILL)
             assert code == -signal.SIGKILL
         (state,) = desk.states()
-        assert state["batch"] == "batch_1"
+        assert state["batch"] == "batch_2"
         assert len(state["requests"]) == 40
         server.steps = 1
         done = desk.run(server)
-        assert {call.name for call in server.calls if call.verb == "poll"} == {"batch_1"}
+        assert {call.name for call in server.calls if call.verb == "poll"} == {"batch_2"}
     assert (done.code, results(done)) == (0, results(live))
-    assert (len(server.uploads), list(server.batches)) == (1, ["batch_1"])
+    assert (len(server.uploads), list(server.batches)) == (1, ["batch_2"])
     assert done.record["telemetry"]["counters"]["requests"] == 0
     assert not desk.states()
 
@@ -110,7 +110,7 @@ def test_an_interrupted_run_says_how_to_go_on(batch_server, desk, how):
     with batch_server(steps=None, key=KEY) as server:
         code, said = desk.stopped(server, how)
         assert code == 12
-        assert f"The batch batch_1 goes on at {server.host}, and its state is in" in said
+        assert f"The batch batch_2 goes on at {server.host}, and its state is in" in said
         assert "the same command goes on from there" in said
         assert "Traceback" not in said
         assert "destroyed" not in said
@@ -137,6 +137,21 @@ def test_a_key_that_expires_stops_the_run_and_keeps_the_batch(batch_server, desk
     assert (len(server.uploads), len(server.batches)) == (1, 1)
 
 
+def test_money_that_is_spent_within_a_batch_stops_the_run_and_costs_no_answer(batch_server, desk):
+    def lines(asked):
+        return "429 quota" if int(asked.text.split()[1]) >= 20 else None
+
+    with batch_server(lines=lines) as server:
+        done = desk.run(server)
+        assert done.code == 20
+        assert "insufficient_quota" in done.err
+        server.lines = lambda asked: None
+        again = desk.run(server)
+    assert (again.code, results(again)["accuracy"][0]) == (0, 1.0)
+    assert [len(rows) for rows in server.uploaded] == [40, 20]
+    assert not desk.states()
+
+
 def test_an_expired_batch_is_an_incomplete_run_that_asks_for_the_rest(batch_server, desk):
     with batch_server(ends="expired") as server:
         done = desk.run(server)
@@ -155,7 +170,7 @@ def test_a_forgotten_batch_is_one_sentence_of_the_command(batch_server, desk):
         server.steps = 1
         done = desk.run(server)
     assert (done.code, len(server.uploads)) == (0, 2)
-    assert done.err.count("does not have the batch batch_1") == 1
+    assert done.err.count("does not have the batch batch_2") == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ names a fault, or returns None. `lines` is asked about every line of an input fi
 becomes of it. A batch ends at its `steps`-th look; `steps` None: never.
 """
 
+import itertools
 import json
 import re
 import socket
@@ -57,6 +58,7 @@ class BatchServer:
         self.files = {}
         self.uploads = []
         self.batches = {}
+        self.numbers = itertools.count(1)
         self._times = Counter()
         self._looks = Counter()
         self._lock = threading.Lock()
@@ -72,6 +74,13 @@ class BatchServer:
     def __exit__(self, *error):
         self._http.shutdown()
         self._http.server_close()
+
+    def restart(self):
+        """Forget everything, and count anew."""
+        self.numbers = itertools.count(1)
+        self.files.clear()
+        self.batches.clear()
+        self.uploads.clear()
 
     def count(self, verb):
         return sum(call.verb == verb for call in self.calls)
@@ -97,13 +106,13 @@ class BatchServer:
 
     def store(self, content):
         with self._lock:
-            name = f"file-{len(self.files) + 1}"
+            name = f"file-{next(self.numbers)}"
             self.files[name] = content
         return name
 
     def create(self, body):
         with self._lock:
-            name = f"batch_{len(self.batches) + 1}"
+            name = f"batch_{next(self.numbers)}"
             self.batches[name] = {
                 "id": name,
                 "object": "batch",

@@ -42,6 +42,12 @@ class Price:
         read = (prompt_tokens - cached) * self.input + cached * self.cached
         return (read + output_tokens * self.output) / MILLION
 
+    def times(self, factor: float) -> Price:
+        """The price of a service that costs so many times as much."""
+        return Price(
+            input=self.input * factor, output=self.output * factor, cached=self.cached * factor
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTable:
@@ -49,6 +55,11 @@ class PriceTable:
 
     day: str
     models: Mapping[str, Price]
+
+    def times(self, factor: float) -> PriceTable:
+        """The table of a service that costs so many times as much."""
+        models = {name: price.times(factor) for name, price in self.models.items()}
+        return PriceTable(day=self.day, models=models)
 
 
 def parse_prices(text: str, source: str) -> PriceTable:

@@ -31,6 +31,7 @@ Parent = TypeVar("Parent")
 BACKENDS = {
     "hf": "evalkit.backends.hf:HfBackend",
     "openai": "evalkit.backends.openai:OpenAIBackend",
+    "openai-batch": "evalkit.backends.openai_batch:OpenAIBatchBackend",
     "lmms": "evalkit.backends.lmms:LmmsBackend",
     "replay": "evalkit.backends.replay:ReplayBackend",
     "dummy": "evalkit.backends.dummy:DummyBackend",

@@ -310,12 +310,25 @@ def evalkit() -> Callable[..., Done]:
     return _evalkit
 
 
+def _server_module(name: str):
+    path = Path(__file__).with_name("servers") / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def chat_server():
     """The class of a chat-completions server that misbehaves as it is told."""
-    path = Path(__file__).with_name("servers") / "chat.py"
-    spec = importlib.util.spec_from_file_location("chat", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["chat"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module.ChatServer
+    return _server_module("chat").ChatServer
+
+
+@pytest.fixture(scope="session")
+def batch_server(chat_server):
+    """The class of a server of files and batches that misbehaves as it is told.
+
+    Its module imports that of `chat_server`.
+    """
+    return _server_module("batch").BatchServer

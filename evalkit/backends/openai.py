@@ -37,11 +37,15 @@ COUNTED = ("requests", "retries", "rate_limited", "prompt_tokens", "output_token
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class Ready:
     """Pictures by key, and the failures of requests whose pictures are broken."""
 
     pictures: Mapping[str, DataUrl]
     broken: Mapping[str, Prediction]
+
+    def digests(self, request: Request) -> tuple[str, ...]:
+        """SHA-256 of each picture of a request."""
+        return tuple(self.pictures[image.key].digest for image in request.images)
 
 
 class OpenAIBackend(Backend):
@@ -78,7 +82,10 @@ class OpenAIBackend(Backend):
                 message = "The backend openai is closed."
                 raise BackendError(message)
             done = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return done.result()
+        try:
+            return done.result()
+        finally:
+            done.cancel()  # it is still at work only where the wait was interrupted
 
     @classmethod
     def preflight(cls, options: BackendOptions) -> None:
@@ -129,7 +136,7 @@ class OpenAIBackend(Backend):
         known = {name: float(counted.get(name, 0)) for name in COUNTED}
         return known | ({"cost_usd": counted.get("cost_usd", 0.0)} if self._settings.price else {})
 
-    def prepare(self, requests: Sequence[Request]) -> _Ready:
+    def prepare(self, requests: Sequence[Request]) -> Ready:
         """Read the pictures and write them as data URLs, each once."""
         pictures: dict[str, DataUrl] = {}
         broken: dict[str, Prediction] = {}
@@ -139,26 +146,25 @@ class OpenAIBackend(Backend):
                     if image.key not in pictures:
                         pictures[image.key] = data_url(image)
             except UnreadableError as error:
-                broken[request.sample_id] = _failed(request, "image_unreadable", str(error))
-        return _Ready(pictures, broken)
+                broken[request.sample_id] = failed(request, "image_unreadable", str(error))
+        return Ready(pictures, broken)
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
         """Ask about all of them; returns when each is answered or has failed."""
         return self.generate_prepared(requests, self.prepare(requests))
 
-    def generate_prepared(self, requests: Sequence[Request], ready: _Ready) -> Sequence[Prediction]:
+    def generate_prepared(self, requests: Sequence[Request], ready: Ready) -> Sequence[Prediction]:
         """`generate`, with pictures that are data URLs already."""
         made = dict(ready.broken)
         asked = []
         for request in requests:
             if request.generation.num_beams > 1:
-                words = f"a server cannot be asked for {request.generation.num_beams} beams"
-                made.setdefault(request.sample_id, _failed(request, "refused", words))
+                made.setdefault(request.sample_id, beams_failed(request))
             if request.sample_id not in made:
                 asked.append(request)
         answers = self._run(self._ask_all(asked, ready.pictures))
         for request, answered in zip(asked, answers, strict=True):
-            made[request.sample_id] = _prediction(request, answered, ready.pictures)
+            made[request.sample_id] = prediction_of(request, answered, ready.digests(request))
         return [made[request.sample_id] for request in requests]
 
     async def _ask_all(
@@ -180,7 +186,7 @@ class OpenAIBackend(Backend):
         self, requests: Sequence[Request], pictures: Mapping[str, DataUrl]
     ) -> list[Answered]:
         """Ask the first question, and soon after it the others, which share its pictures."""
-        bodies = [self._body(request, pictures) for request in requests]
+        bodies = [self.body(request, pictures) for request in requests]
         sent = asyncio.Event()
         first = asyncio.create_task(self._client.ask(bodies[0], sent))
         if bodies[1:]:
@@ -189,7 +195,13 @@ class OpenAIBackend(Backend):
         others = [self._client.ask(body, asyncio.Event()) for body in bodies[1:]]
         return list(await asyncio.gather(first, *others))
 
-    def _body(self, request: Request, pictures: Mapping[str, DataUrl]) -> dict[str, Any]:
+    def body(self, request: Request, pictures: Mapping[str, DataUrl]) -> dict[str, Any]:
+        """What the server is sent for a request.
+
+        Args:
+            request: The request.
+            pictures: Its pictures by key.
+        """
         own = request.generation
         body: dict[str, Any] = {
             "model": self._settings.model,
@@ -241,13 +253,25 @@ def _part(part: str | Image, pictures: Mapping[str, DataUrl]) -> dict[str, Any]:
     return {"type": "text", "text": part}
 
 
-def _failed(request: Request, kind: str, words: str) -> Prediction:
+def failed(request: Request, kind: str, words: str) -> Prediction:
+    """A request that no server is asked about."""
     return Prediction(sample_id=request.sample_id, failure=Failure(kind=kind, message=words))
 
 
-def _prediction(
-    request: Request, answered: Answered, pictures: Mapping[str, DataUrl]
-) -> Prediction:
+def beams_failed(request: Request) -> Prediction:
+    """A request for beam search, which no server does."""
+    words = f"a server cannot be asked for {request.generation.num_beams} beams"
+    return failed(request, "refused", words)
+
+
+def prediction_of(request: Request, answered: Answered, digests: tuple[str, ...]) -> Prediction:
+    """What became of a request, as a prediction.
+
+    Args:
+        request: The request.
+        answered: Its answer, or why there is none.
+        digests: SHA-256 of each picture that was shown.
+    """
     reply = answered.reply
     if reply is None:
         return Prediction(sample_id=request.sample_id, failure=answered.failure)
@@ -258,7 +282,7 @@ def _prediction(
         finish="stop" if stopped else reply.finish,
         prompt_tokens=reply.usage.prompt,
         output_tokens=reply.usage.output,
-        images=tuple(pictures[image.key].digest for image in request.images),
+        images=digests,
         seconds=answered.seconds,
         served=(reply.served or None) if request.verbatim else None,
     )

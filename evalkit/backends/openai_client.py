@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -79,13 +79,13 @@ class Client:
             except Trouble as error:
                 self._hopeless = error if error.kind in HOPELESS else self._hopeless
                 self._note(place, error)
-                wait = _wait(attempt, error.wait)
+                wait = retry_wait(attempt, error.wait)
                 if not error.passing or attempt == self._settings.retries or wait > PATIENCE:
-                    return Answered(failure=self._failure(error))
+                    return Answered(failure=self.failure(error))
             else:
                 out = self.limiter.out
                 seconds = self.limiter.answered(place)
-                self._spend(reply.usage)
+                self.spend(reply.usage)
                 return Answered(reply=reply, seconds=round(seconds / max(out, 1), 6))
             await asyncio.sleep(wait)
         raise AssertionError  # the last attempt returns
@@ -115,24 +115,38 @@ class Client:
         """
         import httpx2
 
+        def post(api: Any) -> Awaitable[Any]:
+            return api.post("/chat/completions", body=dict(body), cast_to=httpx2.Response)  # type: ignore[no-any-return]
+
+        return read_reply(await self.send(post, self._settings.timeout))
+
+    async def send(self, call: Callable[[Any], Awaitable[Any]], seconds: float) -> str:
+        """The body that a server sends with status 200.
+
+        Args:
+            call: Makes one call of the package openai's client, and gives a response with a `text`.
+            seconds: After them the call is given up.
+
+        Raises:
+            Trouble: There is none.
+        """
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                response = await self._api.post(
-                    "/chat/completions", body=dict(body), cast_to=httpx2.Response
-                )
-                text = response.text
+            async with asyncio.timeout(seconds):
+                response = await call(self._api)
+                return str(response.text)
         except self._openai.APIStatusError as error:
             answer = error.response
             raise read_refusal(
                 answer.status_code, answer.headers, answer.text, datetime.now(UTC)
             ) from error
         except (TimeoutError, self._openai.APITimeoutError) as error:
-            words = f"no answer came within {self._settings.timeout:g} s"
+            words = f"no answer came within {seconds:g} s"
             raise Trouble(kind="timeout", words=words, passing=True, overloaded=True) from error
         except self._openai.APIConnectionError as error:
             words = f"the connection failed ({cause(error)})"
             raise Trouble(kind="connection", words=words, passing=True) from error
-        return read_reply(text)
+        except Exception as error:
+            raise Trouble(kind="backend", words=f"{type(error).__name__}: {error}") from error
 
     def _note(self, place: Place, error: Trouble) -> None:
         """Tell limiter and counters of trouble."""
@@ -140,9 +154,10 @@ class Client:
             self.limiter.pause(error.wait)
         self.limiter.failed(place, overloaded=error.overloaded)
         self.counters["rate_limited"] += error.kind == "rate_limited"
-        self._spend(error.usage)
+        self.spend(error.usage)
 
-    def _spend(self, usage: Usage) -> None:
+    def spend(self, usage: Usage) -> None:
+        """Count tokens, and what they cost where a price is known."""
         prompt, output = usage.prompt or 0, usage.output or 0
         self.counters["prompt_tokens"] += prompt
         self.counters["output_tokens"] += output
@@ -151,7 +166,8 @@ class Client:
             cost = price.cost(prompt, output, usage.cached)
             self.counters["cost_usd"] += cost  # type: ignore[assignment]  # a Counter of floats
 
-    def _failure(self, error: Trouble) -> Failure:
+    def failure(self, error: Trouble) -> Failure:
+        """Trouble as a failure, without the key."""
         words = self._settings.redacted(f"{self._settings.host}: {error.words}")
         return Failure(kind=error.kind, message=words[:SHOWN])
 
@@ -167,7 +183,7 @@ def cause(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _wait(attempt: int, asked: float | None) -> float:
+def retry_wait(attempt: int, asked: float | None) -> float:
     """Seconds until a request is sent again: full jitter, after what the server asked for."""
     most = min(LONGEST, SHORTEST * 2.0**attempt)
     return (asked or 0.0) + random.uniform(0.0, most)  # noqa: S311 - spreads retries

@@ -43,6 +43,7 @@ class Trouble(Exception):  # noqa: N818 - some of it passes
         overloaded: Whether fewer requests at once may help.
         wait: Seconds that the server asks to wait; None where it does not.
         usage: Tokens that were spent nevertheless.
+        status: The HTTP status that said so; None where none did.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Trouble(Exception):  # noqa: N818 - some of it passes
     overloaded: bool = False
     wait: float | None = None
     usage: Usage = Usage()
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +136,13 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, now: dateti
         body: The response's.
         now: The time, for a Retry-After that is a date.
     """
+    trouble = _refusal(status, body, retry_after(headers.get("retry-after"), now))
+    trouble.status = status
+    return trouble
+
+
+def _refusal(status: int, body: str, wait: float | None) -> Trouble:
     words = f"the server answered {status}: {_line(body)}"
-    wait = retry_after(headers.get("retry-after"), now)
     if status == TOO_MANY:
         if any(code in body for code in SPENT):
             return Trouble(kind="quota", words=words)

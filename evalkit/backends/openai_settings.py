@@ -101,9 +101,9 @@ def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settin
         base_url=_base_url(own.get("base_url", BASE_URL)),
         key=_key(key_name, environ),
         key_name=key_name,
-        concurrency=int(_number(own, "concurrency", "64", (1, 1000), whole=True)),
-        timeout=_number(own, "timeout", "300", (0.001, 86400)),
-        retries=int(_number(own, "retries", "5", (0, 100), whole=True)),
+        concurrency=int(number_of(own, "concurrency", "64", (1, 1000), whole=True)),
+        timeout=number_of(own, "timeout", "300", (0.001, 86400)),
+        retries=int(number_of(own, "retries", "5", (0, 100), whole=True)),
         max_tokens_field=field_name,
         omit=omit,
         prices=_prices(own["prices"]) if "prices" in own else None,
@@ -115,7 +115,7 @@ def _refuse(option: str, rule: str) -> NoReturn:
     raise UsageError(message)
 
 
-def _number(
+def number_of(
     own: Mapping[str, str],
     name: str,
     default: str,
@@ -123,6 +123,18 @@ def _number(
     *,
     whole: bool = False,
 ) -> float:
+    """A number among a spec's options.
+
+    Args:
+        own: The options.
+        name: The option's name.
+        default: Its value where it is not given.
+        bounds: The least and the largest number.
+        whole: Whether it must be a whole number; any other counts seconds.
+
+    Raises:
+        UsageError: It is no such number.
+    """
     low, high = bounds
     try:
         value = float(int(own.get(name, default)) if whole else own.get(name, default))

@@ -30,7 +30,7 @@ KEYS = {
 }
 """Environment variables that hold keys, and what asks for them."""
 
-BACKEND_EXTRAS = {"hf": ("data", "hf"), "openai": ("openai",)}
+BACKEND_EXTRAS = {"hf": ("data", "hf"), "openai": ("openai",), "openai-batch": ("openai",)}
 """Extras that a built-in backend needs beyond the base."""
 
 UNSEEN_EXTRAS = frozenset({"all", "dev"})

@@ -17,7 +17,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BOUNDARIES = {
     "evalkit/backends/hf.py": {"load"},  # a library's code on somebody's checkpoint
     "evalkit/backends/hf_probe.py": {"tried"},  # a library's code on somebody's model
-    "evalkit/backends/openai_client.py": {"_once"},  # a library's code on a request and a reply
+    "evalkit/backends/openai_client.py": {"_counted", "send"},  # a library's code on a reply
     "evalkit/backends/lmms_program.py": {"_docs", "_reply"},  # a library's on bytes, an adapter's
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row

@@ -310,7 +310,7 @@ def _predictions(
         watch.done()
         peaks = {"driver": memory_peak(), **workers.peaks()}
         telemetry = meter.telemetry(peaks, resumed=resumed)
-        if line := summary(telemetry):
+        if line := summary(telemetry, crew):
             watch.note(line)
         return {name: journal.predictions for name, journal in journals.items()}, telemetry
 

@@ -101,6 +101,10 @@ class ThreadWorkers(_OneBackend):
         self._threads = 0
         self._counted = counted(backend)
 
+    def crew(self) -> Crew:
+        """What the backend says of itself, and how many leases overlap."""
+        return replace(super().crew(), leases=self._backend.leases)
+
     def takes(self, lease: Lease) -> bool:  # noqa: ARG002 - one place is as good as another
         """Whether a place is free."""
         return self._places > 0

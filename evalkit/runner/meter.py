@@ -84,7 +84,7 @@ class Meter(Watch):
 
     def _speed(self, task: str, own: _Clock) -> TaskSpeed:
         seconds = max(own.seconds, 1e-9)
-        theirs = seconds * self._crew.size
+        theirs = seconds * self._crew.size * self._crew.leases
         read = own.counts.get("prompt_tokens")
         rate = (
             own.counts["shared_tokens"] / read if read and "shared_tokens" in own.counts else None
@@ -103,8 +103,12 @@ class Meter(Watch):
         )
 
 
-def summary(telemetry: Telemetry) -> str:
-    """A session's telemetry in one line; empty where nothing was asked."""
+def summary(telemetry: Telemetry, crew: Crew) -> str:
+    """A session's telemetry in one line; empty where nothing was asked.
+
+    Where leases overlap, a place is busy while others keep the server from it, so that the shares
+    say nothing of the model, and are left out.
+    """
     samples = sum(task.samples for task in telemetry.tasks)
     seconds = sum(task.seconds for task in telemetry.tasks)
     if not samples or not seconds:
@@ -112,7 +116,8 @@ def summary(telemetry: Telemetry) -> str:
     busy = sum(task.model_share * task.seconds for task in telemetry.tasks) / seconds
     waited = sum(task.waiting_share * task.seconds for task in telemetry.tasks) / seconds
     parts = [f"{samples} samples in {seconds:.1f} s ({samples / seconds:.1f}/s)"]
-    parts += [f"model {busy:.0%} of the time, waiting for data {waited:.0%}"]
+    if crew.leases == 1:
+        parts += [f"model {busy:.0%} of the time, waiting for data {waited:.0%}"]
     parts += [f"peak memory {max(telemetry.peak_mib.values(), default=0):.0f} MiB"]
     read, hits = (telemetry.counters.get(n, 0) for n in ("prompt_tokens", "shared_tokens"))
     parts += [f"{hits / read:.0%} of the prompt tokens from shared prefixes"] if hits else []

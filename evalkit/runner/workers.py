@@ -74,6 +74,7 @@ class Crew:
         note: How requests are answered, in one line.
         size: How many workers there are.
         prepares: Whether they do something for a bundle before the model is free.
+        leases: Leases that each answers at once; more than one only where a server is asked.
     """
 
     identity: ModelIdentity
@@ -83,6 +84,7 @@ class Crew:
     note: str
     size: int
     prepares: bool = False
+    leases: int = 1
 
 
 def crew_of(backend: Backend) -> Crew:

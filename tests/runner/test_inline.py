@@ -207,6 +207,10 @@ def test_a_backend_that_leaves_its_thread_stops_the_run_instead_of_hanging_it():
     assert "SystemExit: 3" in str(made.fatal)
 
 
+def test_a_crew_says_how_many_leases_overlap():
+    assert [workers_of(kind()).crew().leases for kind in (Model, Preparing, Server)] == [1, 1, 3]
+
+
 def test_threads_end_when_workers_are_closed():
     before = set(threading.enumerate())
     for model in (Preparing(), Server()):

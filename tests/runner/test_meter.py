@@ -31,17 +31,17 @@ def clock():
     return Clock()
 
 
+def crew(size=1, **more):
+    identity = ModelIdentity(spec="x", backend="dummy", name="x")
+    return Crew(
+        identity=identity, preprocessing={}, capacity=None, shares_prefixes=False, note="n",
+        size=size, **more,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def meter(clock):
-    def of(size=1):
-        identity = ModelIdentity(spec="x", backend="dummy", name="x")
-        crew = Crew(
-            identity=identity, preprocessing={}, capacity=None, shares_prefixes=False, note="n",
-            size=size,
-        )  # fmt: skip
-        return Meter(crew, clock)
-
-    return of
+    return lambda size=1, **more: Meter(crew(size, **more), clock)
 
 
 def test_time_goes_to_the_task_whose_event_ends_it(clock, meter):
@@ -69,6 +69,17 @@ def test_shares_are_of_all_workers_time(clock, meter):
     assert (one.model_share, one.waiting_share) == (0.5, 0.5)
 
 
+def test_shares_of_leases_that_overlap_are_of_all_places_and_not_in_the_line(clock, meter):
+    watch = meter(leases=8)
+    clock.now += 10
+    for _ in range(8):
+        watch.came(outcome("one", model_seconds=5.0, waiting_seconds=2.0))
+    watch.wrote("one", made(20))
+    told = watch.telemetry({"driver": 80.2}, resumed=False)
+    assert (told.tasks[0].model_share, told.tasks[0].waiting_share) == (0.5, 0.2)
+    assert summary(told, crew(leases=8)) == "20 samples in 10.0 s (2.0/s); peak memory 80 MiB"
+
+
 def test_hits_are_of_the_prompt_tokens_that_were_counted(clock, meter):
     watch = meter()
     clock.now += 1
@@ -82,12 +93,12 @@ def test_hits_are_of_the_prompt_tokens_that_were_counted(clock, meter):
 
 def test_the_line_at_the_end(clock, meter):
     watch = meter()
-    assert summary(watch.telemetry({}, resumed=False)) == ""
+    assert summary(watch.telemetry({}, resumed=False), crew()) == ""
     clock.now += 2
     counts = {"prompt_tokens": 100.0, "shared_tokens": 25.0, "cost_usd": 0.5}
     watch.came(outcome("one", model_seconds=1.9, waiting_seconds=0.02, counts=counts))
     watch.wrote("one", made(20))
-    assert summary(watch.telemetry({"driver": 80.2, "worker": 99.6}, resumed=False)) == (
+    assert summary(watch.telemetry({"driver": 80.2, "worker": 99.6}, resumed=False), crew()) == (
         "20 samples in 2.0 s (10.0/s); model 95% of the time, waiting for data 1%; peak memory "
         "100 MiB; 25% of the prompt tokens from shared prefixes; 0.5000 USD"
     )

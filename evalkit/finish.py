@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from evalkit.audit import audit
@@ -10,7 +10,7 @@ from evalkit.judge.result import Judged, further, judged_task
 from evalkit.manifest import image_digest
 from evalkit.prepare import Prepared
 from evalkit.records import Prediction
-from evalkit.run_record import TaskResult
+from evalkit.run_record import Fingerprint, TaskResult
 from evalkit.score import score_predictions, summarise
 from evalkit.store import RunFolder, write_json
 from evalkit.task import Task
@@ -32,19 +32,11 @@ def finish(
     """
     task, stem = prepared.task, prepared.task.file_stem
     folder.write_predictions(stem, [predictions[s.id] for s in prepared.samples])
-    images = image_digest(predictions[s.id] for s in prepared.samples)
-    dataset = replace(prepared.fingerprint.dataset, images=images)
-    fingerprint = replace(prepared.fingerprint, dataset=dataset)
-    notes = list(prepared.notes)
+    fingerprint = _fingerprint(prepared, predictions, judged)
+    notes = [*prepared.notes, *_unjudged(folder, task, judged)]
     if judged is not None:
         task = judged_task(task, judged)
         folder.write_verdicts(stem, judged.verdicts)
-        scorer = replace(fingerprint.scorer, protocol=task.protocol)
-        fingerprint = replace(fingerprint, scorer=scorer, judge=judged.fingerprint)
-    elif task.judging is not None and task.judging.required:
-        notes.append(
-            f"{task.name}: not judged yet; `evalkit judge {folder.path} --judge ...` judges it."
-        )
     if task.submission is not None:
         pairs = [(s, predictions[s.id].text or "") for s in prepared.samples]
         name, value = task.submission(pairs)
@@ -58,6 +50,24 @@ def finish(
         return result
     metrics = {**result.metrics, **further(task, scores)}
     return replace(result, metrics=metrics, judge=judged.report)
+
+
+def _fingerprint(
+    prepared: Prepared, predictions: Mapping[str, Prediction], judged: Judged | None
+) -> Fingerprint:
+    """The fingerprint with the pictures that were shown, and the judge."""
+    known = prepared.fingerprint
+    images = image_digest(predictions[s.id] for s in prepared.samples)
+    known = replace(known, dataset=replace(known.dataset, images=images))
+    if judged is None:
+        return known
+    scorer = replace(known.scorer, protocol=judged.report.origin)
+    return replace(known, scorer=scorer, judge=judged.fingerprint)
+
+
+def _unjudged(folder: RunFolder, task: Task, judged: Judged | None) -> Iterator[str]:
+    if judged is None and task.judging is not None and task.judging.required:
+        yield f"{task.name}: not judged yet; `evalkit judge {folder.path} --judge ...` judges it."
 
 
 def stored_verdicts(folder: RunFolder, task: Task, before: TaskResult) -> Judged | None:

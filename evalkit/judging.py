@@ -192,21 +192,14 @@ def judge_prepared(
 ) -> RunRecord:
     """Judge those of a run's tasks that need it, and write the record anew.
 
-    Args:
-        folder: The run's.
-        record: Its record.
-        prepared: Its tasks.
-        order: Which judge.
-        watch: Who watches.
-        beside: The judge, where it is at work already.
+    Where the judge is at work `beside` the model already, it is asked, and no other is loaded.
 
     Raises:
         EvalkitError: The judge cannot be had, or the questions are not those that were answered.
     """
     wanted = [p for p in prepared if p.task.judging is not None]
-    before = {result.task: result for result in record.results}
-    answers = {p.task.name: _answers(folder, p, before[p.task.name]) for p in wanted}
-    results = dict(before)
+    results = {result.task: result for result in record.results}
+    answers = {p.task.name: _answers(folder, p, results[p.task.name]) for p in wanted}
     with ExitStack() as stack:
         if beside is None:
             for p in wanted:
@@ -217,9 +210,9 @@ def judge_prepared(
         for p in wanted:
             name = p.task.name
             judged = judge.judge(p.task, p.samples, answers[name], _told(watch, name))
-            known = before[name].fingerprint
-            own = replace(p.fingerprint, preprocessing=known.preprocessing)
-            results[name] = finish(folder, replace(p, fingerprint=own), answers[name], judged)
+            known = results[name].fingerprint.preprocessing
+            own = replace(p, fingerprint=replace(p.fingerprint, preprocessing=known))
+            results[name] = finish(folder, own, answers[name], judged)
             record = replace(record, results=tuple(results.values()), finished=provenance.now())
             folder.write_record(record)
     return record

@@ -34,7 +34,6 @@ from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
 from evalkit.run_record import (
     SCHEMA,
-    Fingerprint,
     RunConfig,
     RunRecord,
     TaskChoice,
@@ -95,16 +94,12 @@ def run(
     """Run, resume or re-read the run that the configuration describes.
 
     Arguments and errors are those of `evaluate`; `observer` is told of progress, `judge` judges the
-    tasks that need it, and `unjudged` leaves them for later (`evalkit.judging.judge_run`).
-
-    Returns:
-        The run's record. A finished run with nothing left to ask is read, not made again.
+    tasks that need it, and `unjudged` leaves them for later (`evalkit.judging.judge_run`). A
+    finished run with nothing left to ask is read, not made again.
     """
-    watch = observer or Observer()
+    watch, spec = observer or Observer(), registry.parse_model(config.model)
     check_name(name)
-    spec = registry.parse_model(config.model)
-    backend_class = registry.backend_class(spec)
-    options = backend_options(config, spec)
+    backend_class, options = registry.backend_class(spec), backend_options(config, spec)
     tasks = preflight(config, backend_class, options)
     check_judge([task for task, _ in tasks], judge, unjudged=unjudged)
     folder = RunFolder(Path(out) / spec.folder / (name or default_name(config)))
@@ -112,21 +107,31 @@ def run(
         if aside:
             watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
-        weights = partial(backend_class.weights, options)
-        record = _finished(folder, config, prepared, weights, watch)
-        with ExitStack() as stack:
-            beside = None
-            if record is None:
-                beside = stack.enter_context(judge_alongside(folder, prepared, judge, watch))
+        record = _finished(folder, config, prepared, partial(backend_class.weights, options), watch)
+        if record is None:
+            with judge_alongside(folder, prepared, judge, watch) as beside:
                 watch.note(f"Loading the model {config.model} ...")
                 with _workers(config, backend_class, options) as workers:
-                    record = _generate_and_score(
-                        folder, config, prepared, workers, watch, beside=beside
-                    )
-            if judge is not None:
-                record = judge_prepared(folder, record, prepared, judge, watch, beside=beside)
+                    made = _generate_and_score(folder, config, prepared, workers, watch, beside)
+                record = _judged(folder, made, prepared, judge, watch, beside=beside)
+        else:
+            record = _judged(folder, record, prepared, judge, watch)
     watch.stored(folder.path)
     return record
+
+
+def _judged(
+    folder: RunFolder,
+    record: RunRecord,
+    prepared: Sequence[Prepared],
+    judge: JudgeOrder | None,
+    watch: Observer,
+    *,
+    beside: Alongside | None = None,
+) -> RunRecord:
+    if judge is None:
+        return record
+    return judge_prepared(folder, record, prepared, judge, watch, beside=beside)
 
 
 @contextmanager
@@ -173,11 +178,8 @@ def _finished(
     if not folder.record_path.exists() or folder.started_path.exists():
         return None
     record = load_run(folder.path)
-    known = {result.task: result.fingerprint for result in record.results}
-    prepared = [
-        replace(p, fingerprint=_as_recorded(p.fingerprint, known.get(p.task.name)))
-        for p in prepared
-    ]
+    before = {result.task: result for result in record.results}
+    prepared = [_as_recorded(p, before.get(p.task.name)) for p in prepared]
     now = Manifest(
         settings=settings(config),
         model=with_weights(record.model, weights()),
@@ -193,7 +195,6 @@ def _finished(
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
     watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
-    before = {result.task: result for result in record.results}
     results = tuple(
         finish(folder, p, stored[p.task.name], stored_verdicts(folder, p.task, before[p.task.name]))
         for p in prepared
@@ -201,12 +202,14 @@ def _finished(
     return record if results == record.results else _mended(folder, record, results, watch)
 
 
-def _as_recorded(now: Fingerprint, known: Fingerprint | None) -> Fingerprint:
-    """The fingerprint with what only a loaded model, or a judge, can say, as it was recorded."""
-    if known is None:
-        return now
+def _as_recorded(prepared: Prepared, result: TaskResult | None) -> Prepared:
+    """The task with what only a loaded model, or a judge, can say, as it was recorded."""
+    if result is None:
+        return prepared
+    now, known = prepared.fingerprint, result.fingerprint
     scorer = now.scorer if known.judge is None else known.scorer
-    return replace(now, preprocessing=known.preprocessing, judge=known.judge, scorer=scorer)
+    told = replace(now, preprocessing=known.preprocessing, judge=known.judge, scorer=scorer)
+    return replace(prepared, fingerprint=told)
 
 
 def _mended(
@@ -230,14 +233,13 @@ def _stored(folder: RunFolder, task: Task) -> dict[str, Prediction]:
 # With the model
 
 
-def _generate_and_score(
+def _generate_and_score(  # noqa: PLR0917 - what a session is made of
     folder: RunFolder,
     config: RunConfig,
     prepared: Sequence[Prepared],
     workers: Workers,
     watch: Observer,
-    *,
-    beside: Alongside | None = None,
+    beside: Alongside | None,
 ) -> RunRecord:
     crew = workers.crew()
     if config.prefix_sharing == "on" and not crew.shares_prefixes:

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 from evalkit import lmms_tasks
+from evalkit.backends.secret_names import is_secret_option
 from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -243,15 +244,12 @@ def parse_model(text: str) -> ModelSpec:
     )
 
 
-_SECRETS = frozenset({"apikey", "key", "token", "password", "secret"})
-
-
 def _option(pair: str, text: str) -> tuple[str, str]:
     key, equals, value = pair.partition("=")
     if not equals or not key:
         message = f"The option {pair!r} of the model {text!r} must read key=value."
         raise UsageError(message)
-    if key.replace("_", "").lower() in _SECRETS:
+    if is_secret_option(key):
         message = (
             f"The model's option {key} would be written into the run's record; keys are taken from "
             "the environment: OPENAI_API_KEY, or the variable that api_key_env=NAME names."

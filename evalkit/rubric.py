@@ -149,12 +149,28 @@ def templated(
     if not between or not user.strip():
         message = "it needs the system's turn, a line ---, and the user's turn"
         raise ValueError(message)
-    template = _template(user.rstrip("\n"))
+    return Rubric(
+        words=words,
+        origin=origin,
+        ask=_Asked(system, _template(user.rstrip("\n"))),
+        read=read,
+        attempts=attempts,
+        max_tokens=max_tokens,
+        pairwise=pairwise,
+    )
 
-    def ask(sample: Sample, answer: str, swapped: bool) -> tuple[Message, ...]:  # noqa: FBT001
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The two turns of a templated rubric."""
+
+    system: str
+    template: jinja2.Template
+
+    def __call__(self, sample: Sample, answer: str, swapped: bool) -> tuple[Message, ...]:  # noqa: FBT001
         reference = sample.targets[0] if sample.targets else ""
         first, second = (answer, reference) if swapped else (reference, answer)
-        text = template.render(
+        text = self.template.render(
             **sample.inputs,
             question=sample.question,
             targets=sample.targets,
@@ -163,19 +179,9 @@ def templated(
             second=second,
         )
         return (
-            Message(role="system", content=(system,)),
+            Message(role="system", content=(self.system,)),
             Message(role="user", content=(text,)),
         )
-
-    return Rubric(
-        words=words,
-        origin=origin,
-        ask=ask,
-        read=read,
-        attempts=attempts,
-        max_tokens=max_tokens,
-        pairwise=pairwise,
-    )
 
 
 def _template(text: str) -> jinja2.Template:

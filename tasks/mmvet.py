@@ -1,16 +1,15 @@
 """MM-Vet: open questions that need several skills at once; a judge grades the answers.
 
-Yu et al., ICML 2024 (arXiv:2308.02490). 218 questions; each needs some of six capabilities, and
-grades from 0 to 1 are averaged over all questions, by capability, and by the exact set of them (an
-integration). Official evaluator: yuweihao/MM-Vet acde843, `mm-vet_evaluator.py`: GPT-4 sees a table
-of graded examples that ends with the question, its ground truth and the answer, and completes the
-grade. A reply that cannot be read is asked for up to five times more, warmer each time; the last
-reply is not looked at, and the grade is 0.
+Yu et al., ICML 2024 (arXiv:2308.02490). 218 questions; grades from 0 to 1 are averaged over all, by
+capability, and by the exact set of capabilities that a question needs (an integration). Official
+evaluator: yuweihao/MM-Vet acde843, `mm-vet_evaluator.py`: GPT-4 completes a table of graded
+examples that ends with the question, its ground truth and the answer. A reply that cannot be read
+is asked for up to five times more, warmer each time; the last is not looked at: the grade is 0.
 
-The official examples are their authors': give them with `--rubric FILE` (the text that stands in
-the official script), and the number is `official`. Without them evalkit's own words are asked, and
-the number is comparable with none that was published. `--votes N` is the official number of runs;
-`total_std` is the spread of their totals.
+The examples are their authors': give them with `--rubric FILE` (the text in the official script),
+and the number is `official`. Without them evalkit's own words are asked, and the number is
+comparable with none that was published. `--votes N` is the official number of runs; `total_std` is
+the spread of their totals.
 """
 
 from evalkit.answers.judge_reply import leading_grade
@@ -20,7 +19,9 @@ from evalkit.rubric import FILE, OFFICIAL, OWN, Attempt, Judging, Rubric, templa
 from evalkit.task import DatasetRef, Prompt, Row, Task
 
 SOURCE = "yuweihao/MM-Vet acde843, mm-vet_evaluator.py"
+_EXAMPLES = "d1b3e0a5b4e72c888b77164489d705bba4dd149934fff564dfba6443d81afe3f"
 _SUFFIX = "\nPredict the correctness of the answer (digit): "
+_WARMING = tuple(Attempt(temperature=t) for t in (0.0, 0.5, 1.0))
 _WARMER = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 _OWN = """\
@@ -105,17 +106,9 @@ TASK = Task(
     protocol="unjudged",
     source="no number without a judge",
     judging=Judging(
-        own=templated(
-            _OWN,
-            origin=OWN,
-            read=leading_grade,
-            attempts=(Attempt(temperature=0.0), Attempt(temperature=0.5), Attempt(temperature=1.0)),
-            max_tokens=8,
-        ),
+        own=templated(_OWN, origin=OWN, read=leading_grade, attempts=_WARMING, max_tokens=8),
         rubric=official_rubric,
-        known={
-            "d1b3e0a5b4e72c888b77164489d705bba4dd149934fff564dfba6443d81afe3f": SOURCE,
-        },
+        known={_EXAMPLES: SOURCE},
         score=lambda _, text, verdicts: grade_outcome(text, verdicts),
         metrics=grades("total"),
         headline={OFFICIAL: ("total",), FILE: ("judged",), OWN: ("judged",)},

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from evalkit.backends import hf_checkpoint
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.lmms_process import Process, interpreter
 from evalkit.backends.pictures import UnreadableError, open_picture
+from evalkit.backends.secret_names import is_secret_option
 from evalkit.backends.stopping import cut_at_stop
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import Failure, Image, Prediction, Request
@@ -40,8 +40,6 @@ MODEL_KEYS = ("pretrained", "model_version", "model", "model_path")
 
 DEATHS = 3
 """So often in a row the process is started again; one answer makes the count begin anew."""
-
-_SECRET = re.compile(r"(^|_)(token|secret|password|api_key|key|auth)$", re.IGNORECASE)
 
 
 class LmmsBackend(Backend):
@@ -229,7 +227,7 @@ class _MemoryShortError(BackendError):
 
 def _check_options(options: BackendOptions) -> None:
     for key in options.options:
-        if _SECRET.search(key):
+        if is_secret_option(key):
             message = (
                 f"The option {key} of the model would be recorded; give secrets to lmms-eval's "
                 "adapters through the environment."

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from evalkit.backends.lmms_program import MOST, Frame, read_frame, write_frame
+from evalkit.backends.secret_names import is_secret_variable
 from evalkit.errors import BackendError, MissingExtraError
 
 PROGRAM = Path(__file__).with_name("lmms_program.py")
@@ -24,7 +25,6 @@ PROGRAM = Path(__file__).with_name("lmms_program.py")
 PYTHON = "EVALKIT_LMMS_PYTHON"
 """The environment variable that names an interpreter with lmms-eval."""
 
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY$|^KEY$", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"\b(hf_|sk-)[\w-]{8,}")
 
 
@@ -68,7 +68,7 @@ class Process:
         self._timeout = timeout
         self._secrets = [
             value for name, value in environment.items()
-            if _SECRET_NAME.search(name) and len(value) > 5  # noqa: PLR2004 - no secret is shorter
+            if is_secret_variable(name) and len(value) > 5  # noqa: PLR2004 - no secret is shorter
         ]  # fmt: skip
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:

@@ -30,8 +30,16 @@ KEYS = {
 }
 """Environment variables that hold keys, and what asks for them."""
 
-BACKEND_EXTRAS = {"hf": ("data", "hf"), "openai": ("openai",), "openai-batch": ("openai",)}
+BACKEND_EXTRAS = {
+    "hf": ("data", "hf"),
+    "lmms": ("lmms",),
+    "openai": ("openai",),
+    "openai-batch": ("openai",),
+}
 """Extras that a built-in backend needs beyond the base."""
+
+ELSEWHERE = {"lmms": "EVALKIT_LMMS_PYTHON"}
+"""Environment variables that name another Python, which has what the backend needs."""
 
 UNSEEN_EXTRAS = frozenset({"all", "dev"})
 """Extras that add nothing to evaluate with."""
@@ -195,16 +203,20 @@ def disk(purpose: str, path: Path) -> Disk:
     return Disk(purpose=purpose, path=str(path), free_gib=free)
 
 
-def backends(names: Iterable[str], known: Sequence[Package]) -> tuple[BackendState, ...]:
+def backends(
+    names: Iterable[str], known: Sequence[Package], environ: Mapping[str, str]
+) -> tuple[BackendState, ...]:
     """What each backend lacks, of the packages that are known.
 
     Args:
         names: The backends.
         known: All packages of base and extras.
+        environ: The environment.
     """
 
     def lacks(name: str) -> tuple[str, ...]:
-        homes = (None, *BACKEND_EXTRAS.get(name, ()))
+        elsewhere = environ.get(ELSEWHERE.get(name, ""))
+        homes = (None, *(() if elsewhere else BACKEND_EXTRAS.get(name, ())))
         return tuple(p.name for p in known if p.extra in homes and p.version is None)
 
     return tuple(BackendState(name=name, lacks=lacks(name)) for name in names)
@@ -229,7 +241,7 @@ def checkup(environ: Mapping[str, str], results: Path) -> Checkup:
         platform=platform.platform(),
         machine=machine(),
         packages=known,
-        backends=backends(registry.BACKENDS, known),
+        backends=backends(registry.BACKENDS, known, environ),
         keys=keys(environ, hub_home(environ)),
         disks=(disk("results", results), disk("hub cache", hub_cache(environ))),
         demo=demo_files(
@@ -303,7 +315,9 @@ def _lack(backend: BackendState) -> str:
         return "ready"
     extra = BACKEND_EXTRAS.get(backend.name, ("",))[-1]
     chosen = f"[{extra}]" if extra else ""
-    return f"lacks {', '.join(backend.lacks)}: pip install '{DISTRIBUTION}{chosen}'"
+    elsewhere = ELSEWHERE.get(backend.name)
+    other = f", or name a Python that has it in {elsewhere}" if elsewhere else ""
+    return f"lacks {', '.join(backend.lacks)}: pip install '{DISTRIBUTION}{chosen}'{other}"
 
 
 def _presence(key: Key) -> str:

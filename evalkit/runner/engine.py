@@ -57,12 +57,10 @@ def run(
         journals: One a task; each says what is done and takes what is made.
         on_predictions: Told of progress.
         watch: Told of outcomes, for telemetry.
-        enough: Asked before each lease: once it is true, what is out is waited for, and no more is
-            handed out.
+        enough: Asked before each lease: once true, no more is handed out.
 
     Raises:
-        BackendError: The first samples of a task, or many in a row, all failed; or no worker can be
-            had any more. What was finished is in the journals.
+        BackendError: Samples failed that show that all will, or there are no workers any more.
         UsageError: A file of the user's is wrong, as a backend found. Before either is raised, what
             came at the same time, and what comes within `GRACE`, is put on disk.
     """

@@ -1,5 +1,6 @@
 """`evalkit doctor`: facts as functions, and the verb as a process."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -51,11 +52,34 @@ def test_a_missing_package_names_the_install_command():
 
 
 def test_a_backend_lacks_what_its_extras_would_install():
-    found = backends(["hf", "replay"], packages(REQUIREMENTS, {"numpy": "2.4.6"}.get))
+    found = backends(["hf", "replay"], packages(REQUIREMENTS, {"numpy": "2.4.6"}.get), {})
     assert found == (
         BackendState(name="hf", lacks=("torch",)),
         BackendState(name="replay", lacks=()),
     )
+
+
+@pytest.mark.parametrize(
+    ("installed", "environ", "lacks"),
+    [
+        ({}, {}, ("lmms-eval",)),
+        ({}, {"EVALKIT_LMMS_PYTHON": ""}, ("lmms-eval",)),
+        ({}, {"EVALKIT_LMMS_PYTHON": "/other/bin/python"}, ()),
+        ({"lmms-eval": "0.7.3"}, {}, ()),
+    ],
+)
+def test_lmms_needs_its_package_here_or_in_another_python(installed, environ, lacks):
+    known = packages(('lmms-eval>=0.7; extra == "lmms"',), installed.get)
+    assert backends(["lmms"], known, environ) == (BackendState(name="lmms", lacks=lacks),)
+
+
+def test_the_verb_says_what_lmms_lacks(tmp_path):
+    if importlib.util.find_spec("lmms_eval") is None:
+        text = run_doctor(tmp_path, EVALKIT_LMMS_PYTHON="")
+        assert "or name a Python that has it in EVALKIT_LMMS_PYTHON" in text
+    found = json.loads(run_doctor(tmp_path, "--json", EVALKIT_LMMS_PYTHON="x"))["backends"]
+    (lmms,) = (backend for backend in found if backend["name"] == "lmms")
+    assert lmms["lacks"] == []
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,19 @@ BOUNDARIES = {
     "evalkit/backends/openai_client.py": {"_counted", "send"},  # a library's code on a reply
     "evalkit/backends/lmms_program.py": {"_docs", "_reply"},  # a library's on bytes, an adapter's
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
+    "evalkit/backends/data_urls.py": {"_is_odd"},  # the same
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
     "evalkit/lmms_tasks/answers.py": {"numbers"},  # another harness's aggregation
     "evalkit/lmms_tasks/documents.py": {"_one"},  # its code on a blank picture; it is asked again
     "evalkit/judge/order.py": {"judge_workers"},  # a backend's code while it loads
     "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
-    "evalkit/runner/answering.py": {"outcome"},  # a backend's code
-    "evalkit/runner/inline.py": {"_prepare"},  # the same, raised again where it is waited for
-    "evalkit/runner/ray_workers.py": {"crew", "answer"},  # the same, in an actor
+    "evalkit/runner/answering.py": {"outcome", "counted"},  # a backend's code
+    "evalkit/runner/inline.py": {
+        "_prepare",
+        "_outcome",
+    },  # the same, raised again where it is waited for
+    "evalkit/runner/ray_workers.py": {"__init__", "crew", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""

@@ -15,9 +15,10 @@ NAMELESS = {"utils", "helpers", "common", "misc"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 BOUNDARIES = {
+    "evalkit/backends/data_urls.py": {"_is_odd"},  # a library's code on somebody's bytes
     "evalkit/backends/hf.py": {"load"},  # a library's code on somebody's checkpoint
     "evalkit/backends/hf_probe.py": {"tried"},  # a library's code on somebody's model
-    "evalkit/backends/openai_client.py": {"_once"},  # a library's code on a request and a reply
+    "evalkit/backends/openai_client.py": {"_counted"},  # a library's code on a request and a reply
     "evalkit/backends/lmms_program.py": {"_reply"},  # an adapter's code
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
@@ -25,9 +26,9 @@ BOUNDARIES = {
     "evalkit/lmms_tasks/documents.py": {"_one"},  # its code on a blank picture; it is asked again
     "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
-    "evalkit/runner/answering.py": {"outcome"},  # a backend's code
-    "evalkit/runner/inline.py": {"_prepare"},  # the same, raised again where it is waited for
-    "evalkit/runner/ray_workers.py": {"__init__", "answer"},  # the same, in an actor
+    "evalkit/runner/answering.py": {"outcome", "counted"},  # a backend's code
+    "evalkit/runner/inline.py": {"_prepare", "_outcome"},  # the same, on another thread
+    "evalkit/runner/ray_workers.py": {"__init__", "crew", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""

@@ -15,6 +15,7 @@ NAMELESS = {"utils", "helpers", "common", "misc"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 BOUNDARIES = {
+    "evalkit/backends/data_urls.py": {"_is_odd"},  # a library's code on somebody's bytes
     "evalkit/backends/hf.py": {"load"},  # a library's code on somebody's checkpoint
     "evalkit/backends/hf_probe.py": {"tried"},  # a library's code on somebody's model
     "evalkit/backends/openai_client.py": {"_counted", "send"},  # a library's code on a reply

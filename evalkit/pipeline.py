@@ -112,7 +112,9 @@ def run(
             with judge_alongside(folder, prepared, judge, watch) as beside:
                 watch.note(f"Loading the model {config.model} ...")
                 with _workers(config, backend_class, options) as workers:
-                    made = _generate_and_score(folder, config, prepared, workers, watch, beside)
+                    made = _generate_and_score(
+                        folder, config, prepared, workers, watch, beside=beside
+                    )
                 record = _judged(folder, made, prepared, judge, watch, beside=beside)
         else:
             record = _judged(folder, record, prepared, judge, watch)
@@ -233,24 +235,21 @@ def _stored(folder: RunFolder, task: Task) -> dict[str, Prediction]:
 # With the model
 
 
-def _generate_and_score(  # noqa: PLR0917 - what a session is made of
+def _generate_and_score(
     folder: RunFolder,
     config: RunConfig,
     prepared: Sequence[Prepared],
     workers: Workers,
     watch: Observer,
+    *,
     beside: Alongside | None,
 ) -> RunRecord:
     crew = workers.crew()
-    if config.prefix_sharing == "on" and not crew.shares_prefixes:
-        message = f"The model {config.model!r} cannot share prefixes; give --prefix-sharing auto."
-        raise BackendError(message)
+    _check_crew(config, crew, watch)
     prepared = [
         replace(p, fingerprint=replace(p.fingerprint, preprocessing=crew.preprocessing))
         for p in prepared
     ]
-    if crew.note:
-        watch.note(f"Requests are answered as follows: {crew.note}.")
     begun = _begin(folder, config, prepared, crew)
     predictions, telemetry = _predictions(
         folder, config.batch_size, prepared, workers, watch, beside=beside
@@ -275,6 +274,15 @@ def _generate_and_score(  # noqa: PLR0917 - what a session is made of
     folder.write_record(record)
     folder.forget_journal()
     return record
+
+
+def _check_crew(config: RunConfig, crew: Crew, watch: Observer) -> None:
+    """Say how requests are answered, if that is how they shall be."""
+    if config.prefix_sharing == "on" and not crew.shares_prefixes:
+        message = f"The model {config.model!r} cannot share prefixes; give --prefix-sharing auto."
+        raise BackendError(message)
+    if crew.note:
+        watch.note(f"Requests are answered as follows: {crew.note}.")
 
 
 def _predictions(

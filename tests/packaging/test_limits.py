@@ -21,7 +21,6 @@ BOUNDARIES = {
     "evalkit/backends/openai_client.py": {"_counted", "send"},  # a library's code on a reply
     "evalkit/backends/lmms_program.py": {"_docs", "_reply"},  # a library's on bytes, an adapter's
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
-    "evalkit/backends/data_urls.py": {"_is_odd"},  # the same
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
     "evalkit/lmms_tasks/answers.py": {"numbers"},  # another harness's aggregation
     "evalkit/lmms_tasks/documents.py": {"_one"},  # its code on a blank picture; it is asked again

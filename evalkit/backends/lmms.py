@@ -187,12 +187,13 @@ class LmmsBackend(Backend):
             kind = _MemoryShortError if told.get("memory") else BackendError
             raise kind(self._process.clean(told["error"]))
         return [
-            self._prediction(one, answer)
+            self._prediction(one.request, answer, one.digests)
             for one, answer in zip(asked, told["answers"], strict=True)
         ]
 
-    def _prediction(self, asked: _Asked, answer: Mapping[str, Any]) -> Prediction:
-        request = asked.request
+    def _prediction(
+        self, request: Request, answer: Mapping[str, Any], images: tuple[str, ...]
+    ) -> Prediction:
         if "unreadable" in answer:
             return _unreadable(request, self._process.clean(answer["unreadable"]))
         if "failure" in answer:
@@ -209,7 +210,7 @@ class LmmsBackend(Backend):
             finish="length" if full and not stopped else "stop",
             prompt_tokens=answer["prompt_tokens"],
             output_tokens=used,
-            images=tuple(hashlib.sha256(picture).hexdigest() for picture in asked.pictures),
+            images=images,
         )
 
 
@@ -219,6 +220,11 @@ class _Asked:
 
     request: Request
     pictures: tuple[bytes, ...]
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The pictures' digests, as a prediction keeps them."""
+        return tuple(hashlib.sha256(picture).hexdigest() for picture in self.pictures)
 
 
 class _MemoryShortError(BackendError):

@@ -91,7 +91,7 @@ class Bridge:
     def _twice(self, ask: Callable[[], Answer]) -> Answer:
         try:
             return ask()
-        except _EndedError:
+        except ProcessEndedError:
             return ask()
 
     def _of_task(self, task: str, message: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
@@ -117,7 +117,7 @@ class Bridge:
             self._deaths[kind] += 1
             self._why = str(error)
             text = f"lmms-eval's process for tasks failed: {error}"
-            raise _EndedError(text) from error
+            raise ProcessEndedError(text) from error
         del self._deaths[kind]
         if told.get("missing"):
             text = f"The Python {process.python} has no package lmms_eval: install lmms-eval there."
@@ -138,7 +138,7 @@ class Bridge:
         return self._process
 
 
-class _EndedError(BackendError):
+class ProcessEndedError(BackendError):
     """The process ended over a question, or gave no answer in time."""
 
 

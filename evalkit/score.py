@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from evalkit import stats, sums
-from evalkit.errors import UsageError
+from evalkit.errors import BackendError, DataError, UsageError
 from evalkit.foreign import Numbers
 from evalkit.records import Coverage, MetricValue, Outcome, Prediction, Sample, SampleScore
 from evalkit.run_record import Audit, Fingerprint, TaskResult
@@ -73,6 +73,8 @@ def _outcome(task: Task, sample: Sample, text: str | None) -> Outcome:
         if all(map(math.isfinite, outcome.values.values())):
             return outcome
         broken = {name: v for name, v in outcome.values.items() if not math.isfinite(v)}
+    except (BackendError, DataError):  # another harness is gone: no scorer is to blame
+        raise
     except Exception as error:
         message = (
             f"The scorer of the task {task.name!r} broke on the sample {sample.id!r}: "

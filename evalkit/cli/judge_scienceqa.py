@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.errors import ExitCode
+from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from evalkit.judge.ensemble import Ensemble, Tally
     from evalkit.judge.ensemble_files import Sources
+    from evalkit.judge.order import JudgeOrder
     from evalkit.report.table import Table
 
 _PATH = click.Path(path_type=Path)
@@ -49,14 +51,27 @@ _TITLES = {
     metavar="FILE",
     help="Write what a judge is to be asked, as JSON lines.",
 )
-def command(*, seed: int, as_json: bool, requests: Path | None, **files: Any) -> int:
-    """Score ScienceQA's complement and judge ensembles from files, without asking a model."""
+@click.option(
+    "--write-requery",
+    "replies",
+    type=_PATH,
+    metavar="FILE",
+    help="Write what the judge (--judge) said, as JSON lines for --requery.",
+)
+@judge_options
+def command(
+    *, seed: int, as_json: bool, requests: Path | None, replies: Path | None, **files: Any
+) -> int:
+    """Score ScienceQA's complement and judge ensembles: from files, or with a judge (--judge)."""
     from evalkit.judge.ensemble import combine, seeded_guess
     from evalkit.judge.ensemble_files import disagreement_requests, read_sources
     from evalkit.store import write_text
 
+    order = judge_order(files)
     sources = read_sources(**files)
     given = (sources.problems, sources.ours, sources.gpt4)
+    if order is not None:
+        sources = _judged(sources, order, replies)
     own = combine(*given, sources.requery)
     official = {"complement": combine(*given, None, seeded_guess(seed))}
     if sources.requery is not None:
@@ -69,6 +84,33 @@ def command(*, seed: int, as_json: bool, requests: Path | None, **files: Any) ->
     else:
         _print_tables(sources, own, official, seed)
     return ExitCode.OK if sources.is_whole else ExitCode.INCOMPLETE
+
+
+def _judged(sources: Sources, order: JudgeOrder, written: Path | None) -> Sources:
+    """The sources with what a judge says of the questions on which the models differ."""
+    from dataclasses import replace
+
+    from evalkit.cli.screen import Screen
+    from evalkit.judge.ensemble import combine
+    from evalkit.judge.ensemble_asking import ask, replies
+    from evalkit.store import write_text
+
+    if sources.requery is not None:
+        message = "--judge and --requery exclude each other: either a judge or its replies."
+        raise UsageError(message)
+    ensemble = combine(sources.problems, sources.ours, sources.gpt4, {})
+    with Screen() as screen:
+        verdicts = ask(sources, ensemble, order, lambda a, b: screen.judged("scienceqa", a, b))
+    said = replies(verdicts)
+    if written is not None:
+        lines = ({"question_id": pid, "text": text} for pid, text in said.items())
+        write_text(written, "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
+    missing = sum(verdict.failure is not None for verdict in verdicts)
+    note = (
+        f"Judged by {order.model} in evalkit's own words: {len(verdicts)} questions asked, "
+        f"{missing} verdicts failed; ours counts there."
+    )
+    return replace(sources, requery=said, notes=(*sources.notes, note))
 
 
 def _json_object(

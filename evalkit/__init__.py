@@ -9,6 +9,7 @@
     prices      what tokens cost
     answers     text -> answer, one module per official normaliser
     pair_review  LLaVA's review of two answers side by side
+    mmvp_review  MMVP's judge, who says yes or no
     metrics     scores -> numbers, each a sum and a function of that sum
     sums        scores -> sums of a metric's rows
     stats       intervals over any metric, by clusters

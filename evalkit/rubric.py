@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.records import Message, Outcome, Sample, SampleScore, Verdict
@@ -149,10 +150,13 @@ def templated(
     if not between or not user.strip():
         message = "it needs the system's turn, a line ---, and the user's turn"
         raise ValueError(message)
+    ask = _Asked(system, user.rstrip("\n"))
+    if origin != OWN:  # evalkit's own are tried by its tests, and need not wake jinja2 at import
+        _template(ask.user)
     return Rubric(
         words=words,
         origin=origin,
-        ask=_Asked(system, _template(user.rstrip("\n"))),
+        ask=ask,
         read=read,
         attempts=attempts,
         max_tokens=max_tokens,
@@ -165,12 +169,12 @@ class _Asked:
     """The two turns of a templated rubric."""
 
     system: str
-    template: jinja2.Template
+    user: str
 
     def __call__(self, sample: Sample, answer: str, swapped: bool) -> tuple[Message, ...]:  # noqa: FBT001
         reference = sample.targets[0] if sample.targets else ""
         first, second = (answer, reference) if swapped else (reference, answer)
-        text = self.template.render(
+        text = _template(self.user).render(
             **sample.inputs,
             question=sample.question,
             targets=sample.targets,
@@ -184,6 +188,7 @@ class _Asked:
         )
 
 
+@lru_cache(maxsize=32)
 def _template(text: str) -> jinja2.Template:
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment

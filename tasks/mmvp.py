@@ -2,10 +2,10 @@
 
 Tong et al., CVPR 2024 (arXiv:2401.06209). 300 questions in 150 pairs, rows (1, 2), (3, 4), ... The
 official evaluator, tsb0601/MMVP `scripts/gpt_grader.py` (7635005), asks GPT-4 whether an answer is
-right and counts the pairs with two yes: the protocol `official`, for files with the judge's
-replies. The task's own protocol is another, "letter": the answer is read as (a) or (b) by a rule
-(`evalkit.answers.letter`), without a judge, so its numbers and the published ones are not of one
-kind. The headline is the share of whole pairs, as a fraction, in all.
+right and counts the pairs with two yes: the variant `judged` with a judge, and the protocol
+`official` for files with the judge's replies. The task's own protocol is another, "letter": the
+answer is read as (a) or (b) by a rule (`evalkit.answers.letter`), without a judge, so its numbers
+and the published ones are not of one kind. The headline is the share of whole pairs, as a fraction.
 
 Quirk: two pairs of the original key are disputed, 99/100 (the elephant's tusks) and 279/280
 (standing or sitting). lmms-lab-eval/MMVP has them swapped (its notes disagree on the direction).
@@ -25,6 +25,7 @@ from evalkit.answers.letter import lmms_eval_mmvp_letter, mmvp_letter
 from evalkit.answers.option import option
 from evalkit.answers.verdict import mmvp_verdict
 from evalkit.metrics import accuracy, exact_match, group_accuracy
+from evalkit.mmvp_review import JUDGED
 from evalkit.records import Generation, Sample
 from evalkit.task import DatasetRef, Prompt, Protocol, Row, Task
 
@@ -60,6 +61,7 @@ def to_sample(row: Row, *, disputed: dict[tuple[int, str], str] = _ORIGINAL) -> 
     )
 
 
+_OFFICIAL = Prompt(template="{{ question }} {{ options }}")
 _METRICS = (group_accuracy("pair_accuracy", size=2), accuracy())
 _protocol = partial(Protocol, metrics=_METRICS, headline=("pair_accuracy",))
 
@@ -79,7 +81,7 @@ TASK = Task(
             template="{{ question }} {{ options }}\n"
             "Answer with the option's letter from the given choices directly."
         ),
-        "official": Prompt(template="{{ question }} {{ options }}"),
+        "official": _OFFICIAL,
         "qwen": Prompt(template="Question: {{ question }}\nOptions: {{ options }}\nAnswer:"),
         "paligemma": Prompt(
             template="Question: {{ question }}\nContext: N/A\nOptions: "
@@ -111,5 +113,8 @@ TASK = Task(
         ),
     },
     files="evalkit.official.mmvp:MmvpFiles",
-    variants={"corrected": {"to_sample": partial(to_sample, disputed=_CORRECTED)}},
+    variants={
+        "corrected": {"to_sample": partial(to_sample, disputed=_CORRECTED)},
+        "judged": {**JUDGED, "prompts": {"official": _OFFICIAL}},
+    },
 )

@@ -38,11 +38,12 @@ class JudgeStage:
         """
         self._order, self._folder = order, folder / "judge"
         self._rubrics = {task.name: rubric_of(task, order) for task in tasks}
-        self._purse = Purse(order.budget)
         self._askers: dict[str, tuple[Asker, Journal]] = {}
         self._undo = ExitStack()
         with ExitStack() as undo:
             self._price = price_of(order)
+            price = self._price and self._price[0]
+            self._purse = Purse(order.budget, price, 0.5 if order.batch else 1.0)
             self._workers = undo.enter_context(judge_workers(order, self._folder))
             self._cache = order.cache and undo.enter_context(VerdictCache(order.cache))
             self._undo = undo.pop_all()

@@ -36,7 +36,7 @@ class Purse(engine.Watch):
 
         Args:
             budget: In USD; None is no limit.
-            price: The judge's price, by which a question is known to be too dear before it is asked.
+            price: The judge's, by which a question is known to be too dear before it is asked.
             share: Of the price that is paid (a half for a batch service).
         """
         self.budget = budget
@@ -103,6 +103,7 @@ class Asker:
         self._replies: dict[str, Prediction] = dict(journal.predictions)
         self._cached: set[str] = set()
         self._seen: set[str] = set()
+        self._alike: dict[str, Prediction] = {}
 
     def verdicts(
         self, units: Sequence[Unit], purse: Purse, progress: Progress | None = None
@@ -116,6 +117,8 @@ class Asker:
             BackendError: Nothing works any more; what was answered is in journal and cache.
         """
         self._forget_failed(units)
+        if self._next(units):
+            self._recall(units)
         while asks := self._next(units):
             if progress is not None:
                 progress(len(units) - len(asks), len(units))
@@ -146,6 +149,19 @@ class Asker:
                     self._replies.pop(unit.name(attempt), None)
                     self._journal.predictions.pop(unit.name(attempt), None)
 
+    def _recall(self, units: Sequence[Unit]) -> None:
+        """Know earlier sessions' replies by what was asked, for equal questions and the cache."""
+        known = [
+            (unit, attempt)
+            for unit in units
+            for attempt in range(len(self._rubric.attempts))
+            if unit.name(attempt) in self._replies
+        ]
+        keys = self._keys(known, [request_of(self._task, self._rubric, *one) for one in known])
+        for name, key in keys.items():
+            self._alike.setdefault(key, self._replies[name])
+        self._keep([self._replies[name] for name in keys], keys)
+
     def _next(self, units: Sequence[Unit]) -> list[tuple[Unit, int]]:
         found = ((unit, step(self._rubric, unit, self._replies)) for unit in units)
         return [(unit, at) for unit, at in found if isinstance(at, int)]
@@ -154,6 +170,7 @@ class Asker:
         """Get one reply for each, as far as the purse allows; False where nothing could be had."""
         requests = [request_of(self._task, self._rubric, unit, at) for unit, at in asks]
         keys = self._keys(asks, requests)
+        self._take_alike(keys)
         self._take_cached(keys)
         first: dict[str, Request] = {}
         for request in requests:
@@ -180,6 +197,12 @@ class Asker:
             for (unit, _), request in zip(asks, requests, strict=True)
         }
 
+    def _take_alike(self, keys: Mapping[str, str]) -> None:
+        for name, key in keys.items():
+            if key in self._alike and self._alike[key].failure is None:
+                made = replace(self._alike[key], sample_id=name)
+                self._replies.setdefault(name, made)
+
     def _take_cached(self, keys: Mapping[str, str]) -> None:
         if self._cache is None:
             return
@@ -187,7 +210,8 @@ class Asker:
         found = self._cache.find(list(dict.fromkeys(wanted.values())))
         for name, key in wanted.items():
             if key in found:
-                self._replies[name] = _prediction(name, found[key])
+                made = self._replies[name] = _prediction(name, found[key])
+                self._journal.predictions[name] = made  # it shows that the judge does answer
                 self._cached.add(name)
 
     def _ask(self, requests: Sequence[Request], keys: Mapping[str, str], purse: Purse) -> None:

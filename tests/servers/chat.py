@@ -268,3 +268,23 @@ class _Handler(BaseHTTPRequestHandler):
     def fault_echo(self, asked):
         said = f"bad header Authorization: {self.headers['Authorization']}, sk-proj-another"
         self.reply(400, {}, {"error": {"message": said}})
+
+    def fault_echo_500(self, asked):
+        self.reply(500, {}, {"error": {"message": f"broken: {self.headers['Authorization']}"}})
+
+    def fault_echo_429(self, asked):
+        said = {"error": {"message": self.headers["Authorization"]}}
+        self.reply(429, {"Retry-After": "3600"}, said)
+
+    def fault_echo_401(self, asked):
+        said = self.headers["Authorization"].removeprefix("Bearer ")
+        self.reply(401, {}, {"error": {"message": f"Incorrect API key provided: {said}"}})
+
+    def fault_echo_body(self, asked):
+        self.reply(200, {}, {"debug": dict(self.headers)})
+
+    def fault_echo_html(self, asked):
+        self.reply(502, {}, f"<html>{self.headers['Authorization']}</html>".encode())
+
+    def fault_echo_refusal(self, asked):
+        self.reply(200, {}, completion(None, refusal=f"not for {self.headers['Authorization']}"))

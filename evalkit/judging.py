@@ -15,7 +15,7 @@ from evalkit import provenance, registry
 from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
 from evalkit.judge.estimate import estimate, expected_units
-from evalkit.judge.order import JudgeOrder, check, is_served, rubric_of
+from evalkit.judge.order import JudgeOrder, backend_of, check, is_served, rubric_of
 from evalkit.judge.stage import JudgeStage, price_of
 from evalkit.judge.units import units_of
 from evalkit.judge.values import Value, judged_stem, values
@@ -32,7 +32,8 @@ def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bo
     """Check, before a model is loaded, that the tasks that need a judge have one.
 
     Raises:
-        UsageError: A judged task has no judge, or a rubric does not fit.
+        EvalkitError: A judged task has no judge, a rubric does not fit, or the judge cannot be
+            asked.
     """
     judged = [task for task in tasks if task.judging is not None]
     needy = [task.name for task in judged if task.judging and task.judging.required]
@@ -51,6 +52,8 @@ def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bo
         raise UsageError(message)
     for task in judged:
         rubric_of(task, order)
+    backend_class, options = backend_of(order, Path())
+    backend_class.preflight(options)
 
 
 def judge_run(
@@ -77,6 +80,7 @@ def judge_run(
     watch = observer or Observer()
     folder = RunFolder(Path(path))
     check(order)
+    load_run(folder.path)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
         config = replace(record.config, offline=order.offline or record.config.offline)

@@ -12,8 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from evalkit.errors import BackendError
 from evalkit.judge.cache import CachedReply, VerdictCache, cache_key
+from evalkit.judge.estimate import most_costly
+from evalkit.judge.retrieving import Retrieving
 from evalkit.judge.units import Unit, request_of, step, unasked
+from evalkit.prices import Price
 from evalkit.records import Prediction, Request, Verdict
 from evalkit.rubric import Rubric
 from evalkit.runner import engine
@@ -25,9 +29,18 @@ from evalkit.runner.workers import Outcome, Workers
 class Purse(engine.Watch):
     """What the judge may cost, and has cost in this session."""
 
-    def __init__(self, budget: float | None) -> None:
-        """Start with a budget in USD; None is no limit."""
+    def __init__(
+        self, budget: float | None, price: Price | None = None, share: float = 1.0
+    ) -> None:
+        """Start with a budget.
+
+        Args:
+            budget: In USD; None is no limit.
+            price: The judge's, by which a question is known to be too dear before it is asked.
+            share: Of the price that is paid (a half for a batch service).
+        """
         self.budget = budget
+        self._price, self._share = price, share
         self.spent = 0.0
         self.requests = 0
 
@@ -39,6 +52,22 @@ class Purse(engine.Watch):
     def is_empty(self) -> bool:
         """Whether nothing more may be asked."""
         return self.budget is not None and self.spent >= self.budget
+
+    def affords(self, requests: Sequence[Request]) -> list[Request]:
+        """As many of the first questions as can be paid for if every reply is as long as it may be.
+
+        Args:
+            requests: In the order in which they are asked.
+        """
+        if self.budget is None or self._price is None:
+            return list(requests)
+        left, chosen = self.budget - self.spent, list[Request]()
+        for request in requests:
+            left -= most_costly(request, self._price, self._share)
+            if left < 0:
+                break
+            chosen.append(request)
+        return chosen
 
 
 Progress = Callable[[int, int], None]
@@ -74,6 +103,7 @@ class Asker:
         self._replies: dict[str, Prediction] = dict(journal.predictions)
         self._cached: set[str] = set()
         self._seen: set[str] = set()
+        self._alike: dict[str, Prediction] = {}
 
     def verdicts(
         self, units: Sequence[Unit], purse: Purse, progress: Progress | None = None
@@ -87,11 +117,12 @@ class Asker:
             BackendError: Nothing works any more; what was answered is in journal and cache.
         """
         self._forget_failed(units)
+        if self._next(units):
+            self._recall(units)
         while asks := self._next(units):
             if progress is not None:
                 progress(len(units) - len(asks), len(units))
-            self._wave(asks, purse)
-            if purse.is_empty():
+            if not self._wave(asks, purse) or purse.is_empty():
                 break
         made = [self._verdict(unit) for unit in units]
         if progress is not None:
@@ -118,20 +149,35 @@ class Asker:
                     self._replies.pop(unit.name(attempt), None)
                     self._journal.predictions.pop(unit.name(attempt), None)
 
+    def _recall(self, units: Sequence[Unit]) -> None:
+        """Know earlier sessions' replies by what was asked, for equal questions and the cache."""
+        known = [
+            (unit, attempt)
+            for unit in units
+            for attempt in range(len(self._rubric.attempts))
+            if unit.name(attempt) in self._replies
+        ]
+        keys = self._keys(known, [request_of(self._task, self._rubric, *one) for one in known])
+        for name, key in keys.items():
+            self._alike.setdefault(key, self._replies[name])
+        self._keep([self._replies[name] for name in keys], keys)
+
     def _next(self, units: Sequence[Unit]) -> list[tuple[Unit, int]]:
         found = ((unit, step(self._rubric, unit, self._replies)) for unit in units)
         return [(unit, at) for unit, at in found if isinstance(at, int)]
 
-    def _wave(self, asks: Sequence[tuple[Unit, int]], purse: Purse) -> None:
-        """Ask one attempt of each."""
+    def _wave(self, asks: Sequence[tuple[Unit, int]], purse: Purse) -> bool:
+        """Get one reply for each, as far as the purse allows; False where nothing could be had."""
         requests = [request_of(self._task, self._rubric, unit, at) for unit, at in asks]
         keys = self._keys(asks, requests)
+        self._take_alike(keys)
         self._take_cached(keys)
         first: dict[str, Request] = {}
         for request in requests:
             if request.sample_id not in self._replies:
                 first.setdefault(keys[request.sample_id], request)
-        self._ask(list(first.values()), keys, purse)
+        affordable = purse.affords(list(first.values()))
+        self._ask(affordable, keys, purse)
         for request in requests:  # of equal questions one was asked
             asked = first.get(keys[request.sample_id])
             if asked is not None and asked.sample_id in self._replies:
@@ -139,6 +185,7 @@ class Asker:
                 self._replies.setdefault(
                     request.sample_id, replace(made, sample_id=request.sample_id)
                 )
+        return bool(affordable) or len(first) < len(requests)
 
     def _keys(
         self, asks: Sequence[tuple[Unit, int]], requests: Sequence[Request]
@@ -150,6 +197,12 @@ class Asker:
             for (unit, _), request in zip(asks, requests, strict=True)
         }
 
+    def _take_alike(self, keys: Mapping[str, str]) -> None:
+        for name, key in keys.items():
+            if key in self._alike and self._alike[key].failure is None:
+                made = replace(self._alike[key], sample_id=name)
+                self._replies.setdefault(name, made)
+
     def _take_cached(self, keys: Mapping[str, str]) -> None:
         if self._cache is None:
             return
@@ -157,7 +210,8 @@ class Asker:
         found = self._cache.find(list(dict.fromkeys(wanted.values())))
         for name, key in wanted.items():
             if key in found:
-                self._replies[name] = _prediction(name, found[key])
+                made = self._replies[name] = _prediction(name, found[key])
+                self._journal.predictions[name] = made  # it shows that the judge does answer
                 self._cached.add(name)
 
     def _ask(self, requests: Sequence[Request], keys: Mapping[str, str], purse: Purse) -> None:
@@ -171,7 +225,14 @@ class Asker:
             self._keep(predictions, keys)
 
         journals = {self._task: self._journal}
-        engine.run(bundles, self._workers, journals, came, purse, enough=purse.is_empty)
+        workers = Retrieving(self._workers)
+        try:
+            engine.run(bundles, workers, journals, came, purse, enough=purse.is_empty)
+        except BackendError:
+            if answered := workers.rest():
+                self._journal.append(answered)
+                came(self._task, answered)
+            raise
 
     def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str]) -> None:
         """Put readable replies into the cache; others are asked for again one day."""

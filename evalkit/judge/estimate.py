@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from evalkit.judge.units import Unit, request_of
 from evalkit.prices import Price
-from evalkit.records import Generation, Sample
+from evalkit.records import Generation, Request, Sample
 from evalkit.rubric import Rubric
 
 CHARACTERS = 4.0
@@ -62,6 +62,18 @@ def estimate(
     return Estimate(
         requests=len(units), prompt_tokens=prompt, output_tokens=output, cost_usd=cost, how=how
     )
+
+
+def most_costly(request: Request, price: Price, share: float = 1.0) -> float:
+    """USD that a question costs with the longest reply, as far as can be known before.
+
+    Args:
+        request: The question.
+        price: The judge's price.
+        share: Of the price that is paid (a half for a batch service).
+    """
+    count, _ = _counter()
+    return share * price.cost(count(request.text), request.generation.max_new_tokens)
 
 
 def expected_units(

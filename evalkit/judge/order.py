@@ -161,4 +161,6 @@ def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOp
         omitted = options.options.get("omit", "")
         omit = "+".join(dict.fromkeys([*filter(None, omitted.split("+")), "seed"]))
         options = replace(options, options={**options.options, "omit": omit})
+    if spec.backend == "openai":  # each reply is on disk as soon as it is there, and paid for once
+        options = replace(options, batch_size=1)
     return registry.backend_class(spec), options

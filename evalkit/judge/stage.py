@@ -13,12 +13,12 @@ from evalkit.errors import UsageError
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.order import JudgeOrder, judge_workers, rubric_of
+from evalkit.judge.receipts import Receipts
 from evalkit.judge.result import Judged, fingerprint_of, report_of
 from evalkit.judge.units import units_of
 from evalkit.prices import Price, parse_prices
 from evalkit.records import Prediction, Sample
 from evalkit.rubric import Rubric
-from evalkit.runner.journal import Journal
 from evalkit.task import Task
 
 
@@ -38,11 +38,12 @@ class JudgeStage:
         """
         self._order, self._folder = order, folder / "judge"
         self._rubrics = {task.name: rubric_of(task, order) for task in tasks}
-        self._purse = Purse(order.budget)
-        self._askers: dict[str, tuple[Asker, Journal]] = {}
+        self._askers: dict[str, tuple[Asker, Receipts]] = {}
         self._undo = ExitStack()
         with ExitStack() as undo:
             self._price = price_of(order)
+            price = self._price and self._price[0]
+            self._purse = Purse(order.budget, price, 0.5 if order.batch else 1.0)
             self._workers = undo.enter_context(judge_workers(order, self._folder))
             self._cache = order.cache and undo.enter_context(VerdictCache(order.cache))
             self._undo = undo.pop_all()
@@ -72,21 +73,20 @@ class JudgeStage:
         swap = self._order.swap and rubric.pairwise
         units = units_of(samples, predictions, self._order.votes, swap=swap)
         verdicts = asker.verdicts(units, self._purse, progress)
-        paid = [made for made in journal.predictions.values() if made.text is not None]
         identity = self._workers.crew().identity
         return Judged(
             verdicts=tuple(verdicts),
-            report=report_of(self._order, rubric, verdicts, paid, self._price),
+            report=report_of(self._order, rubric, verdicts, journal.paid, self._price),
             fingerprint=fingerprint_of(self._order, identity, rubric, verdicts),
         )
 
-    def _asker(self, task: Task, rubric: Rubric) -> tuple[Asker, Journal]:
+    def _asker(self, task: Task, rubric: Rubric) -> tuple[Asker, Receipts]:
         """One for a task; its journal's name holds a digest of judge and rubric."""
         if task.name not in self._askers:
             identity = self._workers.crew().identity
             about = f"{identity.backend} {identity.name} {identity.digest} {rubric.digest}"
             name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
-            journal = self._undo.enter_context(Journal(self._folder / name))
+            journal = self._undo.enter_context(Receipts(self._folder / name))
             place = registry.parse_model(self._order.model).options.get("base_url", "")
             cache = self._cache or None
             asker = Asker(

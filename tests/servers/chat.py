@@ -48,6 +48,9 @@ def completion(text, finish="stop", **message):
     return {
         "id": "c",
         "object": "chat.completion",
+        "model": "toy-model-0613",
+        "created": 1767225600,
+        "system_fingerprint": "fp_toy",
         "choices": [
             {
                 "index": 0,
@@ -66,7 +69,11 @@ def completion(text, finish="stop", **message):
 
 ERROR = {"error": {"message": "something broke", "type": "error", "code": None}}
 
+PAGE = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
+
 STATUSES = {
+    "html": (502, {"Content-Type": "text/html"}, PAGE),
+    "html page": (200, {"Content-Type": "text/html"}, PAGE),
     "429": (429, {}, ERROR),
     "429 seconds": (429, {"Retry-After": "1"}, ERROR),
     "429 date": (429, {}, ERROR),
@@ -242,6 +249,21 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(0.5)
         self.reply(200, {}, completion(self.chat.answer(asked)))
 
+    def fault_cut_grade(self, asked):
+        self.reply(200, {}, completion(self.chat.answer(asked), "length"))
+
+    def fault_drip(self, asked):
+        """Send the body byte by byte, so that no single read is late but the whole is."""
+        content = json.dumps(completion(self.chat.answer(asked))).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        with suppress(OSError):
+            for place in range(len(content)):
+                self.wfile.write(content[place : place + 1])
+                time.sleep(0.05)
+        self.close_connection = True
+
     def fault_half(self, asked):
         content = json.dumps(completion(self.chat.answer(asked))).encode()
         self.reply(200, {}, content[: len(content) // 2])
@@ -249,3 +271,23 @@ class _Handler(BaseHTTPRequestHandler):
     def fault_echo(self, asked):
         said = f"bad header Authorization: {self.headers['Authorization']}, sk-proj-another"
         self.reply(400, {}, {"error": {"message": said}})
+
+    def fault_echo_500(self, asked):
+        self.reply(500, {}, {"error": {"message": f"broken: {self.headers['Authorization']}"}})
+
+    def fault_echo_429(self, asked):
+        said = {"error": {"message": self.headers["Authorization"]}}
+        self.reply(429, {"Retry-After": "3600"}, said)
+
+    def fault_echo_401(self, asked):
+        said = self.headers["Authorization"].removeprefix("Bearer ")
+        self.reply(401, {}, {"error": {"message": f"Incorrect API key provided: {said}"}})
+
+    def fault_echo_body(self, asked):
+        self.reply(200, {}, {"debug": dict(self.headers)})
+
+    def fault_echo_html(self, asked):
+        self.reply(502, {}, f"<html>{self.headers['Authorization']}</html>".encode())
+
+    def fault_echo_refusal(self, asked):
+        self.reply(200, {}, completion(None, refusal=f"not for {self.headers['Authorization']}"))

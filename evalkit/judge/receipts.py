@@ -1,0 +1,38 @@
+"""The journal of a judge's replies, which remembers every reply that was paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit.records import Prediction
+from evalkit.runner.journal import Journal
+from evalkit.store import parse_prediction
+
+
+class Receipts(Journal):
+    """A journal that keeps count of replies which later ones replaced.
+
+    Attributes:
+        paid: All replies with a text, of every session, in order.
+    """
+
+    paid: list[Prediction]
+
+    def _read(self) -> None:
+        super()._read()
+        self._file.seek(0)
+        lines = enumerate(self._file.read().splitlines(keepends=True), start=1)
+        self.paid = []
+        self._count([parse_prediction(line, self.path, number) for number, line in lines])
+
+    def append(self, predictions: Sequence[Prediction]) -> None:
+        """Put replies on disk, and only then count them.
+
+        Raises:
+            StoreError: The disk is full, or the file cannot be written.
+        """
+        super().append(predictions)
+        self._count(predictions)
+
+    def _count(self, predictions: Sequence[Prediction]) -> None:
+        self.paid += [made for made in predictions if made.text is not None]

@@ -1,0 +1,208 @@
+"""The judge's cache at work: what is known is not asked, and what is not known is never made up."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("openai", reason="the extra openai is not installed")
+
+from evalkit import registry
+from evalkit.judge.order import JudgeOrder
+from evalkit.judge.stage import JudgeStage
+from evalkit.records import Prediction
+from evalkit.rubric import Attempt
+
+ROW = {"image": None, "answer": "a dog<OR>dog", "capability": "rec"}
+
+
+def samples_of(task, questions):
+    rows = [{**ROW, "question_id": f"q{i}", "question": q} for i, q in enumerate(questions)]
+    return [task.to_sample(row) for row in rows]
+
+
+@pytest.fixture
+def judge(chat_server, tmp_path):
+    """Judges answers in a run folder: judge(server, "folder", texts, votes=3) -> Judged."""
+
+    def made(server, folder, texts, task=None, questions=None, **order):
+        task = task or registry.load_task("mmvet")
+        samples = samples_of(task, questions or [f"No. {i}?" for i in range(len(texts))])
+        predictions = {
+            s.id: Prediction(sample_id=s.id, text=text)
+            for s, text in zip(samples, texts, strict=True)
+        }
+        told = {
+            "model": f"openai:toy-model,base_url={server.url},retries=0",
+            "cache": tmp_path / "cache.sqlite",
+            **order,
+        }
+        with JudgeStage(JudgeOrder(**told), tmp_path / folder, [task]) as stage:
+            return stage.judge(task, samples, predictions)
+
+    return made
+
+
+TEXTS = [f"answer {i}" for i in range(12)]
+
+
+def test_equal_answers_of_another_run_are_not_asked(chat_server, judge):
+    with chat_server(answer=lambda asked: "0.4") as server:
+        first = judge(server, "one", TEXTS)
+        assert len(server.asked) == 12
+        again = judge(server, "two", [*TEXTS[:-1], "something else"])
+        assert len(server.asked) == 13
+    assert (first.report.cached, again.report.cached) == (0, 11)
+    assert again.report.requests == 1, "what was known is not paid for"
+    known = [v for v in again.verdicts if v.cached]
+    assert [replace(v, cached=False) for v in known] == list(first.verdicts[:11])
+    assert known[0].served == ("toy-model-0613", "fp_toy", "2026-01-01")
+
+
+def test_votes_are_asked_as_often_as_they_are_cast(chat_server, judge):
+    with chat_server(answer=lambda asked: f"0.{asked.times}") as server:
+        voted = judge(server, "one", TEXTS[:4], votes=3)
+        assert set(Counter(a.text for a in server.asked).values()) == {3}
+        more = judge(server, "two", TEXTS[:4], votes=5)
+        assert set(Counter(a.text for a in server.asked).values()) == {5}
+    grades = [v.ratings[0] for v in voted.verdicts if v.sample_id == "q0"]
+    assert sorted(grades) == [0.1, 0.2, 0.3]
+    assert more.report.cached == 12
+
+
+@pytest.mark.parametrize("cache", ["cache", None])
+def test_identical_questions_are_asked_once(chat_server, judge, tmp_path, cache):
+    kept = {"cache": tmp_path / "own.sqlite" if cache else None}
+    questions = ["same?"] * 5 + ["other?"]
+    with chat_server(answer=lambda asked: "0.4") as server:
+        found = judge(server, "one", ["a"] * 6, questions=questions, **kept)
+        assert len(server.asked) == 2
+        assert [v.ratings for v in found.verdicts] == [(0.4,)] * 6
+        again = judge(server, "one", ["a"] * 6, questions=questions, **kept)
+        assert len(server.asked) == 2, "nor when the same folder is judged again"
+    assert again.report.requests == found.report.requests == 2
+
+
+def test_what_is_asked_otherwise_is_asked_anew(chat_server, judge):
+    task = registry.load_task("mmvet")
+
+    def variant(**rubric):
+        judging = replace(task.judging, own=replace(task.judging.own, **rubric))
+        return replace(task, judging=judging)
+
+    with (
+        chat_server(answer=lambda asked: "0.4") as server,
+        chat_server(answer=lambda asked: "0.6") as another,
+    ):
+        assert judge(server, "one", TEXTS).report.cached == 0
+        words = variant(words=task.judging.own.words + " ")
+        assert judge(server, "two", TEXTS, task=words).report.cached == 0
+        warm = variant(attempts=(Attempt(temperature=0.7),))
+        assert judge(server, "three", TEXTS, task=warm).report.cached == 0
+        longer = variant(max_tokens=9)
+        assert judge(server, "four", TEXTS, task=longer).report.cached == 0
+        moved = judge(another, "five", TEXTS)
+        assert (moved.report.cached, len(another.asked)) == (0, 12)
+        assert {v.ratings for v in moved.verdicts} == {(0.6,)}
+        slash = f"openai:toy-model,base_url={server.url}/,retries=0"
+        assert judge(server, "six", TEXTS, model=slash).report.cached == 12
+        assert len(server.asked) == 4 * 12
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("503", "server"),
+        ("429", "rate_limited"),
+        ("refusal", "content_filter"),
+        ("empty choices", "unreadable"),
+        ("html page", "server"),
+        ("cut", "unreadable"),
+    ],
+)
+def test_an_outage_or_an_unreadable_reply_is_never_kept(chat_server, judge, fault, kind):
+    wrong = [fault]
+
+    def script(asked):
+        return wrong[0] if wrong and "No. 5?" in asked.text else None
+
+    with chat_server(script, answer=lambda asked: "0.4") as server:
+        first = judge(server, "one", TEXTS)
+        assert first.report.failed == {kind: 1}
+        second = judge(server, "two", TEXTS)
+        assert (second.report.failed, second.report.cached) == ({kind: 1}, 11)
+        wrong.clear()
+        before = len(server.asked)
+        third = judge(server, "three", TEXTS)
+        assert (third.report.failed, third.report.cached) == ({}, 11)
+        assert len(server.asked) == before + 1
+
+
+def test_a_second_try_that_can_be_read_is_kept_and_the_first_is_asked_anew(chat_server, judge):
+    """The unreadable first reply is not in the cache, so it may be readable the next time."""
+    with chat_server(
+        lambda asked: "cut" if asked.body["temperature"] == 0 else None,
+        answer=lambda asked: "0.4",
+    ) as server:
+        first = judge(server, "one", TEXTS[:3])
+        assert [v.requests for v in first.verdicts] == [2, 2, 2]
+        assert first.report.requests == 6
+        judge(server, "one", TEXTS[:3])
+        assert len(server.asked) == 6, "in its own folder both are known"
+        judge(server, "two", TEXTS[:3])
+    assert Counter(a.body["temperature"] for a in server.asked) == {0.0: 6, 0.5: 3}
+
+
+def test_a_single_question_that_is_left_may_fail(chat_server, judge):
+    """Not the judge is out of order, which gave all other verdicts, but one question."""
+    with chat_server(
+        lambda asked: "500" if "No. 5?" in asked.text else None, answer=lambda asked: "0.4"
+    ) as server:
+        for folder in ("one", "two", "two"):
+            assert judge(server, folder, TEXTS).report.failed == {"server": 1}
+
+
+def test_what_the_journal_knows_goes_into_a_cache_that_came_later(chat_server, judge, tmp_path):
+    with chat_server(answer=lambda asked: "0.4") as server:
+        judge(server, "one", TEXTS[:6], cache=None)
+        judge(server, "one", TEXTS)
+        assert len(server.asked) == 12
+        assert judge(server, "two", TEXTS).report.cached == 12
+
+
+def test_replies_that_were_paid_for_in_vain_stay_in_the_bill(chat_server, judge):
+    wrong = ["cut"]
+    with chat_server(
+        lambda asked: wrong[0] if wrong else None, answer=lambda asked: "0.4"
+    ) as server:
+        first = judge(server, "one", TEXTS[:3])
+        assert (first.report.failed, first.report.requests) == ({"unreadable": 3}, 9)
+        wrong.clear()
+        again = judge(server, "one", TEXTS[:3])
+        assert (again.report.failed, len(server.asked)) == ({}, 12)
+    assert again.report.requests == 12
+    assert again.report.prompt_tokens == 1200
+
+
+def test_two_judges_on_one_cache_at_the_same_time(chat_server, start, evalkit, tmp_path):
+    """Two processes, two run folders with equal answers: both whole, nothing asked thrice."""
+    common = ("run", "mmvet", "--data", "demo", "--limit", "30", "--no-judge")
+    for name in ("a", "b", "c"):
+        done = evalkit(*common, "--model", "dummy:echo", "--out", tmp_path, "--name", name)
+        assert done.code == 0
+    with chat_server(answer=lambda asked: "0.4", seconds=0.05) as server:
+        judge = f"openai:toy-model,base_url={server.url},concurrency=3"
+        words = ("--judge", judge, "--judge-cache", tmp_path / "cache.sqlite", "--json")
+        both = [start("judge", tmp_path / "echo" / name, *words) for name in ("a", "b")]
+        told = [(process.communicate(timeout=120), process.returncode) for process in both]
+        assert [code for _, code in told] == [0, 0], told
+        times = Counter(asked.text for asked in server.asked)
+        assert set(times.values()) <= {1, 2}
+        before = len(server.asked)
+        third = evalkit("judge", tmp_path / "echo" / "c", *words)
+        assert (third.code, len(server.asked)) == (0, before)
+    records = [json.loads(out) for (out, _), _ in told] + [third.record]
+    numbers = [r["results"][0]["metrics"]["judged"]["value"] for r in records]
+    assert numbers == pytest.approx([40.0] * 3)
+    assert (tmp_path / "cache.sqlite").stat().st_mode & 0o077 == 0

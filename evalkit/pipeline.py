@@ -21,6 +21,7 @@ from evalkit.judge.order import JudgeOrder
 from evalkit.judging import check_judge, judge_prepared
 from evalkit.manifest import (
     Manifest,
+    answered_otherwise,
     check_pictures,
     check_same,
     default_name,
@@ -185,6 +186,8 @@ def _finished(
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
     watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
+    if otherwise := answered_otherwise(record.config, config):
+        watch.note(f"It was answered with {otherwise}, not as asked now; --fresh asks again.")
     before = {result.task: result for result in record.results}
     results = tuple(
         finish(folder, p, stored[p.task.name], stored_verdicts(folder, p.task, before[p.task.name]))

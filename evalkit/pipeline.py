@@ -185,15 +185,20 @@ def _finished(
         return None
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
-    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
-    if otherwise := answered_otherwise(record.config, config):
-        watch.note(f"It was answered with {otherwise}, not as asked now; --fresh asks again.")
+    _say_finished(folder, answered_otherwise(record.config, config), watch)
     before = {result.task: result for result in record.results}
     results = tuple(
         finish(folder, p, stored[p.task.name], stored_verdicts(folder, p.task, before[p.task.name]))
         for p in prepared
     )
     return record if results == record.results else _mended(folder, record, results, watch)
+
+
+def _say_finished(folder: RunFolder, otherwise: str, watch: Observer) -> None:
+    """Nothing is asked; and where other settings were asked for, they have no effect."""
+    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
+    if otherwise:
+        watch.note(f"It was answered with {otherwise}, not as asked now; --fresh asks again.")
 
 
 def _as_recorded(now: Fingerprint, known: Fingerprint | None) -> Fingerprint:

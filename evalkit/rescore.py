@@ -151,10 +151,8 @@ def _answer_path(path: Path, task: Task) -> Path:
     own = path / "predictions" / f"{task.file_stem}.jsonl"
     if own.is_file():
         return own
-    held = sorted(file.stem for file in path.glob("predictions/*.jsonl"))
-    if held:
-        names = ", ".join(held)
-        message = f"The run {path} has no predictions of {task.name!r}; it has {names}."
+    if held := ", ".join(sorted(file.stem for file in path.glob("predictions/*.jsonl"))):
+        message = f"The run {path} has no predictions of {task.name!r}; it has {held}."
         raise UsageError(message)
     return path
 

@@ -29,7 +29,8 @@ def looking_ahead(monkeypatch):
 @pytest.mark.usefixtures("looking_ahead")
 def test_a_prompt_that_looks_ahead_in_secret_is_not_shared(checkpoint):
     model = load(checkpoint("llava"), batch_size=4)
-    assert model.note() == "shared prefixes: off (a probe was answered otherwise with a shared prefix)"
+    reason = "a probe was answered otherwise with a shared prefix"
+    assert model.note() == f"shared prefixes: off ({reason})"
     assert not model.shares_prefixes
 
 

@@ -67,7 +67,7 @@ class MissingExtraError(EvalkitError):
         """Say that `purpose` needs `package`, which the extra `extra` installs."""
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed: "
-            f"run pip install 'evalkit-vlm[{extra}]'."
+            f"install evalkit's extra {extra!r} (in its checkout: pip install -e '.[{extra}]')."
         )
 
 

@@ -14,10 +14,8 @@ from evalkit.records import Prediction, Sample, differences, plain
 from evalkit.run_record import Fingerprint, ModelIdentity, RunConfig, RunRecord
 from evalkit.task import file_stem
 
-_MACHINE = (
-    *("batch_size", "device", "workers", "gpus_per_worker", "ray_address", "prefix_sharing"),
-    *("data", "offline", "task_paths"),
-)
+_ANSWERING = ("batch_size", "device", "workers", "gpus_per_worker", "ray_address", "prefix_sharing")
+_MACHINE = (*_ANSWERING, "data", "offline", "task_paths")
 """Settings that may change between two sessions; what they lead to is in the fingerprint."""
 
 
@@ -38,6 +36,16 @@ class Manifest:
 def settings(config: RunConfig) -> dict[str, Any]:
     """The settings that name a run: the configuration less what belongs to the machine."""
     return {name: value for name, value in plain(config).items() if name not in _MACHINE}
+
+
+def answered_otherwise(before: RunConfig, now: RunConfig) -> str:
+    """Which settings of the machine an earlier session had otherwise, in words; empty for none."""
+    named = [name for name in _ANSWERING if getattr(before, name) != getattr(now, name)]
+    return ", ".join(f"{name.replace('_', ' ')} {_worded(getattr(before, name))}" for name in named)
+
+
+def _worded(value: object) -> object:
+    return "auto" if value is None else value
 
 
 def default_name(config: RunConfig) -> str:

@@ -22,6 +22,7 @@ from evalkit.judge.order import JudgeOrder
 from evalkit.judging import Alongside, check_judge, judge_alongside, judge_prepared
 from evalkit.manifest import (
     Manifest,
+    answered_otherwise,
     check_pictures,
     check_same,
     default_name,
@@ -196,12 +197,19 @@ def _finished(
         return None
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
-    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
+    _say_finished(folder, answered_otherwise(record.config, config), watch)
     results = tuple(
         finish(folder, p, stored[p.task.name], stored_verdicts(folder, p.task, before[p.task.name]))
         for p in prepared
     )
     return record if results == record.results else _mended(folder, record, results, watch)
+
+
+def _say_finished(folder: RunFolder, otherwise: str, watch: Observer) -> None:
+    """Nothing is asked; and where other settings were asked for, they have no effect."""
+    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
+    if otherwise:
+        watch.note(f"It was answered with {otherwise}, not as asked now; --fresh asks again.")
 
 
 def _as_recorded(prepared: Prepared, result: TaskResult | None) -> Prepared:

@@ -140,11 +140,16 @@ def backend_options(config: RunConfig, spec: registry.ModelSpec) -> BackendOptio
 def source(config: RunConfig) -> data.DataSource:
     """Where a run takes its datasets from."""
     if config.data == "demo":
-        from evalkit.demo import data_path
-
-        return data.DataSource(folder=data_path(), offline=config.offline, label="demo")
+        return demo_source()
     folder = Path(config.data) if config.data else None
     return data.DataSource(folder=folder, offline=config.offline)
+
+
+def demo_source() -> data.DataSource:
+    """The embedded rows, which need no network."""
+    from evalkit.demo import data_path
+
+    return data.DataSource(folder=data_path(), label="demo")
 
 
 def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) -> Prepared:

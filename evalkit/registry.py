@@ -40,6 +40,9 @@ BACKENDS = {
 """The built-in backends by the prefix of a model spec."""
 
 
+_EXAMPLES = {"dummy": "dummy:echo, dummy:constant or dummy:hash"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFile:
     """Where a task is written: its name, its module or file, and its docstring's first line."""
@@ -119,7 +122,11 @@ def load_task(name: str, task_paths: Sequence[str | Path] = ()) -> Task:
         raise UsageError(message)
     files = task_files(task_paths)
     if base not in files:
-        raise UsageError(_unknown("task", base, files, "`evalkit tasks` lists them"))
+        raise UsageError(
+            _unknown(
+                "task", base, files, "`evalkit tasks` lists them, --task-path names further files"
+            )
+        )
     task = read_task(files[base])
     return task.variant(variant) if variant else task
 
@@ -220,7 +227,9 @@ def parse_model(text: str) -> ModelSpec:
         class_name, _, rest = rest.partition(":")
         backend = f"{backend}:{class_name}"
     if not colon or not backend:
-        example = f"{text}:NAME" if text in BACKENDS else f"hf:{text or 'NAME'}"
+        example = _EXAMPLES.get(text) or (
+            f"{text}:NAME" if text in BACKENDS else f"hf:{text or 'NAME'}"
+        )
         message = (
             f"The model {text!r} names no backend and name; write backend:name, such as {example} "
             f"(backends: {', '.join(BACKENDS)})."

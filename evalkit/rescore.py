@@ -17,7 +17,7 @@ from evalkit.answer_files import Answer, AnswerFile, read_answers
 from evalkit.audit import audit
 from evalkit.errors import IncompleteError, StoreError, UsageError
 from evalkit.official.interface import Matched, OfficialFiles, References
-from evalkit.prepare import source
+from evalkit.prepare import demo_source, source
 from evalkit.records import Failure, Prediction, Sample, SampleScore
 from evalkit.run_record import (
     DatasetIdentity,
@@ -47,7 +47,7 @@ class Order:
         format: Format of the answers; None finds it out.
         convert: "llava" converts VQA answers as LLaVA does before it submits them.
         missing: "wrong", "exclude" or "fail"; None is what the official tool does under the
-            protocol "official", and "wrong" under others.
+            protocol "official" (a task's own files under "own"), and "wrong" under others.
         offline: The hub is not asked.
         task_paths: Files or folders with further tasks.
     """
@@ -143,9 +143,18 @@ def _match(order: Order) -> _Given:
 
 
 def _answer_path(path: Path, task: Task) -> Path:
-    """The file of answers: of a run's folder, that of the task."""
+    """The file of answers: of a run's folder, that of the task.
+
+    Raises:
+        UsageError: The run has no answers to the task.
+    """
     own = path / "predictions" / f"{task.file_stem}.jsonl"
-    return own if own.is_file() else path
+    if own.is_file():
+        return own
+    if held := ", ".join(sorted(file.stem for file in path.glob("predictions/*.jsonl"))):
+        message = f"The run {path} has no predictions of {task.name!r}; it has {held}."
+        raise UsageError(message)
+    return path
 
 
 def _nothing_fits(answers: AnswerFile, found: Matched) -> str:
@@ -191,6 +200,8 @@ def _references(
 
 
 def _given_references(path: Path, task: Task, files: OfficialFiles) -> References:
+    if str(path) == "demo":  # as for `run --data`
+        return _dataset(task, demo_source())
     if not path.exists():
         message = f"There are no references at {path}."
         raise UsageError(message)
@@ -273,7 +284,7 @@ def _with_slices(one: Slices, two: Slices) -> Slices:
 
 
 def _is_official(given: _Given) -> bool:
-    return given.task.protocol == "official"
+    return given.task.protocol in ("official", "own")
 
 
 def _counted(order: Order, given: _Given) -> tuple[Sample, ...]:

@@ -138,7 +138,7 @@ def _absent(task: Task, scores: Sequence[SampleScore]) -> Iterator[str]:
         if absent and seen & set(names):
             yield (
                 f"{task.name}: no sample of {', '.join(absent)}; {' and '.join(task.headline)} "
-                "are of the others alone."
+                f"{'is' if len(task.headline) == 1 else 'are'} of the others alone."
             )
 
 

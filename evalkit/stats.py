@@ -14,6 +14,7 @@ intervals follow, of which `interval` chooses one:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.records import MetricValue, SampleScore
@@ -59,6 +60,8 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
     value = _value(metric, counted)
     if math.isnan(value):
         return None
+    if metric.reach is not None:
+        metric = replace(metric, high=metric.reach(counted.sums))
     method, bounds = _chosen(metric, counted)
     return MetricValue(
         value=value,

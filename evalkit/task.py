@@ -172,6 +172,8 @@ class Metric:
         higher_is_better: Whether more is better; None for descriptions such as a yes-ratio.
         only: Samples that count at all; None is every one. It must not depend on the answer.
         bounded: Whether `high` means something to a reader; else it is not shown.
+        reach: The largest value that sums of shape (k,) could have had, where parts of the
+            benchmark were not asked; None is `high`.
     """
 
     name: str
@@ -186,6 +188,7 @@ class Metric:
     higher_is_better: bool | None = True
     only: Callable[[SampleScore], bool] | None = None
     bounded: bool = True
+    reach: Callable[[npt.NDArray[np.float64]], float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,10 +226,11 @@ class Task:
         prompts: Variants by the name of their origin ("llava", "qwen", "paligemma"); the first is
             the default.
         generation: Decoding settings.
-        score: The official scorer.
+        score: The scorer, by the rules of `protocol`.
         metrics: The numbers, in the order in which tables show them.
         headline: Names of the metrics that stand for the task in a table (MME has two).
-        protocol: Whose rules `score` follows, as a name.
+        protocol: Whose rules `score` follows, as a name: "official" for those of a published
+            evaluator, "own" where there is none.
         source: The same with version or commit, and file.
         breakdowns: Tags by which metrics are also reported, slice by slice.
         parts: Tag -> slices that the headline adds up or averages; where one has no sample, the
@@ -256,7 +260,7 @@ class Task:
     score: Scorer
     metrics: tuple[Metric, ...]
     headline: tuple[str, ...]
-    protocol: str = "official"
+    protocol: str = "own"
     source: str = ""
     breakdowns: tuple[str, ...] = ()
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

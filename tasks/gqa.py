@@ -85,6 +85,7 @@ TASK = Task(
     prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=16),
     score=score,
+    protocol="official",
     source="GQA eval.py, after LLaVA scripts/convert_gqa_for_eval.py (c121f043)",
     metrics=METRICS,
     headline=("accuracy",),

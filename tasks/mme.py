@@ -82,6 +82,7 @@ TASK = Task(
     prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=16),
     score=score,
+    protocol="official",
     source="MME eval_tool.zip calculation.py (dd29509)",
     metrics=(mme_total("perception", PERCEPTION), mme_total("cognition", COGNITION)),
     headline=("perception", "cognition"),

@@ -94,6 +94,7 @@ TASK = Task(
     prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=128),
     score=score,
+    protocol="official",
     source="RUCAIBox/POPE evaluate.py (3df3ba1)",
     metrics=(*SPLIT_METRICS, macro_f1(tag="category", slices=("random", "popular", "adversarial"))),
     headline=("macro_f1",),

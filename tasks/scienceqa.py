@@ -89,6 +89,7 @@ TASK = Task(
     },
     generation=Generation(max_new_tokens=16),
     score=exact_match(lambda _, text: scienceqa_letter(text)),
+    protocol="official",
     source="lupantech/ScienceQA evaluate_acc.py (2cbf831), LLaVA eval_science_qa.py (c121f043)",
     metrics=_METRICS,
     headline=("accuracy",),

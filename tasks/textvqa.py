@@ -59,6 +59,7 @@ TASK = Task(
     },
     generation=Generation(max_new_tokens=128),
     score=M4C.score,
+    protocol="official",
     source="facebookresearch/mmf m4c_evaluators.py (b0ffc7fb)",
     metrics=(mean(),),
     headline=("accuracy",),

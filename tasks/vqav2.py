@@ -78,6 +78,7 @@ TASK = Task(
     prompts=SHORT_ANSWER_PROMPTS,
     generation=Generation(max_new_tokens=16),
     score=vqa_score,
+    protocol="official",
     source="GT-Vision-Lab/VQA vqaEval.py (a013f004), Python 2.7",
     metrics=(mean(),),
     headline=("accuracy",),

@@ -54,14 +54,20 @@ class DummyBackend(Backend):
         if options.name not in MODES:
             message = f"The model {options.spec!r} must be one of dummy:{', dummy:'.join(MODES)}."
             raise UsageError(message)
-        try:
-            float(options.options.get("sleep", "0"))
-        except ValueError as error:
-            message = f"The option sleep of {options.spec!r} must be a number of seconds."
-            raise UsageError(message) from error
+        _check_seconds(options)
+        if "text" in options.options and options.name != "constant":
+            message = f"The option text of {options.spec!r} is for dummy:constant alone."
+            raise UsageError(message)
+        for name in ("fail", "die"):
+            if options.options.get(name) == "":
+                message = (
+                    f"The option {name} of {options.spec!r} is empty, and would mean every sample; "
+                    "give a part of a sample's id."
+                )
+                raise UsageError(message)
         for name in ("die-every", "memory"):
-            if not options.options.get(name, "1").isdecimal():
-                message = f"The option {name} of {options.spec!r} must be a whole number."
+            if not _is_count(options.options.get(name, "1")):
+                message = f"The option {name} of {options.spec!r} must be a whole number from 1."
                 raise UsageError(message)
 
     @classmethod
@@ -124,3 +130,17 @@ class DummyBackend(Backend):
         for picture in pictures:
             digest.update(picture)
         return WORDS[digest.digest()[0] % len(WORDS)]
+
+
+def _check_seconds(options: BackendOptions) -> None:
+    try:
+        seconds = float(options.options.get("sleep", "0"))
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        message = f"The option sleep of {options.spec!r} must be a number of seconds, from 0."
+        raise UsageError(message)
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and int(text) > 0

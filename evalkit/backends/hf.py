@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,6 +137,8 @@ class HfBackend(Backend):
         Raises:
             BackendError: The checkpoint cannot be had, or is no image-text-to-text model.
         """
+        # Before torch is imported: its idle threads are to sleep, not to spin on busy cores.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             with quiet():
                 return cls(load_model(options), load_processor(options), options)
@@ -174,7 +177,8 @@ class HfBackend(Backend):
 
     def note(self) -> str:
         """Which way requests take, and why."""
-        return f"{self._sharing.way}: {self._sharing.reason}"
+        ways = {"shared": "on", "features": "on for pictures alone", "plain": "off"}
+        return f"shared prefixes: {ways[self._sharing.way]} ({self._sharing.reason})"
 
     def counters(self) -> Mapping[str, float]:
         """Prompt tokens, and those of them that a shared prefix answered for."""

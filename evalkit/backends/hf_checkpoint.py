@@ -125,7 +125,7 @@ def _hub_info(options: BackendOptions) -> Any:
         said = "is not on the hub, or is private: mind the spelling, or set HF_TOKEN"
         raise BackendError(_hub_message(options, said)) from error
     except (HfHubHTTPError, HTTPError, OSError, RuntimeError) as error:
-        said = f"cannot be asked for at the hub ({type(error).__name__}); is there a network?"
+        said = f"cannot be asked for at the hub ({type(error).__name__}): is there a network"
         if "401" in str(error):
             said = "is not on the hub, or is private: mind the spelling, or set HF_TOKEN"
         raise BackendError(_hub_message(options, said)) from error

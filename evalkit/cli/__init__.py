@@ -76,6 +76,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(code)
     except EvalkitError as error:
         _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:  # no verb: a question, not a mistake
+        print(error.message)
+        sys.exit(ExitCode.OK)
     except click.ClickException as error:
         _fail(_click_message(error), ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):

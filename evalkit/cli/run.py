@@ -29,26 +29,42 @@ class BatchSize(click.ParamType[int | str]):
 
 
 @click.command(
-    epilog="A task list is a TOML file: model, prompt, limit and tasks = [...] of names or "
-    "{name, limit, prompt}. The same command resumes a run that was killed."
+    epilog="Backends: hf (transformers), openai (a server), lmms (lmms-eval's adapters), replay "
+    "(predictions), dummy. A task list is a TOML file: tasks = [...] of names or {name, limit, "
+    "prompt}, and for all of them model, prompt, limit, seed, dtype, image_preprocess and data. "
+    "The same command resumes a run that was killed."
 )
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK... | SUITE | FILE.toml")
-@click.option("--model", "-m", metavar="SPEC", help="backend:name[@revision][,option=value...]")
+@click.option(
+    "--model",
+    "-m",
+    metavar="SPEC",
+    help="backend:name[@revision][,option=value...], or demo: the embedded model.",
+)
 @click.option("--limit", type=int, metavar="N", help="A seeded sample of N per task, whole groups.")
-@click.option("--data", metavar="DIR", help="One folder per task, instead of the hub.")
+@click.option("--data", metavar="DIR", help="One folder per task, or demo, instead of the hub.")
 @click.option(
     "--prompt", metavar="NAME", help="Prompt variant; `evalkit tasks show TASK` lists them."
 )
 @click.option(
     "--batch-size", type=BatchSize(), metavar="N|auto", help="Requests per batch (default auto)."
 )
-@click.option("--prefix-sharing", type=click.Choice(["auto", "on", "off"]))
+@click.option(
+    "--prefix-sharing",
+    type=click.Choice(["auto", "on", "off"]),
+    help="Read a picture once for all its questions: where it can be done (auto, default), always "
+    "(on, or refuse), never (off).",
+)
 @click.option("--workers", type=int, metavar="N", help="Processes that answer (default 1).")
 @click.option("--gpus-per-worker", type=int, metavar="N", help="Accelerators of each worker.")
 @click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster: auto, or host:port.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ... (default auto)")
 @click.option("--dtype", metavar="NAME", help="auto, float32, bfloat16, float16 (default auto)")
-@click.option("--image-preprocess", type=click.Choice(["processor", "pad-square"]))
+@click.option(
+    "--image-preprocess",
+    type=click.Choice(["processor", "pad-square"]),
+    help="The model's own (processor, default), or pad pictures to a square first.",
+)
 @click.option("--seed", type=int, help="Seeds the sample of --limit and decoding (default 0).")
 @click.option("--out", default="results", metavar="DIR", show_default=True, help="Results folder.")
 @click.option("--name", metavar="NAME", help="The run's name (default: tasks and a digest).")

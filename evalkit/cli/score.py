@@ -24,7 +24,13 @@ _PATH = click.Path(path_type=Path)
 )
 @click.argument("task")
 @click.option("--predictions", "-p", required=True, type=_PATH, metavar="FILE", help="The answers.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE|DIR", help="The gold answers.")
+@click.option(
+    "--references",
+    "-r",
+    type=_PATH,
+    metavar="FILE|DIR",
+    help="The gold answers; demo: the embedded rows.",
+)
 @click.option(
     "--protocol", metavar="NAME", help="official (default), lmms-eval or vlmevalkit: whose rules."
 )

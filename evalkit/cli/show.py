@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
+from evalkit.errors import StoreError
 from evalkit.records import plain
-from evalkit.store import load_run, write_text
+from evalkit.store import RunFolder, load_run, write_text
+
+_RESULTS = Path("results")
 
 
 @click.command()
@@ -17,12 +21,12 @@ from evalkit.store import load_run, write_text
 @click.option("--all", "every_metric", is_flag=True, help="All metrics, and slices.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the page to a file.")
 def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None:
-    """Show the numbers of a finished run (its folder, or its run.json)."""
+    """Show the numbers of a finished run: its folder, its run.json, or MODEL/RUN in results/."""
     from evalkit.cli.screen import text_table
     from evalkit.report.markdown import run_page
     from evalkit.report.table import breakdown_tables, run_table
 
-    record = load_run(run)
+    record = load_run(_place(run))
     if kind == "json":
         page = json.dumps(plain(record), ensure_ascii=False, indent=1) + "\n"
     elif kind == "markdown":
@@ -37,3 +41,36 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
         print(page, end="")
     else:
         write_text(Path(out), page)
+
+
+def _place(run: str) -> Path:
+    """Where the run stands.
+
+    Raises:
+        StoreError: There is none there, or it was not finished; the text says what to do.
+    """
+    place = next((p for p in (Path(run), _RESULTS / run) if p.exists()), None)
+    if place is None:
+        message = f"There is no run at {run}, nor in {_RESULTS}/.{_near(run)}"
+        raise StoreError(message)
+    folder = RunFolder(place)
+    if folder.record_path.exists() or place.is_file():
+        return place
+    if folder.started_path.exists():
+        message = (
+            f"The run {place} was not finished. Its answers are on disk: the command that started "
+            "it, given again, goes on from there."
+        )
+        raise StoreError(message)
+    message = f"There is no run record in {place}.{_near(run)}"
+    raise StoreError(message)
+
+
+def _near(run: str) -> str:
+    """The run folders that may have been meant: those below, and those of a like name."""
+    found = sorted(file.parent for file in _RESULTS.glob("*/*/run.json"))
+    below = [path for path in found if Path(run).resolve() in path.resolve().parents]
+    by_name = {path.name: path for path in found}
+    close = get_close_matches(Path(run).name, by_name, n=3, cutoff=0.5)
+    near = below or [path for path in found if path.name in close]
+    return f" Did you mean {' or '.join(map(str, near[:3]))}?" if near else ""

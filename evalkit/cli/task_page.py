@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evalkit.records import plain
+from evalkit.suites import Suite
 from evalkit.task import DatasetRef, Task
 
 
@@ -60,6 +61,16 @@ def _numbers(task: Task) -> Iterable[str]:
         yield f"  conversion  {name} (for `evalkit score --convert`)"
     for name, changes in task.variants.items():
         yield f"  variant     {task.name}:{name} (changes {', '.join(changes)})"
+
+
+def suite_page(name: str, suite: Suite) -> str:
+    """What a suite sets, and its tasks with what is chosen for each, as text."""
+    lines = [f"{name}, a suite: {suite.summary}"]
+    lines += [f"  {key:<10}  {value}" for key, value in suite.settings.items()]
+    for choice in suite.tasks:
+        chosen = ", ".join(f"{key} {value}" for key, value in choice.items() if key != "name")
+        lines.append(f"  task        {choice['name']}" + (f" ({chosen})" if chosen else ""))
+    return "\n".join(lines) + "\n"
 
 
 def starter(name: str) -> str:

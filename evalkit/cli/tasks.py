@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -24,38 +25,62 @@ def command(ctx: click.Context) -> None:
 
 
 @command.command("list")
+@click.argument("part", required=False, default="", metavar="[PART]")
 @_TASK_PATH
 @click.option("--lmms", is_flag=True, help="List the tasks of lmms-eval instead.")
-def list_tasks(task_paths: tuple[str, ...] = (), *, lmms: bool = False) -> None:
-    """List all tasks and suites."""
+def list_tasks(part: str = "", task_paths: tuple[str, ...] = (), *, lmms: bool = False) -> None:
+    """List tasks and suites: all, or those with PART in their names."""
     if lmms:
-        _list_lmms()
-        return
+        _list_lmms(part)
+    else:
+        _list_own(part, task_paths)
+
+
+def _list_own(part: str, task_paths: tuple[str, ...]) -> None:
     files = registry.task_files(task_paths)
-    width = max(map(len, [*files, *suite_names()]))
-    print("Tasks")
-    for name, file in files.items():
-        print(f"  {name:<{width}}  {file.summary}")
-    print("Suites")
-    for name in suite_names():
+    tasks = [name for name in files if part.lower() in name]
+    suites = [name for name in suite_names() if part.lower() in name]
+    _check_found([*tasks, *suites], part)
+    width = max(map(len, [*tasks, *suites]))
+    if tasks:
+        print("Tasks")
+    for name in tasks:
+        print(f"  {name:<{width}}  {files[name].summary}")
+    if suites:
+        print("Suites")
+    for name in suites:
         print(f"  {name:<{width}}  {load_suite(name).summary}")
 
 
-def _list_lmms() -> None:
+def _list_lmms(part: str) -> None:
     """One name a line, as `run` takes it; of a group and a tag that it is one."""
     from evalkit import lmms_tasks
 
-    for name, kind in lmms_tasks.names().items():
-        print(f"{lmms_tasks.PREFIX}{name}" + ("" if kind == "task" else f"  ({kind})"))
+    kinds = lmms_tasks.names()
+    found = [name for name in kinds if part.lower().removeprefix(lmms_tasks.PREFIX) in name.lower()]
+    _check_found(found, part)
+    for name in found:
+        print(
+            f"{lmms_tasks.PREFIX}{name}" + ("" if kinds[name] == "task" else f"  ({kinds[name]})")
+        )
+
+
+def _check_found(names: Sequence[str], part: str) -> None:
+    if not names:
+        message = f"No task has {part!r} in its name; without it all are listed."
+        raise UsageError(message)
 
 
 @command.command("show")
 @click.argument("name")
 @_TASK_PATH
 def show_task(name: str, task_paths: tuple[str, ...]) -> None:
-    """Show a task: its data, prompts, decoding, metrics and variants."""
-    from evalkit.cli.task_page import task_page
+    """Show a task: its data, prompts, decoding, metrics and variants; or a suite's tasks."""
+    from evalkit.cli.task_page import suite_page, task_page
 
+    if name in suite_names() and name not in registry.task_files(task_paths):
+        print(suite_page(name, load_suite(name)), end="")
+        return
     task = registry.load_task(name, task_paths)
     files = registry.task_files(task_paths)
     file = files.get(name.partition(":")[0])  # lmms-eval's tasks have none of ours
@@ -82,6 +107,11 @@ def new_task(name: str, out: str) -> None:
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}."
         raise UsageError(message) from error
+    if name in registry.task_files():
+        print(
+            f"evalkit has a task {name!r} already: two of one name cannot be loaded, so rename the "
+            "file, and the task in it, before it is run."
+        )
     print(
         f"{path} is written; `evalkit tasks check {path}` passes now, and should when you are done."
     )

@@ -69,7 +69,11 @@ def mme_mean_total(name: str, subtasks: Sequence[str]) -> Metric:
 def _over_subtasks(
     name: str, order: tuple[str, ...], count: _Row, value: _Value, columns: int
 ) -> Metric:
-    """A metric with `columns` statistics for each subtask, whose unit is an image."""
+    """A metric with `columns` statistics for each subtask, whose unit is an image.
+
+    The second of them counts something; where it is zero the subtask was not asked, and its 200
+    points could not be had.
+    """
     return Metric(
         name=name,
         unit="group",
@@ -78,6 +82,7 @@ def _over_subtasks(
         columns=columns * len(order),
         high=_FULL_MARKS * len(order),
         only=lambda score: score.tags.get("subtask") in order,
+        reach=lambda sums: _FULL_MARKS * int((sums[1::columns] > 0).sum()),
     )
 
 

@@ -170,6 +170,22 @@ def matched_by_id(references: References, answers: AnswerFile) -> Matched:
     return Matched(answers=found, samples=references.samples)
 
 
+def names_samples(references: References, answers: AnswerFile) -> bool:
+    """Whether the file calls questions by the ids of the samples, as one that is made by hand may.
+
+    A bare number may be anything: it is taken for a sample's id only in a file that shows no
+    prompts, as LLaVA's do, and only where every one of them is such an id.
+    """
+    if answers.format != "llava" or not answers.answers:
+        return False
+    known = {sample.id for sample in references.samples}
+    ids = [answer.id for answer in answers.answers]
+    if not known.issuperset(ids):
+        return False
+    bare = any(name is not None and name.isdecimal() for name in ids)
+    return not bare or all(answer.prompt is None for answer in answers.answers)
+
+
 def no_picture(key: str) -> Image:
     """The picture of a sample that is only scored: it has a name, and cannot be read."""
 

@@ -26,6 +26,7 @@ from evalkit.official.interface import (
     Treatment,
     matched_by,
     matched_by_id,
+    names_samples,
     no_picture,
 )
 from evalkit.records import MetricValue, Sample, SampleScore
@@ -93,7 +94,7 @@ class MmeFiles(OfficialFiles):
         """By subtask, image and question; by id where ids are the samples' own."""
         del task
         samples = references.samples
-        if answers.format == "evalkit":
+        if answers.format == "evalkit" or names_samples(references, answers):
             return matched_by_id(references, answers)
         if "places" in references.extra:
             own = (_own_line(answers, answer) for answer in answers.answers)

@@ -20,6 +20,7 @@ from evalkit.official.interface import (
     References,
     Treatment,
     matched_by,
+    names_samples,
     no_picture,
 )
 from evalkit.official.pope_gold import (
@@ -101,7 +102,7 @@ class PopeFiles(OfficialFiles):
         if "answers" in references.extra:
             return _own(references, answers)
         ids = {sample.id: sample.id for sample in references.samples}
-        if answers.format == "evalkit":
+        if answers.format == "evalkit" or names_samples(references, answers):
             return matched_by(references.samples, answers, ids)
         if answers.format == "lmms-eval" and references.label != "files":
             ids = {str(row): sample.id for row, sample in enumerate(references.samples)}

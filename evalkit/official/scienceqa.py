@@ -14,7 +14,15 @@ from typing import Any
 from evalkit.answer_files.fields import as_text
 from evalkit.answer_files.interface import Answer, AnswerFile
 from evalkit.errors import UsageError
-from evalkit.official.interface import Matched, OfficialFiles, References, matched_by, no_picture
+from evalkit.official.interface import (
+    Matched,
+    OfficialFiles,
+    References,
+    matched_by,
+    matched_by_id,
+    names_samples,
+    no_picture,
+)
 from evalkit.official.scienceqa_pairing import by_row, by_words
 from evalkit.official.scienceqa_problems import (
     IMAGE,
@@ -78,6 +86,8 @@ class ScienceqaFiles(OfficialFiles):
             UsageError: The file names pids and the references have none; or the questions cannot
                 be told apart.
         """
+        if names_samples(references, answers):
+            return matched_by_id(references, answers)
         found = self._paired(references, answers)
         if answers.format == "llava" and task.protocol == "official":
             return _as_shown(found)

@@ -17,7 +17,14 @@ import msgspec
 
 from evalkit.answer_files.fields import sound
 from evalkit.answer_files.interface import Answer, AnswerFile
-from evalkit.official.interface import Matched, OfficialFiles, References, matched_by_id, no_picture
+from evalkit.official.interface import (
+    Matched,
+    OfficialFiles,
+    References,
+    matched_by_id,
+    names_samples,
+    no_picture,
+)
 from evalkit.official.vqa_rows import (
     checked,
     entries,
@@ -77,7 +84,7 @@ class TextvqaFiles(OfficialFiles):
         if references.label == "predictions":
             pairs = zip(references.samples, answers.answers, strict=True)
             return Matched(answers={s.id: a for s, a in pairs}, samples=references.samples)
-        if answers.format == "llava":
+        if answers.format == "llava" and not names_samples(references, answers):
             return _joined(references, answers)
         if answers.format == "lmms-eval":
             asked = [_submitted(answer) for answer in answers.answers]

@@ -55,7 +55,7 @@ def _facts(record: RunRecord) -> Iterable[tuple[str, str]]:
     yield "started", record.created
     if record.source == "measured":  # of answers from a file nothing says how they were made
         yield "seed", str(record.config.seed)
-        yield "batch size", str(record.config.batch_size)
+        yield "batch size", str(record.config.batch_size or "auto")
         yield "pictures", record.config.image_preprocess
     yield "versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())
 

@@ -160,12 +160,14 @@ def audit_line(audit: Audit, result: TaskResult) -> str:
     if len(rules) > _RULES_SHOWN:
         rest = sum(list(audit.rules.values())[_RULES_SHOWN:])
         rules = [*rules[:_RULES_SHOWN], f"{len(audit.rules) - _RULES_SHOWN} other rules {rest:,}"]
-    counts = [f"empty {audit.empty:,}", f"refused {audit.refused:,}"]
-    if audit.truncated is not None:
-        counts.append(f"truncated {audit.truncated:,}")
-    counts += [f"unparsed {audit.unparsed:,}", f"ambiguous {audit.ambiguous:,}"]
-    read = "; ".join(filter(None, ("read by " + ", ".join(rules) if rules else "", *counts)))
-    return read + "".join(_bounds(audit, result)) + "."
+    names = ("empty", "refused", "truncated", "unparsed", "ambiguous")
+    counts = [f"{name} {n:,}" for name in names if (n := getattr(audit, name))]
+    parts = ["read by " + ", ".join(rules)] if rules else []
+    return (
+        "; ".join([*parts, *counts] or ["no answer was read"])
+        + "".join(_bounds(audit, result))
+        + "."
+    )
 
 
 def _bounds(audit: Audit, result: TaskResult) -> Iterable[str]:

@@ -25,7 +25,20 @@ def test_hash_depends_on_picture_words_and_seed(request_of):
     assert texts != [p.text for p in dummy("hash", seed=1).generate(asked)]
 
 
-@pytest.mark.parametrize(("name", "options"), [("parrot", {}), ("echo", {"sleep": "long"})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("parrot", {}),
+        ("echo", {"sleep": "long"}),
+        ("echo", {"sleep": "-1"}),
+        ("echo", {"sleep": "nan"}),
+        ("hash", {"text": "yes"}),
+        ("hash", {"fail": ""}),
+        ("hash", {"die": ""}),
+        ("hash", {"memory": "0"}),
+        ("hash", {"die-every": "0"}),
+    ],
+)
 def test_wrong_words_are_found_before_the_run(name, options):
     with pytest.raises(UsageError):
         DummyBackend.preflight(BackendOptions(spec=name, name=name, options=options))

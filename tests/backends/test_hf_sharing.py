@@ -94,9 +94,11 @@ def groups(ask, seed, sizes, pictures=1, **more):
 
 def test_the_way_and_the_reason_are_what_the_table_says(both, family):
     shared, off = both
-    assert shared.note() == ": ".join(WAYS[family])
+    way, reason = WAYS[family]
+    said = {"shared": "on", "features": "on for pictures alone", "plain": "off"}[way]
+    assert shared.note() == f"shared prefixes: {said} ({reason})"
     assert shared.shares_prefixes == (WAYS[family][0] != "plain")
-    assert off.note() == "plain: not asked for"
+    assert off.note() == "shared prefixes: off (not asked for)"
     kind = shared._model.config.model_type
     if family not in ("llava_gemma2", "gemma4_reusing"):  # not as the family is published
         assert hf_families.FAMILIES[kind] == WAYS[family]

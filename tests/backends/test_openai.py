@@ -442,7 +442,7 @@ def test_a_key_that_no_header_can_carry_is_refused():
 @pytest.mark.parametrize(("module", "package"), [("openai", "openai"), ("PIL", "pillow")])
 def test_a_missing_package_names_the_extra(monkeypatch, module, package):
     monkeypatch.setitem(sys.modules, module, None)
-    said = rf"needs the package '{package}'.*pip install 'evalkit-vlm\[openai\]'"
+    said = rf"needs the package '{package}'.*pip install -e '\.\[openai\]'"
     with pytest.raises(MissingExtraError, match=said):
         OpenAIBackend.preflight(BackendOptions(spec="x", name="m"))
 

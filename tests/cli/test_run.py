@@ -331,3 +331,37 @@ def test_two_processes_may_not_share_a_run(run, start, toy, tmp_path):
     finally:
         first.kill()
         first.communicate()
+
+
+def test_what_a_finished_run_was_answered_with_is_said_where_it_is_asked_otherwise(run):
+    words = ("toy", "--model", "dummy:constant,text=yes")
+    run(*words, "--batch-size", 4)
+    again = run(*words, "--prefix-sharing", "off")
+    assert (
+        "It was answered with batch size 4, prefix sharing auto, not as asked now; --fresh asks "
+        "again."
+    ) in again.err
+    assert "not as asked now" not in run(*words, "--batch-size", 4).err
+
+
+def test_the_names_of_the_dummy_stand_in_the_first_message(run):
+    done = run("toy", "--model", "dummy")
+    assert done.code == 2
+    assert "dummy:echo, dummy:constant or dummy:hash" in done.err
+
+
+def test_an_unknown_task_names_the_way_to_further_files(run):
+    assert "--task-path" in run("colours", "--model", "dummy:echo").err
+
+
+def test_a_task_without_an_official_evaluator_goes_by_rules_of_its_own(run):
+    done = run("toy", "--model", "dummy:echo", "--json")
+    assert done.record["results"][0]["protocol"] == "own"
+    assert done.record["results"][0]["fingerprint"]["scorer"]["protocol"] == "own"
+
+
+@pytest.mark.parametrize("words", [(), ("tasks", "--help")])
+def test_help_is_an_answer(evalkit, words):
+    done = evalkit(*words)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Usage: evalkit")

@@ -100,7 +100,7 @@ THEIR_SCORE = "score=score,\n            metrics=(accuracy(),)"
     [
         ("", "", None),
         ('"theirs 1.0, scorer.py"', '" "', "The protocol 'theirs' has no source"),
-        ('"theirs": Protocol', '"official": Protocol', "is the task's own, and one of"),
+        ('"theirs": Protocol', '"own": Protocol', "is the task's own, and one of"),
         (
             'headline=("accuracy",),\n            slice',
             'headline=("f1",),\n            slice',
@@ -165,3 +165,26 @@ def test_the_seven_pass_their_own_check(evalkit):
     folder = Path(registry.__file__).parent / "demo" / "data"
     done = evalkit("tasks", "check", *paths, "--data", folder)
     assert done.code == 0, done.out
+
+
+def test_the_list_can_be_cut_to_a_part_of_the_names(evalkit):
+    done = evalkit("tasks", "list", "vqa")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["Tasks", "textvqa", "vqav2"]
+    assert evalkit("tasks", "list", "core").out.startswith("Suites\n  core ")
+    none = evalkit("tasks", "list", "colours")
+    assert (none.code, none.out) == (2, "")
+    assert "No task has 'colours' in its name" in none.err
+
+
+def test_a_suite_can_be_shown(evalkit):
+    done = evalkit("tasks", "show", "core")
+    assert done.code == 0
+    assert done.out.startswith("core, a suite: ")
+    assert "\n  task        pope\n" in done.out
+
+
+def test_new_says_that_a_name_is_taken(evalkit, tmp_path):
+    done = evalkit("tasks", "new", "pope", "--out", tmp_path)
+    assert done.code == 0
+    assert "has a task 'pope' already" in done.out
+    assert "already" not in evalkit("tasks", "new", "colours", "--out", tmp_path).out

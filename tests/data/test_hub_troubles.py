@@ -141,4 +141,4 @@ def test_only_the_hub_and_large_tables_need_datasets(hub, tables, tmp_path, load
     answer = load_jobs(jobs, tmp_path, hub.endpoint, NO_DATASETS="1")
     assert answer["outcomes"][0]["ids"] == ["0", "1"]
     assert answer["outcomes"][1]["kind"] == "MissingExtraError"
-    assert "pip install 'evalkit-vlm[data]'" in answer["outcomes"][1]["error"]
+    assert "pip install -e '.[data]'" in answer["outcomes"][1]["error"]

@@ -1,4 +1,4 @@
-"""The examples in README.md run, and say what README.md says that they say.
+"""The examples in README.md, and in the pages it leads to, run, and say what the pages say.
 
 The rules, for who writes there:
 
@@ -23,7 +23,13 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGES = (
+    "README.md",
+    "tasks/README.md",
+    "evalkit/backends/README.md",
+    "evalkit/official/README.md",
+)
 BLOCK = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 NOT_HERE = re.compile(r"-m venv|\bpip install\b|\bpytest\b|^cd |^git clone")
@@ -110,11 +116,23 @@ def follow(example, folder):
     assert same or not example.output, f"{shown}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for place, _, part in re.findall(r"\]\(([^)#:]*)(#?)([^)]*)\)", text):
+        target = (ROOT / page).parent / place if place else ROOT / page
+        assert target.is_file(), place
+        heads = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+        assert not part or part in anchors
+
+
 @pytest.mark.slow
-def test_every_example_runs_and_says_what_the_readme_says(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_runs_and_says_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    found = list(examples(README.read_text(encoding="utf-8")))
+    found = list(examples((ROOT / page).read_text(encoding="utf-8")))
     assert found
     for example in found:
         follow(example, tmp_path)

@@ -73,7 +73,10 @@ def test_how_answers_were_read_is_one_line_below_the_table(record):
     )
     assert "truncated 5" in audit_line(replace(read, truncated=5), record.results[1])
     certain = audit_line(replace(read, ambiguous=0), record.results[1])
-    assert certain.endswith("ambiguous 0.")
+    assert certain.endswith("; unparsed 3.")
+    clean = replace(read, empty=0, refused=0, truncated=0, unparsed=0, ambiguous=0)
+    assert audit_line(clean, record.results[1]).endswith("2 other rules 4.")
+    assert audit_line(replace(clean, rules={}), record.results[1]) == "no answer was read."
     assert any(note.startswith("pope: read by") for note in run_table(record).notes)
 
 

@@ -34,7 +34,7 @@ def numbers(done) -> dict:
 def test_the_json_holds_what_is_promised(scored):
     found = numbers(scored({n: gold(n) if n else "maybe" for n in range(40)}, "--json"))
     assert found["task"] == "toy"
-    assert found["protocol"] == "official"
+    assert found["protocol"] == "own"
     assert set(found["metrics"]["accuracy"]) == {"value", "low", "high", "n", "clusters"}
     assert found["metrics"]["accuracy"]["value"] == 39 / 40
     assert found["metrics"]["pair_accuracy"]["value"] == 19 / 20
@@ -153,12 +153,12 @@ def test_a_run_s_own_predictions_need_no_references(evalkit, toy, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--protocol", "helm"), "no protocol 'helm'; it has: official"),
+        (("--protocol", "helm"), "no protocol 'helm'; it has: own"),
         (("--convert", "llava"), "no conversion 'llava'"),
         (("--labels", "corrected"), "no variant 'corrected'"),
         (("--format", "excel"), "excel"),
         (("--explain", "official"), "takes two protocols"),
-        (("--explain", "official,official"), "same protocol"),
+        (("--explain", "own,own"), "same protocol"),
         (("--references", "nowhere"), "no references at nowhere"),
         (("--predictions", "nowhere"), "no prediction file nowhere"),
     ],

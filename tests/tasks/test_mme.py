@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from evalkit.metrics import mme_total
+from evalkit.stats import interval
 from evalkit.tasks.mme import TASK, to_sample
 
 
@@ -91,3 +92,15 @@ def test_a_total_of_many_sums_at_once():
     assert (metric.columns, metric.high) == (8, 400.0)
     sums = np.array([[[2, 2, 1, 1, 1, 2, 0, 1], [2, 2, 1, 1, 0, 0, 0, 0]]], dtype=float)
     assert metric.value(sums).tolist() == [[250.0, 200.0]]
+
+
+def test_a_total_is_of_the_subtasks_that_were_asked(row, score_of):
+    no = row | {"answer": "No"}
+    other = row | {"question_id": "another", "category": "color"}
+    scores = [score_of(TASK, one, "yes") for one in (row, no, other, other | {"answer": "No"})]
+    for protocol in ("official", "lmms-eval", "vlmevalkit"):
+        (metric, _) = TASK.under(protocol).metrics
+        found = interval(metric, scores)
+        assert (found.value, found.maximum) == (pytest.approx(100.0), 400.0)
+        assert found.high is None or found.high <= 400.0
+        assert interval(metric, scores[:2]).maximum == 200.0

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from evalkit.errors import BackendError
 from evalkit.judge.cache import CachedReply, VerdictCache, cache_key
 from evalkit.judge.estimate import most_costly
-from evalkit.judge.retrieving import Retrieving
+from evalkit.judge.together import Together
 from evalkit.judge.units import Unit, request_of, step, unasked
 from evalkit.prices import Price
 from evalkit.records import Prediction, Request, Verdict
@@ -225,14 +224,8 @@ class Asker:
             self._keep(predictions, keys)
 
         journals = {self._task: self._journal}
-        workers = Retrieving(self._workers)
-        try:
-            engine.run(bundles, workers, journals, came, purse, enough=purse.is_empty)
-        except BackendError:
-            if answered := workers.rest():
-                self._journal.append(answered)
-                came(self._task, answered)
-            raise
+        workers = Together(self._workers)
+        engine.run(bundles, workers, journals, came, purse, enough=purse.is_empty)
 
     def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str]) -> None:
         """Put readable replies into the cache; others are asked for again one day."""

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from evalkit.backends import hf_checkpoint, hf_probe
 from evalkit.backends.hf_decoding import Decoder
-from evalkit.backends.hf_families import Sharing
+from evalkit.backends.hf_families import IN_WORDS, Sharing
 from evalkit.backends.hf_inputs import Inputs
 from evalkit.backends.hf_layout import Layout, lay_out, pinned
 from evalkit.backends.hf_loading import device, load_message, load_model, load_processor, quiet
@@ -177,8 +177,7 @@ class HfBackend(Backend):
 
     def note(self) -> str:
         """Which way requests take, and why."""
-        ways = {"shared": "on", "features": "on for pictures alone", "plain": "off"}
-        return f"shared prefixes: {ways[self._sharing.way]} ({self._sharing.reason})"
+        return f"{self._sharing.way}: {IN_WORDS[self._sharing.way]} ({self._sharing.reason})"
 
     def counters(self) -> Mapping[str, float]:
         """Prompt tokens, and those of them that a shared prefix answered for."""

@@ -15,6 +15,16 @@ Way = Literal["shared", "features", "plain"]
 tower once, all else is run for every question. plain: every question by itself."""
 
 
+IN_WORDS: Mapping[Way, str] = MappingProxyType(
+    {
+        "shared": "a picture and the words before a question are read once for all its questions",
+        "features": "a picture is encoded once for all its questions",
+        "plain": "every question is read by itself, with its picture",
+    }
+)
+"""What each way means, for a user."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """The way that is taken.

@@ -8,6 +8,8 @@ from evalkit.backends.hf import HfBackend
 from evalkit.backends.interface import BackendOptions
 from evalkit.errors import BackendError
 
+ALONE = "plain: every question is read by itself, with its picture"
+
 
 def load(folder, **options):
     return HfBackend.load(BackendOptions(spec=f"hf:{folder}", name=str(folder), **options))
@@ -30,14 +32,14 @@ def looking_ahead(monkeypatch):
 def test_a_prompt_that_looks_ahead_in_secret_is_not_shared(checkpoint):
     model = load(checkpoint("llava"), batch_size=4)
     reason = "a probe was answered otherwise with a shared prefix"
-    assert model.note() == f"shared prefixes: off ({reason})"
+    assert model.note() == f"{ALONE} ({reason})"
     assert not model.shares_prefixes
 
 
 @pytest.mark.usefixtures("looking_ahead")
 def test_it_is_seen_in_half_precision_too(checkpoint):
     model = load(checkpoint("llava"), batch_size=4, dtype="bfloat16")
-    assert model.note().startswith("shared prefixes: off (a probe's logits differ by ")
+    assert model.note().startswith(f"{ALONE} (a probe's logits differ by ")
 
 
 @pytest.mark.usefixtures("looking_ahead")
@@ -66,7 +68,7 @@ def test_a_probe_that_raises_is_a_reason(checkpoint, monkeypatch):
 
     monkeypatch.setattr("evalkit.backends.hf_decoding.Decoder.shared", broken)
     note = load(checkpoint("llava"), batch_size=4).note()
-    assert note == "shared prefixes: off (a probe failed with ValueError: no such thing)"
+    assert note == f"{ALONE} (a probe failed with ValueError: no such thing)"
 
 
 def test_windows_shorter_than_a_prompt_are_the_reason(checkpoint, tmp_path):
@@ -79,7 +81,7 @@ def test_windows_shorter_than_a_prompt_are_the_reason(checkpoint, tmp_path):
     config["text_config"]["sliding_window"] = 20
     (folder / "config.json").write_text(json.dumps(config))
     note = load(folder, batch_size=4).note()
-    assert note == "shared prefixes: off (its windows of 20 tokens are shorter than a prompt)"
+    assert note == f"{ALONE} (its windows of 20 tokens are shorter than a prompt)"
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -95,10 +95,9 @@ def groups(ask, seed, sizes, pictures=1, **more):
 def test_the_way_and_the_reason_are_what_the_table_says(both, family):
     shared, off = both
     way, reason = WAYS[family]
-    said = {"shared": "on", "features": "on for pictures alone", "plain": "off"}[way]
-    assert shared.note() == f"shared prefixes: {said} ({reason})"
+    assert shared.note() == f"{way}: {hf_families.IN_WORDS[way]} ({reason})"
     assert shared.shares_prefixes == (WAYS[family][0] != "plain")
-    assert off.note() == "shared prefixes: off (not asked for)"
+    assert off.note() == "plain: every question is read by itself, with its picture (not asked for)"
     kind = shared._model.config.model_type
     if family not in ("llava_gemma2", "gemma4_reusing"):  # not as the family is published
         assert hf_families.FAMILIES[kind] == WAYS[family]

@@ -22,7 +22,7 @@ from evalkit.judge.values import Value, judged_stem, values
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
 from evalkit.task import Task
@@ -77,26 +77,33 @@ def judge_run(
     Raises:
         EvalkitError: The run, its data or the judge cannot be had, or the data have changed.
     """
-    watch = observer or Observer()
-    folder = RunFolder(Path(path))
+    watch, folder = observer or Observer(), RunFolder(Path(path))
     check(order)
     load_run(folder.path)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
         config = replace(record.config, offline=order.offline or record.config.offline)
-        tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
-        chosen = [(t, c) for t, c in tasks if t.judging and (not names or t.name in names)]
-        if absent := set(names) - {task.name for task, _ in chosen}:
-            message = f"The run in {folder.path} has no judged task {min(absent)!r}."
-            raise UsageError(message)
-        if not chosen:
-            message = f"No task of the run in {folder.path} needs a judge."
-            raise UsageError(message)
+        chosen = _judged_tasks(config, names, folder)
         check_judge([task for task, _ in chosen], order, unjudged=False)
         prepared = [prepare(task, choice, config, watch) for task, choice in chosen]
         record = judge_prepared(folder, record, prepared, order, watch)
     watch.stored(folder.path)
     return record
+
+
+def _judged_tasks(
+    config: RunConfig, names: Sequence[str], folder: RunFolder
+) -> list[tuple[Task, TaskChoice]]:
+    """The run's tasks that need a judge, or those of them that were named."""
+    tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
+    chosen = [(t, c) for t, c in tasks if t.judging and (not names or t.name in names)]
+    if absent := set(names) - {task.name for task, _ in chosen}:
+        message = f"The run in {folder.path} has no judged task {min(absent)!r}."
+        raise UsageError(message)
+    if not chosen:
+        message = f"No task of the run in {folder.path} needs a judge."
+        raise UsageError(message)
+    return chosen
 
 
 def judged_again(

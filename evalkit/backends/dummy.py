@@ -76,8 +76,10 @@ class DummyBackend(Backend):
         return cls(options)
 
     def identity(self) -> ModelIdentity:
-        """The mode stands for the model; options that do not change answers are left out."""
-        return ModelIdentity(spec=self._options.spec, backend="dummy", name=self._options.name)
+        """The mode stands for the model, with what a constant says."""
+        name, text = self._options.name, self._set.get("text")
+        said = f"{name}:{text}" if name == "constant" and text is not None else name
+        return ModelIdentity(spec=self._options.spec, backend="dummy", name=said)
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
         """Answer each request, or misbehave."""

@@ -84,14 +84,12 @@ class JudgeStage:
         """One for a task; its journal's name holds a digest of judge and rubric."""
         if task.name not in self._askers:
             identity = self._workers.crew().identity
-            about = f"{identity.backend} {identity.name} {identity.digest} {rubric.digest}"
+            place = registry.parse_model(self._order.model).options.get("base_url", "").rstrip("/")
+            about = f"{identity.backend} {identity.name} {identity.digest} {rubric.digest} {place}"
             name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
             journal = self._undo.enter_context(Receipts(self._folder / name))
-            place = registry.parse_model(self._order.model).options.get("base_url", "")
             cache = self._cache or None
-            asker = Asker(
-                task.name, rubric, self._workers, journal, cache=cache, place=place.rstrip("/")
-            )
+            asker = Asker(task.name, rubric, self._workers, journal, cache=cache, place=place)
             self._askers[task.name] = asker, journal
         return self._askers[task.name]
 

@@ -32,7 +32,9 @@ _PATH = click.Path(path_type=Path)
     help="The gold answers; demo: the embedded rows.",
 )
 @click.option(
-    "--protocol", metavar="NAME", help="official (default), lmms-eval or vlmevalkit: whose rules."
+    "--protocol",
+    metavar="NAME",
+    help="official (default; own for tasks of your own), lmms-eval or vlmevalkit: whose rules.",
 )
 @click.option(
     "--format",

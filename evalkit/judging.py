@@ -86,7 +86,8 @@ def judge_run(
         if not chosen:
             message = f"No task of the run in {folder.path} needs a judge."
             raise UsageError(message)
-        check_judge([task for task, _ in chosen], order, unjudged=False)
+        for task, _ in chosen:
+            rubric_of(task, order)
         prepared = [prepare(task, choice, config, watch) for task, choice in chosen]
         record = judge_prepared(folder, record, prepared, order, watch)
     watch.stored(folder.path)

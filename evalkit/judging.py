@@ -16,7 +16,7 @@ from evalkit.judge.units import units_of
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
 from evalkit.task import Task
@@ -78,20 +78,32 @@ def judge_run(
     with held(folder):
         record = load_run(folder.path)
         config = replace(record.config, offline=order.offline or record.config.offline)
-        tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
-        chosen = [(t, c) for t, c in tasks if t.judging and (not names or t.name in names)]
-        if absent := set(names) - {task.name for task, _ in chosen}:
-            message = f"The run in {folder.path} has no judged task {min(absent)!r}."
-            raise UsageError(message)
-        if not chosen:
-            message = f"No task of the run in {folder.path} needs a judge."
-            raise UsageError(message)
+        chosen = _chosen(folder, config, names)
         for task, _ in chosen:
             rubric_of(task, order)
         prepared = [prepare(task, choice, config, watch) for task, choice in chosen]
         record = judge_prepared(folder, record, prepared, order, watch)
     watch.stored(folder.path)
     return record
+
+
+def _chosen(
+    folder: RunFolder, config: RunConfig, names: Sequence[str]
+) -> list[tuple[Task, TaskChoice]]:
+    """The judged tasks of a run, or those of them that were named.
+
+    Raises:
+        UsageError: There are none, or one that was named is not among them.
+    """
+    tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
+    chosen = [(t, c) for t, c in tasks if t.judging and (not names or t.name in names)]
+    if absent := set(names) - {task.name for task, _ in chosen}:
+        message = f"The run in {folder.path} has no judged task {min(absent)!r}."
+        raise UsageError(message)
+    if not chosen:
+        message = f"No task of the run in {folder.path} needs a judge."
+        raise UsageError(message)
+    return chosen
 
 
 def judge_prepared(

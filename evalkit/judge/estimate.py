@@ -14,6 +14,9 @@ from evalkit.rubric import Rubric
 CHARACTERS = 4.0
 """Characters of English text that are taken for a token where no tokenizer is at hand."""
 
+COUNTED = 1_000
+"""Questions whose tokens are counted, at least, where there are so many; others are alike."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -45,7 +48,7 @@ class Estimate:
 def estimate(
     task: str, rubric: Rubric, units: Sequence[Unit], price: Price | None, share: float = 1.0
 ) -> Estimate:
-    """Count one attempt of each unit.
+    """Count one attempt of each unit; of very many, every so manyth is counted.
 
     Args:
         task: The task's name.
@@ -55,8 +58,9 @@ def estimate(
         share: Of the price that is paid (a half for a batch service).
     """
     count, how = _counter()
-    asked = [request_of(task, rubric, unit, 0).text for unit in units]
-    prompt = sum(map(count, asked))
+    step = max(1, len(units) // COUNTED)
+    asked = [request_of(task, rubric, unit, 0).text for unit in units[::step]]
+    prompt = round(sum(map(count, asked)) * len(units) / max(len(asked), 1))
     output = rubric.max_tokens * len(units)
     cost = None if price is None else share * price.cost(prompt, output)
     return Estimate(

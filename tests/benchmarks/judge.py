@@ -21,10 +21,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import httpx2
 from environment import environment
 
 from evalkit import registry
@@ -60,8 +60,8 @@ def served(seconds: float) -> Iterator[str]:
 
 def answered(url: str) -> int:
     """Requests that the server has answered up to now."""
-    with urllib.request.urlopen(url.removesuffix("/v1") + "/asked") as response:  # noqa: S310 - the loopback server of this script
-        return json.load(response)["answered"]
+    reply = httpx2.get(url.removesuffix("/v1") + "/asked")
+    return reply.json()["answered"]
 
 
 def questions(task: Task, count: int) -> list[Sample]:
@@ -113,7 +113,6 @@ def judged(task: Task, samples: Sequence[Sample], url: str) -> float:
 
 async def bare(url: str, asked: Sequence[dict[str, object]], kind: str) -> float:
     """Seconds in which a client that does nothing else has every reply."""
-    import httpx2
     import openai
 
     limits = httpx2.Limits(max_connections=CAPACITY, max_keepalive_connections=CAPACITY)
@@ -179,9 +178,9 @@ def table(folder: Path) -> None:
     (folder / "test.jsonl").write_text("\n".join(lines) + "\n")
 
 
-def command(folder: Path, *words: str) -> tuple[float, dict]:
-    """Seconds of an evalkit process from start to exit, and the record that it prints."""
-    begun = time.perf_counter()
+def command(folder: Path, *words: str) -> tuple[float, float, dict]:
+    """Seconds of an evalkit process from start to exit, those it computed, and its record."""
+    begun, before = time.perf_counter(), os.times()
     done = subprocess.run(
         [sys.executable, "-m", "evalkit", *words, "--json"],
         cwd=folder,
@@ -189,10 +188,11 @@ def command(folder: Path, *words: str) -> tuple[float, dict]:
         capture_output=True,
         text=True,
     )
-    seconds = time.perf_counter() - begun
+    seconds, after = time.perf_counter() - begun, os.times()
     if done.returncode:
         sys.exit(f"evalkit left with {done.returncode}\n{done.stderr[-2000:]}")
-    return seconds, json.loads(done.stdout)
+    computed = sum(after[2:4]) - sum(before[2:4])
+    return seconds, computed, json.loads(done.stdout)
 
 
 def cached(turns: int) -> dict[str, object]:
@@ -204,16 +204,18 @@ def cached(turns: int) -> dict[str, object]:
         judge = ("--judge", f"openai:toy-model,base_url={url}", "--judge-cache", "cache.sqlite")
         for run in ("first", *(f"again{turn}" for turn in range(turns))):
             command(folder, "run", "mmvet", *model, "--out", "out", "--name", run)
-        filled, _ = command(folder, "judge", "out/echo/first", *judge)
-        before, times = answered(url), []
+        filled, *_ = command(folder, "judge", "out/echo/first", *judge)
+        before, times, work = answered(url), [], []
         for turn in range(turns):
-            seconds, record = command(folder, "judge", f"out/echo/again{turn}", *judge)
+            seconds, computed, record = command(folder, "judge", f"out/echo/again{turn}", *judge)
             times.append(seconds)
+            work.append(computed)
             if record["results"][0]["judge"]["cached"] != KNOWN:
                 sys.exit("verdicts were not taken from the cache")
         return {
             "cached_s": statistics.median(times),
             "cached_requests": answered(url) - before,
+            "cached_cpu_s": statistics.median(work),
             "filled_s": filled,
         }
 

@@ -12,7 +12,7 @@ from evalkit.records import Coverage, Generation, MetricValue, plain
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the run record's schema; a reader refuses what it does not know."""
 
 

@@ -77,7 +77,7 @@ class Rubric:
 
 def unjudged(sample: Sample, text: str | None) -> Outcome:  # noqa: ARG001 - a scorer
     """The scorer of a task that has no number before it is judged."""
-    return Outcome(answer=text, values={})
+    return Outcome(answer=text, values={}, rule="" if text is None else "not judged")
 
 
 def digest_of(words: str) -> str:

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from evalkit import tasks
 from evalkit.audit import best_text
 from evalkit.metrics import accuracy
-from evalkit.records import Image, Prediction, Sample, SampleScore
+from evalkit.metrics.judged import BEST, WORST
+from evalkit.records import Image, Prediction, Sample, SampleScore, Verdict
 from evalkit.score import score_predictions
 from evalkit.stats import delta_interval, interval
 from evalkit.sums import Statistics, statistics, total
@@ -32,8 +33,34 @@ from evalkit.task import Metric, Task
 ROWS = json.loads(Path(__file__).with_name("rows.json").read_text(encoding="utf-8"))
 NAMES = sorted(module.name for module in pkgutil.iter_modules(tasks.__path__))
 BASES = [import_module(f"evalkit.tasks.{name}").TASK for name in NAMES]
+
+
+def judged(task):
+    """A judged task under a judge that knows what is right; any other task as it is."""
+    judging = task.judging
+    if judging is None:
+        return task
+    best, worst = (BEST, WORST) if judging.own.pairwise else ((1.0,), (0.0,))
+
+    def score(sample, text):
+        if text is None:
+            return judging.score(sample, None, ())
+        right = text in ("yes", sample.targets[0])
+        verdict = Verdict(sample_id=sample.id, ratings=best if right else worst)
+        return judging.score(sample, text, (verdict,))
+
+    return replace(
+        task,
+        protocol="judged",
+        score=score,
+        metrics=judging.metrics,
+        headline=judging.headline["official"],
+        breakdowns=judging.breakdowns,
+    )
+
+
 TASKS = [task for base in BASES for task in (base, *map(base.variant, base.variants))]
-RULED = [task.under(name) for task in TASKS for name in (task.protocol, *task.protocols)]
+RULED = [judged(task.under(name)) for task in TASKS for name in (task.protocol, *task.protocols)]
 TABLE = [(task, metric) for task in RULED for metric in task.metrics if task.folder in ROWS]
 EVERY_METRIC = pytest.mark.parametrize(
     ("task", "metric"),

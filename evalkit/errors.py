@@ -5,6 +5,7 @@ says what is wrong, where, and what to do. The command line prints that text and
 code; nothing else prints errors.
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -77,6 +78,10 @@ class StoreError(EvalkitError):
     exit_code = ExitCode.USAGE
 
 
+MISNAMED = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP})
+"""Reasons for which a file cannot be written that are the name's fault, not the machine's."""
+
+
 class UnwritableError(StoreError):
     """A run folder or a file in it cannot be written: the disk is full, or writing forbidden."""
 
@@ -85,6 +90,8 @@ class UnwritableError(StoreError):
     def __init__(self, what: str, error: OSError) -> None:
         """Say that `what` cannot be written, and the system's reason."""
         super().__init__(what, error)
+        if error.errno in MISNAMED:
+            self.exit_code = ExitCode.USAGE
         self._text = f"{what} cannot be written: {error.strerror or error}."
 
     def __str__(self) -> str:

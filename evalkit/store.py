@@ -321,7 +321,13 @@ def parse_line(kind: type[Record], line: bytes, path: Path, number: int) -> Reco
     except (ValueError, RecursionError) as error:
         message = f"{path}, line {number}, is not JSON: {error}."
         raise StoreError(message) from error
-    return parse(kind, raw, f"{path}, line {number},")
+    made = parse(kind, raw, f"{path}, line {number},")
+    try:
+        msgspec.json.encode(made)
+    except UnicodeEncodeError as error:
+        message = f"{path}, line {number}, holds no valid Unicode: {error}."
+        raise StoreError(message) from error
+    return made
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -348,9 +354,12 @@ class _replacing:  # noqa: N801 - a context manager, read as a verb
     """Gives a temporary name beside `path`, and puts the file in its place when all went well."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = Path(os.path.realpath(path))  # a link stays, and what it names is written
 
     def __enter__(self) -> str:
+        if self.path.exists() and not self.path.is_file():
+            message = f"{self.path} is no file that can be replaced; give another name."
+            raise StoreError(message)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, self.temporary = tempfile.mkstemp(

@@ -65,9 +65,11 @@ class DummyBackend(Backend):
                     "give a part of a sample's id."
                 )
                 raise UsageError(message)
-        for name in ("die-every", "memory"):
-            if not _is_count(options.options.get(name, "1")):
-                message = f"The option {name} of {options.spec!r} must be a whole number from 1."
+        for name, least in (("die-every", 1), ("memory", 0)):
+            if not _is_count(options.options.get(name, "1"), least):
+                message = (
+                    f"The option {name} of {options.spec!r} must be a whole number from {least}."
+                )
                 raise UsageError(message)
 
     @classmethod
@@ -144,5 +146,5 @@ def _check_seconds(options: BackendOptions) -> None:
         raise UsageError(message)
 
 
-def _is_count(text: str) -> bool:
-    return text.isdecimal() and int(text) > 0
+def _is_count(text: str, least: int) -> bool:
+    return text.isdecimal() and int(text) >= least

@@ -140,8 +140,11 @@ class Process:
         try:
             write_frame(self._child.stdin, message, content)
             return read_frame(self._child.stdout)
-        except (OSError, ValueError):
+        except OSError:
             return None
+        except ValueError as error:
+            text = f"{self.python} does not speak as lmms-eval's program does ({error})"
+            raise BackendError(self.clean(text)) from error
 
     def _end_late(self, late: threading.Event) -> None:
         late.set()

@@ -21,7 +21,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
-HEAD = struct.Struct("<QQ")
+HEAD = struct.Struct("<8sQQ")
+MAGIC = b"evalkit1"
+"""How a message begins: what a program prints must not be taken for lengths."""
+
+MOST = 1 << 34
+"""Bytes of the largest message that can be meant."""
+
 MARKER = "[LMMS_EVAL_REQUEST_FAILED"
 """How the adapters of servers begin the text that stands for a failed request."""
 
@@ -35,17 +41,24 @@ Frame = tuple[dict[str, Any], bytes]
 def write_frame(stream: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None:
     """Send one message."""
     text = json.dumps(message).encode()
-    stream.write(HEAD.pack(len(text), len(content)) + text)
+    stream.write(HEAD.pack(MAGIC, len(text), len(content)) + text)
     stream.write(content)
     stream.flush()
 
 
 def read_frame(stream: IO[bytes]) -> Frame | None:
-    """Receive one message; None at the end, or where the sender died within one."""
+    """Receive one message; None at the end, or where the sender died within one.
+
+    Raises:
+        ValueError: What came is no message.
+    """
     head = stream.read(HEAD.size)
     if len(head) < HEAD.size:
         return None
-    size, more = HEAD.unpack(head)
+    magic, size, more = HEAD.unpack(head)
+    if magic != MAGIC or size + more > MOST:
+        reason = f"it is no message: {head[:16]!r}"
+        raise ValueError(reason)
     text, content = stream.read(size), stream.read(more)
     if len(text) < size or len(content) < more:
         return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from importlib.util import find_spec
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from evalkit.backends.openai_client import OK, cause
@@ -22,7 +25,7 @@ NAMED = 8
 """Models that an error names, at most."""
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
-SERVER_ERROR = 500
+REDIRECT, UNWELL, SERVER_ERROR = 300, 400, 500
 
 
 def check_packages() -> None:
@@ -43,6 +46,12 @@ def check_server(settings: Settings) -> None:
         BackendError: The server is not there, refuses the key, or does not have the model.
         UsageError: Its address is none.
     """
+    if not settings.key and "//api.openai.com/" in f"{settings.base_url}/":
+        message = (
+            "api.openai.com asks for a key, and the environment variable "
+            f"{settings.key_name} holds none; set it, or give base_url=... for another server."
+        )
+        raise BackendError(message)
     with _client(settings) as api:
         status, body = _status(settings, lambda: _get(api), PATIENCE)
         _check_key(settings, status, body)
@@ -61,7 +70,12 @@ def _client(settings: Settings) -> OpenAI:
 
     try:
         return openai.OpenAI(
-            api_key=settings.key or NO_KEY, base_url=settings.base_url, max_retries=1
+            api_key=settings.key or NO_KEY,
+            base_url=settings.base_url,
+            max_retries=1,
+            http_client=openai.DefaultHttpxClient(
+                follow_redirects=False
+            ),  # a key goes nowhere else
         )
     except (httpx2.InvalidURL, UnicodeError) as error:
         message = f"The model's option base_url {settings.base_url!r} is no address: {error}."
@@ -95,7 +109,10 @@ def _status(settings: Settings, call: Any, seconds: float) -> tuple[int, str]:
     import openai
 
     try:
-        response = call()
+        response = _within(seconds, call)
+    except TimeoutError as error:
+        message = f"The server at {settings.base_url} did not end its answer within {seconds:g} s."
+        raise BackendError(message) from error
     except openai.APIStatusError as error:
         return error.status_code, error.response.text
     except openai.APITimeoutError as error:
@@ -108,6 +125,24 @@ def _status(settings: Settings, call: Any, seconds: float) -> tuple[int, str]:
         )
         raise BackendError(settings.redacted(message)) from error
     return response.status_code, response.text
+
+
+def _within(seconds: float, call: Callable[[], Any]) -> Any:
+    """What a call gives within a time, however slowly its bytes come.
+
+    Raises:
+        TimeoutError: It takes longer; it is left to itself.
+    """
+    made: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            made.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            made.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return made.result(timeout=2 * seconds)
 
 
 def _check_key(settings: Settings, status: int, body: str) -> None:
@@ -140,6 +175,13 @@ def _ids(body: str) -> list[str]:
 
 def _no_model(settings: Settings, models: list[str], status: int, body: str) -> str:
     said = settings.redacted(" ".join(body.split()))[:200]
+    if REDIRECT <= status < UNWELL:
+        return (
+            f"The server at {settings.base_url} sends elsewhere ({status}), where no key is taken: "
+            "give that address as base_url."
+        )
+    if status == NOT_FOUND and not models and not settings.base_url.rstrip("/").endswith("/v1"):
+        said += "; does base_url lack /v1?"
     if status >= SERVER_ERROR or status not in (400, NOT_FOUND, 422):
         return f"The server at {settings.base_url} does not work: it answered {status} ({said})."
     if settings.model.lower() in body.lower() or status == NOT_FOUND or models:

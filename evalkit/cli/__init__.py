@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -91,7 +92,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(ExitCode.OK)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        _fail(f"A file cannot be read or written{where}: {error.strerror}.", ExitCode.USAGE)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+        code = ExitCode.INFRASTRUCTURE if full else ExitCode.USAGE
+        _fail(f"A file cannot be read or written{where}: {error.strerror}.", code)
 
 
 def _invoke(words: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from evalkit.errors import StoreError
+from evalkit.errors import StoreError, UsageError
 from evalkit.records import plain
 from evalkit.store import RunFolder, load_run, write_text
 
@@ -26,7 +26,11 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
     from evalkit.report.markdown import run_page
     from evalkit.report.table import breakdown_tables, run_table
 
-    record = load_run(_place(run))
+    place = _place(run)
+    record = load_run(place)
+    if out is not None and Path(out).name == "run.json":
+        message = f"{out} is the name of a run's record; give the page another."
+        raise UsageError(message)
     if kind == "json":
         page = json.dumps(plain(record), ensure_ascii=False, indent=1) + "\n"
     elif kind == "markdown":

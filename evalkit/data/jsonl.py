@@ -78,7 +78,7 @@ def _array(path: Path, text: str) -> Iterator[Mapping[str, Any]]:
 def _parsed(path: Path, text: str, line: int) -> object:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"The file {path} is not JSON at line {line}: {error}."
         raise DataError(message) from error
 

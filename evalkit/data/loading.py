@@ -216,6 +216,10 @@ def _check_texts(task: Task, number: int, sample: Sample) -> None:
     named += [("group", sample.group)] if sample.group is not None else []
     named += [("target", text) for text in sample.targets]
     named += [("choice", text) for text in sample.choices]
+    for kind, held in (("tag", sample.tags), ("input", sample.inputs)):
+        for key, value in held.items():
+            values = value if isinstance(value, tuple) else (value,)
+            named += [(f"{kind} {key!r}", text) for text in (key, *values)]
     for name, text in named:
         if not isinstance(text, str):
             message = (

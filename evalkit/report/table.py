@@ -172,7 +172,7 @@ def audit_line(audit: Audit, result: TaskResult) -> str:
 
 def _bounds(audit: Audit, result: TaskResult) -> Iterable[str]:
     for name, (low, high) in audit.bounds.items() if audit.ambiguous else ():
-        maximum = result.metrics[name].maximum
+        maximum = result.metrics[name].maximum if name in result.metrics else None
         ends = f"{number(low, maximum)} to {number(high, maximum)}"
         yield f"; {name} {ends} if all of those were wrong, or right"
 

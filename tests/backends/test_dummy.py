@@ -35,7 +35,6 @@ def test_hash_depends_on_picture_words_and_seed(request_of):
         ("hash", {"text": "yes"}),
         ("hash", {"fail": ""}),
         ("hash", {"die": ""}),
-        ("hash", {"memory": "0"}),
         ("hash", {"die-every": "0"}),
     ],
 )

@@ -1,6 +1,8 @@
 """The door: what is written is read again, and nothing else is let in."""
 
+import errno
 import json
+import os
 import pickle
 from dataclasses import replace
 
@@ -218,12 +220,26 @@ def test_a_frame_has_one_row_a_metric():
     assert (row["model"], row["task"], row["value"], row["headline"]) == ("echo", "toy", 0.5, True)
 
 
-def test_what_cannot_be_written_is_no_wrong_usage(tmp_path):
+def test_a_place_that_cannot_be_written_to_is_wrong_usage_by_its_name(tmp_path):
     (tmp_path / "file").write_text("")
+    with pytest.raises(UnwritableError, match="cannot be written") as told:
+        write_json(tmp_path / "file" / "x.json", {})
+    assert told.value.exit_code == ExitCode.USAGE
+    full = UnwritableError("x", OSError(errno.ENOSPC, "No space left on device"))
+    assert full.exit_code == ExitCode.INFRASTRUCTURE
+    for error in (told.value, full):
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert (str(again), again.exit_code) == (str(error), error.exit_code)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_no_file_is_not_replaced_and_a_link_stays(tmp_path):
     (tmp_path / "taken.json").mkdir()
-    for path in (tmp_path / "file" / "x.json", tmp_path / "taken.json"):
-        with pytest.raises(UnwritableError, match="cannot be written") as told:
-            write_json(path, {})
-        assert told.value.exit_code == ExitCode.INFRASTRUCTURE
-        assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)  # noqa: S301
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken.json"]
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("taken.json", "pipe"):
+        with pytest.raises(StoreError, match="is no file that can be replaced"):
+            write_json(tmp_path / name, {})
+    (tmp_path / "link").symlink_to(tmp_path / "real.json")
+    write_json(tmp_path / "link", {"a": 1})
+    assert (tmp_path / "link").is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text()) == {"a": 1}

@@ -264,6 +264,8 @@ def test_a_lost_answer_is_asked_again(run, tmp_path):
     [
         ('id=row["id"]', 'id=int(row["id"][1:])', "which is no text; write str"),
         ('row["answer"],)', '"\\ud800",)', "no valid Unicode"),
+        ('"kind": row["kind"]', '"kind": None', "the tag 'kind' None, which is no text"),
+        ('"kind": row["kind"]', '"kind": ("a", "\\ud800")', "no valid Unicode"),
         ('values={"correct": float', 'values={"korrekt": float', "does not fit"),
         ("def to_sample", "import sys; sys.exit(3)\ndef to_sample", "cannot be imported"),
     ],

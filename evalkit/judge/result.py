@@ -6,7 +6,10 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
+from evalkit import registry
+from evalkit.backends.openai_settings import BASE_URL
 from evalkit.judge.order import JudgeOrder, judging_of
 from evalkit.judge.units import UNASKED, by_sample
 from evalkit.prices import Price
@@ -78,7 +81,10 @@ def fingerprint_of(
     part = {
         "backend": identity.backend,
         "model": identity.name,
-        "weights": identity.digest or identity.revision or "",
+        "weights": identity.digest or "",
+        "revision": identity.revision or "",
+        "server": server_of(order),
+        "omitted": omitted_of(order),
         "served": ", ".join(served),
         "rubric": rubric.digest,
         "temperature": f"{rubric.attempts[0].temperature:g}",
@@ -86,6 +92,28 @@ def fingerprint_of(
         "orders": "both" if order.swap and rubric.pairwise else "one",
     }
     return {name: value for name, value in part.items() if value}
+
+
+def server_of(order: JudgeOrder) -> str:
+    """The judge's server, host and path; empty where its backend's name stands for it.
+
+    Two servers may serve two models under one name.
+    """
+    spec = registry.parse_model(order.model)
+    place, usual = (
+        f"{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
+        for parts in map(urlsplit, (spec.options.get("base_url", BASE_URL), BASE_URL))
+    )
+    return "" if place == usual else place
+
+
+def omitted_of(order: JudgeOrder) -> str:
+    """Fields that the user has left out of what a server is sent, joined by "+"; else empty.
+
+    The seed is not among them: no judge is sent one.
+    """
+    told = registry.parse_model(order.model).options.get("omit", "").split("+")
+    return "+".join(sorted({*told} - {"", "seed"}))
 
 
 def report_of(

@@ -232,7 +232,9 @@ def judge_prepared(
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> dict[str, Prediction]:
     """The stored answers to the very questions that the data hold now."""
     now, then = prepared.fingerprint, before.fingerprint
-    if now.dataset.digest != then.dataset.digest or now.prompt != then.prompt:
+    held, known = now.dataset, then.dataset
+    same = held.digest == known.digest and known.context in (None, held.context)
+    if not same or now.prompt != then.prompt:
         message = (
             f"The questions of {prepared.task.name} have changed since the run in {folder.path} "
             "answered them; run the model again."

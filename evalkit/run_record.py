@@ -31,6 +31,8 @@ class DatasetIdentity:
         samples: Samples that were evaluated.
         digest: SHA-256 over ids and targets of those samples, in order.
         images: SHA-256 over the digests of the pictures that were shown; None when none was.
+        context: SHA-256 over what else prompts, scorers and judges see of those samples, and what
+            ties them: groups, clusters, tags and inputs, in order; None where it was not recorded.
     """
 
     repository: str
@@ -43,6 +45,7 @@ class DatasetIdentity:
     samples: int
     digest: str
     images: str | None = None
+    context: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

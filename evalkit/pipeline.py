@@ -199,9 +199,10 @@ def _finished(
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
     _say_finished(folder, answered_otherwise(record.config, config), watch)
+    told = [stored_verdicts(folder, p, stored[p.task.name], before[p.task.name]) for p in prepared]
     results = tuple(
-        finish(folder, p, stored[p.task.name], stored_verdicts(folder, p.task, before[p.task.name]))
-        for p in prepared
+        finish(folder, p, stored[p.task.name], judged)
+        for p, judged in zip(prepared, told, strict=True)
     )
     return record if results == record.results else _mended(folder, record, results, watch)
 

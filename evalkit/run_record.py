@@ -139,6 +139,8 @@ class JudgeReport:
             they were shown in one.
         spread: Mean over answers of the standard deviation of its verdicts; None for one vote.
         served: Verdicts by what the server said of itself: model, system fingerprint, date.
+        digest: SHA-256 of the file of verdicts.
+        answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
     """
 
     judge: str
@@ -158,6 +160,8 @@ class JudgeReport:
     consistency: float | None
     spread: float | None
     served: Mapping[str, int]
+    digest: str
+    answers: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

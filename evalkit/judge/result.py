@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +12,12 @@ from urllib.parse import urlsplit
 from evalkit import registry
 from evalkit.backends.openai_settings import BASE_URL
 from evalkit.judge.order import JudgeOrder, judging_of
-from evalkit.judge.units import UNASKED, by_sample
+from evalkit.judge.units import UNASKED, Unit, by_sample, digest_of_units
 from evalkit.prices import Price
 from evalkit.records import MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
 from evalkit.rubric import Rubric
 from evalkit.run_record import JudgeReport, ModelIdentity
+from evalkit.store import verdict_lines
 from evalkit.task import Task
 
 
@@ -119,7 +121,9 @@ def omitted_of(order: JudgeOrder) -> str:
 def report_of(
     order: JudgeOrder,
     rubric: Rubric,
+    units: Sequence[Unit],
     verdicts: Sequence[Verdict],
+    *,
     paid: Sequence[Prediction],
     price: tuple[Price, str] | None,
 ) -> JudgeReport:
@@ -128,7 +132,8 @@ def report_of(
     Args:
         order: How it was ordered.
         rubric: What was asked.
-        verdicts: What came of it.
+        units: About what.
+        verdicts: What came of it, one for each unit.
         paid: Replies that were paid for, in all sessions.
         price: The judge's price, and the day of it.
     """
@@ -154,6 +159,8 @@ def report_of(
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
+        digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
+        answers=digest_of_units(units),
     )
 
 

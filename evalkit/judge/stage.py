@@ -76,7 +76,9 @@ class JudgeStage:
         identity = self._workers.crew().identity
         return Judged(
             verdicts=tuple(verdicts),
-            report=report_of(self._order, rubric, verdicts, journal.paid, self._price),
+            report=report_of(
+                self._order, rubric, units, verdicts, paid=journal.paid, price=self._price
+            ),
             fingerprint=fingerprint_of(self._order, identity, rubric, verdicts),
         )
 

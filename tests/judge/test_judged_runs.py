@@ -110,3 +110,69 @@ def test_another_version_of_a_judged_task_is_refused(chat_server, run, folder):
         again = run(judge)
     assert again.code == 13
     assert "scorer.version was 2, is 1" in again.err
+
+
+def gone(folder):
+    (folder / "verdicts" / "llava_bench_coco.jsonl").unlink()
+
+
+def empty(folder):
+    (folder / "verdicts" / "llava_bench_coco.jsonl").write_bytes(b"")
+
+
+def cut(folder):
+    path = folder / "verdicts" / "llava_bench_coco.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def another_runs(folder):
+    own = "verdicts/llava_bench_coco.jsonl"
+    (folder / own).write_bytes((folder.with_name("other") / own).read_bytes())
+
+
+def another_answer(folder):
+    path = folder / "predictions" / "llava_bench_coco.jsonl"
+    first, *others = path.read_text().splitlines(keepends=True)
+    changed = json.dumps({**json.loads(first), "text": "another answer"}, separators=(",", ":"))
+    path.write_text("".join([changed + "\n", *others]))
+
+
+@pytest.mark.parametrize("harm", [gone, empty, cut, another_runs, another_answer])
+def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
+    chat_server, evalkit, run, folder, harm
+):
+    with chat_server(answer=grade) as judge, chat_server(answer=lambda asked: "3 9") as other:
+        first = run(judge)
+        assert run(other, name="other").code == 0
+        record, asked = (folder / "run.json").read_bytes(), len(judge.asked)
+        harm(folder)
+        again = run(judge)
+        assert (again.code, again.err.count("\n")) == (2, 1)
+        assert f"{folder / 'verdicts' / 'llava_bench_coco.jsonl'} " in again.err
+        assert f"`evalkit judge {folder} --judge ...` judges it again" in again.err
+        assert (folder / "run.json").read_bytes() == record
+        if harm is not another_answer:
+            shown = evalkit("judge", "drift", "--anchors", folder, "--now", folder)
+            assert shown.code == 2, shown.out
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
+        assert evalkit("judge", folder, *spec).code == 0
+        assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
+        mended = run(judge)
+        assert mended.code == 0
+    (before,), (after,) = first.record["results"], mended.record["results"]
+    assert (before["metrics"] == after["metrics"]) or harm is another_answer
+    content = (folder / "verdicts" / "llava_bench_coco.jsonl").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == after["judge"]["digest"]
+
+
+@pytest.mark.parametrize("design", [("--votes", "2"), ("--swap",)])
+def test_drift_compares_no_other_design(chat_server, evalkit, run, folder, design):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
+        words = ("judge", "drift", "--anchors", folder, *spec, "--allowed", "0.1")
+        asked = len(judge.asked)
+        refused = evalkit(*words, *design)
+        assert (refused.code, len(judge.asked)) == (13, asked)
+        assert "were given in 1 vote and one order, not in" in refused.err
+        assert evalkit(*words).code == 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from evalkit.audit import audit
 from evalkit.judge.result import Judged, further, judged_task
+from evalkit.judge.verdict_file import check_answers, read_verdicts
 from evalkit.manifest import image_digest
 from evalkit.prepare import Prepared
 from evalkit.records import Prediction
@@ -70,12 +71,24 @@ def _unjudged(folder: RunFolder, task: Task, judged: Judged | None) -> Iterator[
         yield f"{task.name}: not judged yet; `evalkit judge {folder.path} --judge ...` judges it."
 
 
-def stored_verdicts(folder: RunFolder, task: Task, before: TaskResult) -> Judged | None:
-    """What a judge said in an earlier session; None where it said nothing."""
+def stored_verdicts(
+    folder: RunFolder,
+    prepared: Prepared,
+    predictions: Mapping[str, Prediction],
+    before: TaskResult,
+) -> Judged | None:
+    """What a judge said of these answers in an earlier session; None where it said nothing.
+
+    Raises:
+        StoreError: The file holds other verdicts than the record, or they are on other answers.
+    """
+    task, stem = prepared.task, prepared.task.file_stem
     if before.judge is None or before.fingerprint.judge is None or task.judging is None:
         return None
+    verdicts = read_verdicts(folder, stem, before.judge)
+    check_answers(folder, stem, before.judge, prepared.samples, predictions)
     return Judged(
-        verdicts=folder.read_verdicts(task.file_stem),
+        verdicts=verdicts,
         report=before.judge,
         fingerprint=before.fingerprint.judge,
     )

@@ -112,7 +112,7 @@ def judged_again(
     """What the judge says now of a judged run's answers; nothing is taken from the cache.
 
     Raises:
-        NotComparableError: The rubric is another than that of the run's verdicts.
+        NotComparableError: Rubric, votes or orders are others than those of the run's verdicts.
         EvalkitError: The run, its data or the judge cannot be had.
     """
     watch, folder = observer or Observer(), RunFolder(path)
@@ -128,6 +128,7 @@ def judged_again(
             f"{rubric.digest[:8]}: give the same rubric, or another's verdicts are compared."
         )
         raise NotComparableError(message)
+    _check_design(before, order, path, swap=order.swap and rubric.pairwise)
     ready = prepare(own, choice, record.config, watch)
     answers = _answers(folder, ready, before)
     fresh = replace(order, cache=None)
@@ -136,6 +137,22 @@ def judged_again(
     clusters = {sample.id: sample.cluster for sample in ready.samples}
     lengths = {key: len(made.text or "") for key, made in answers.items()}
     return values(judged.verdicts, lengths, clusters)
+
+
+def _check_design(before: TaskResult, order: JudgeOrder, path: Path, *, swap: bool) -> None:
+    """Refuse verdicts by other votes or orders: they differ where no judge has moved."""
+    report = before.judge
+    if report is not None and (report.votes, report.swapped) != (order.votes, swap):
+        message = (
+            f"The verdicts in {path} were given in {_design(report.votes, report.swapped)}, not in "
+            f"{_design(order.votes, swap)}: give the same --votes, and --swap or not."
+        )
+        raise NotComparableError(message)
+
+
+def _design(votes: int, swapped: bool) -> str:  # noqa: FBT001 - as the report has it
+    orders = "both orders" if swapped else "one order"
+    return f"{votes} {'vote' if votes == 1 else 'votes'} and {orders}"
 
 
 class Alongside:
@@ -232,7 +249,9 @@ def judge_prepared(
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> dict[str, Prediction]:
     """The stored answers to the very questions that the data hold now."""
     now, then = prepared.fingerprint, before.fingerprint
-    if now.dataset.digest != then.dataset.digest or now.prompt != then.prompt:
+    held, known = now.dataset, then.dataset
+    same = held.digest == known.digest and known.context in (None, held.context)
+    if not same or now.prompt != then.prompt:
         message = (
             f"The questions of {prepared.task.name} have changed since the run in {folder.path} "
             "answered them; run the model again."

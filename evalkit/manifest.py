@@ -71,6 +71,22 @@ def _without_images(fingerprint: Fingerprint) -> Fingerprint:
     return replace(fingerprint, dataset=replace(fingerprint.dataset, images=None))
 
 
+def before_judging(before: Manifest, now: Manifest) -> Manifest:
+    """An earlier manifest without what judges added to it: who they are, and their protocols.
+
+    Args:
+        before: The earlier one.
+        now: That of this session, by whose tasks it is told what they are called without a judge.
+    """
+    fingerprints = dict(before.fingerprints)
+    for task, known in before.fingerprints.items():
+        if known.judge is not None and task in now.fingerprints:
+            protocol = now.fingerprints[task].scorer.protocol
+            scorer = replace(known.scorer, protocol=protocol)
+            fingerprints[task] = replace(known, scorer=scorer, judge=None)
+    return replace(before, fingerprints=fingerprints)
+
+
 def with_weights(model: ModelIdentity, weights: str | None) -> ModelIdentity:
     """The recorded model with the weights that its spec stands for now; None: nobody can say."""
     if weights is None:

@@ -23,6 +23,7 @@ from evalkit.judging import Alongside, check_judge, judge_alongside, judge_prepa
 from evalkit.manifest import (
     Manifest,
     answered_otherwise,
+    before_judging,
     check_pictures,
     check_same,
     default_name,
@@ -189,7 +190,7 @@ def _finished(
         fingerprints={p.task.name: p.fingerprint for p in prepared},
         versions=record.versions,
     )
-    check_same(manifest_of(record), now, folder.path)
+    check_same(before_judging(manifest_of(record), now), now, folder.path)
     stored = {p.task.name: _stored(folder, p.task) for p in prepared}
     asked = {p.task.name: {sample.id for sample in p.samples} for p in prepared}
     failed = any(result.coverage.failed for result in record.results)
@@ -198,9 +199,10 @@ def _finished(
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
     _say_finished(folder, answered_otherwise(record.config, config), watch)
+    told = [stored_verdicts(folder, p, stored[p.task.name], before[p.task.name]) for p in prepared]
     results = tuple(
-        finish(folder, p, stored[p.task.name], stored_verdicts(folder, p.task, before[p.task.name]))
-        for p in prepared
+        finish(folder, p, stored[p.task.name], judged)
+        for p, judged in zip(prepared, told, strict=True)
     )
     return record if results == record.results else _mended(folder, record, results, watch)
 
@@ -213,12 +215,10 @@ def _say_finished(folder: RunFolder, otherwise: str, watch: Observer) -> None:
 
 
 def _as_recorded(prepared: Prepared, result: TaskResult | None) -> Prepared:
-    """The task with what only a loaded model, or a judge, can say, as it was recorded."""
+    """The task with what only a loaded model can say, as it was recorded."""
     if result is None:
         return prepared
-    now, known = prepared.fingerprint, result.fingerprint
-    scorer = now.scorer if known.judge is None else known.scorer
-    told = replace(now, preprocessing=known.preprocessing, judge=known.judge, scorer=scorer)
+    told = replace(prepared.fingerprint, preprocessing=result.fingerprint.preprocessing)
     return replace(prepared, fingerprint=told)
 
 
@@ -346,7 +346,7 @@ def _begin(
     if folder.started_path.exists():
         before = parse(Manifest, read_json(folder.started_path), str(folder.started_path))
     elif folder.record_path.exists():
-        before = manifest_of(load_run(folder.path))
+        before = before_judging(manifest_of(load_run(folder.path)), manifest)
     elif folder.holds_answers:
         message = (
             f"{folder.path} holds answers, but nothing says which model gave them: its run.json is "

@@ -31,6 +31,8 @@ class DatasetIdentity:
         samples: Samples that were evaluated.
         digest: SHA-256 over ids and targets of those samples, in order.
         images: SHA-256 over the digests of the pictures that were shown; None when none was.
+        context: SHA-256 over what else prompts, scorers and judges see of those samples, and what
+            ties them: groups, clusters, tags and inputs, in order; None where it was not recorded.
     """
 
     repository: str
@@ -43,6 +45,7 @@ class DatasetIdentity:
     samples: int
     digest: str
     images: str | None = None
+    context: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,8 @@ class JudgeReport:
             they were shown in one.
         spread: Mean over answers of the standard deviation of its verdicts; None for one vote.
         served: Verdicts by what the server said of itself: model, system fingerprint, date.
+        digest: SHA-256 of the file of verdicts.
+        answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
     """
 
     judge: str
@@ -155,6 +160,8 @@ class JudgeReport:
     consistency: float | None
     spread: float | None
     served: Mapping[str, int]
+    digest: str
+    answers: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

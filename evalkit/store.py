@@ -129,10 +129,7 @@ class RunFolder:
 
     def write_verdicts(self, stem: str, verdicts: Iterable[Verdict]) -> None:
         """Write a task's verdicts, atomically, in the given order."""
-        import msgspec
-
-        lines = msgspec.json.Encoder().encode_lines(verdicts).decode()
-        write_text(self.verdicts_path(stem), lines)
+        write_text(self.verdicts_path(stem), verdict_lines(verdicts))
 
     def read_verdicts(self, stem: str) -> tuple[Verdict, ...]:
         """A judged task's verdicts; empty where there are none.
@@ -284,6 +281,13 @@ def prediction_lines(predictions: Iterable[Prediction]) -> str:
     import msgspec
 
     return msgspec.json.Encoder().encode_lines(predictions).decode()
+
+
+def verdict_lines(verdicts: Iterable[Verdict]) -> str:
+    """Verdicts as lines of JSON."""
+    import msgspec
+
+    return msgspec.json.Encoder().encode_lines(verdicts).decode()
 
 
 def prediction_line(prediction: Prediction) -> str:

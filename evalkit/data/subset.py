@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -57,19 +58,23 @@ def _top(groups: dict[tuple[str, str], int], limit: int, seed: int) -> set[tuple
 
 
 def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIdentity:
-    """The identity of these samples: their number, and a digest of ids and targets in order.
+    """The identity of these samples: their number, and digests of ids and targets, and of the rest.
 
     Args:
         identity: That of the split which the samples are from.
         samples: Those that are evaluated.
     """
-    digest = hashlib.sha256()
+    digest, context = hashlib.sha256(), hashlib.sha256()
     for sample in samples:
         digest.update(_line([sample.id, *sample.targets]))
-    return replace(identity, samples=len(samples), digest=digest.hexdigest())
+        tags, inputs = sorted(sample.tags.items()), sorted(sample.inputs.items())
+        context.update(_line([sample.group, sample.cluster, tags, inputs]))
+    return replace(
+        identity, samples=len(samples), digest=digest.hexdigest(), context=context.hexdigest()
+    )
 
 
-def _line(values: Sequence[str | int]) -> bytes:
+def _line(values: Sequence[Any]) -> bytes:
     try:
         line = msgspec.json.encode(values)
     except UnicodeEncodeError:  # a lone surrogate

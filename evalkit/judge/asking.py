@@ -3,7 +3,8 @@
 A wave holds the next attempt of every unit that has none yet. What the cache knows is not asked;
 of equal questions one is. Everything else is the runner's: leases, retries, a journal of replies,
 and a stop when nothing works any more. What was asked is in the journal, so a killed judge goes on
-where it was.
+where it was. There a reply has the name of its attempt and the beginning of its key, so that a
+reply about another answer, or other words, is none.
 """
 
 from __future__ import annotations
@@ -94,12 +95,14 @@ class Asker:
             workers: Who answers.
             journal: Replies that were paid for; earlier sessions' among them.
             cache: What anybody has paid for; None where nothing is kept.
-            place: The server, where it is not the one that the model's name stands for: two servers
-                may serve two models under one name.
+            place: The server, where it is not the one that the model's name stands for (two servers
+                may serve two models under one name), and what it is not sent.
         """
         self._task, self._rubric, self._workers = task, rubric, workers
         self._journal, self._cache, self._place = journal, cache, place
-        self._replies: dict[str, Prediction] = dict(journal.predictions)
+        self._kept = {name.rpartition("@")[0] for name in journal.predictions}
+        self._replies: dict[str, Prediction] = {}
+        self._recalled: dict[str, str] = {}
         self._cached: set[str] = set()
         self._seen: set[str] = set()
         self._alike: dict[str, Prediction] = {}
@@ -115,10 +118,10 @@ class Asker:
         Raises:
             BackendError: Nothing works any more; what was answered is in journal and cache.
         """
-        self._forget_failed(units)
+        self._recall([unit for unit in units if unit.name(0) not in self._seen])
         asks = self._next(units)
-        if asks and self._replies:
-            self._recall(units)
+        if asks and self._recalled:
+            self._share_recalled()
         while asks:
             if progress is not None:
                 progress(len(units) - len(asks), len(units))
@@ -137,31 +140,38 @@ class Asker:
         names = [unit.name(attempt) for attempt in range(found.requests)]
         return replace(found, cached=all(name in self._cached for name in names))
 
-    def _forget_failed(self, units: Sequence[Unit]) -> None:
-        """Drop replies of earlier sessions that came to nothing."""
-        for unit in units:
-            name = unit.name(0)
-            if name in self._seen:
-                continue
-            self._seen.add(name)
-            found = step(self._rubric, unit, self._replies)
-            if isinstance(found, Verdict) and found.failure is not None:
-                for attempt in range(len(self._rubric.attempts)):
-                    self._replies.pop(unit.name(attempt), None)
-                    self._journal.predictions.pop(unit.name(attempt), None)
-
     def _recall(self, units: Sequence[Unit]) -> None:
-        """Know earlier sessions' replies by what was asked, for equal questions and the cache."""
-        known = [
+        """Know earlier sessions' replies to these very questions, but for those that failed."""
+        self._seen.update(unit.name(0) for unit in units)
+        asks = [
             (unit, attempt)
             for unit in units
             for attempt in range(len(self._rubric.attempts))
-            if unit.name(attempt) in self._replies
+            if unit.name(attempt) in self._kept
         ]
-        keys = self._keys(known, [request_of(self._task, self._rubric, *one) for one in known])
+        keys = self._keys(asks, [request_of(self._task, self._rubric, *one) for one in asks])
         for name, key in keys.items():
+            made = self._journal.predictions.get(_marked(name, key))
+            if made is not None:
+                self._replies[name] = replace(made, sample_id=name)
+        self._forget_failed(units, keys)
+        self._recalled |= {name: key for name, key in keys.items() if name in self._replies}
+
+    def _forget_failed(self, units: Sequence[Unit], keys: Mapping[str, str]) -> None:
+        """Drop replies of earlier sessions that came to nothing."""
+        for unit in units:
+            found = step(self._rubric, unit, self._replies)
+            if isinstance(found, Verdict) and found.failure is not None:
+                for name in map(unit.name, range(len(self._rubric.attempts))):
+                    self._replies.pop(name, None)
+                    self._journal.predictions.pop(_marked(name, keys.get(name, "")), None)
+
+    def _share_recalled(self) -> None:
+        """Let equal questions, and the cache, have what earlier sessions were told."""
+        for name, key in self._recalled.items():
             self._alike.setdefault(key, self._replies[name])
-        self._keep([self._replies[name] for name in keys], keys)
+        self._keep([self._replies[name] for name in self._recalled], self._recalled)
+        self._recalled = {}
 
     def _next(self, units: Sequence[Unit]) -> list[tuple[Unit, int]]:
         found = ((unit, step(self._rubric, unit, self._replies)) for unit in units)
@@ -219,11 +229,13 @@ class Asker:
         if not requests:
             return
         crew = self._workers.crew()
-        bundles = plan({self._task: requests}, crew.capacity, sharing=False)
+        marked = [replace(r, sample_id=_marked(r.sample_id, keys[r.sample_id])) for r in requests]
+        bundles = plan({self._task: marked}, crew.capacity, sharing=False)
 
         def came(_: str, predictions: Sequence[Prediction]) -> None:
-            self._replies.update({made.sample_id: made for made in predictions})
-            self._keep(predictions, keys)
+            made = [replace(p, sample_id=p.sample_id.rpartition("@")[0]) for p in predictions]
+            self._replies.update({one.sample_id: one for one in made})
+            self._keep(made, keys)
 
         journals = {self._task: self._journal}
         workers = Together(self._workers)
@@ -242,6 +254,11 @@ class Asker:
         self._cache.keep_all(
             readable, backend=identity.backend, model=identity.name, rubric=self._rubric.digest
         )
+
+
+def _marked(name: str, key: str) -> str:
+    """An attempt's name with the first 12 digits of what it asks."""
+    return f"{name}@{key[:12]}"
 
 
 def _reply(made: Prediction) -> CachedReply:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
+from evalkit import registry
+from evalkit.backends.openai_settings import BASE_URL
 from evalkit.judge.order import JudgeOrder, judging_of
-from evalkit.judge.units import UNASKED, by_sample
+from evalkit.judge.units import UNASKED, Unit, by_sample, digest_of_units
 from evalkit.prices import Price
 from evalkit.records import MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
 from evalkit.rubric import Rubric
 from evalkit.run_record import JudgeReport, ModelIdentity
+from evalkit.store import verdict_lines
 from evalkit.task import Task
 
 
@@ -78,7 +83,10 @@ def fingerprint_of(
     part = {
         "backend": identity.backend,
         "model": identity.name,
-        "weights": identity.digest or identity.revision or "",
+        "weights": identity.digest or "",
+        "revision": identity.revision or "",
+        "server": server_of(order),
+        "omitted": omitted_of(order),
         "served": ", ".join(served),
         "rubric": rubric.digest,
         "temperature": f"{rubric.attempts[0].temperature:g}",
@@ -88,10 +96,34 @@ def fingerprint_of(
     return {name: value for name, value in part.items() if value}
 
 
+def server_of(order: JudgeOrder) -> str:
+    """The judge's server, host and path; empty where its backend's name stands for it.
+
+    Two servers may serve two models under one name.
+    """
+    spec = registry.parse_model(order.model)
+    place, usual = (
+        f"{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
+        for parts in map(urlsplit, (spec.options.get("base_url", BASE_URL), BASE_URL))
+    )
+    return "" if place == usual else place
+
+
+def omitted_of(order: JudgeOrder) -> str:
+    """Fields that the user has left out of what a server is sent, joined by "+"; else empty.
+
+    The seed is not among them: no judge is sent one.
+    """
+    told = registry.parse_model(order.model).options.get("omit", "").split("+")
+    return "+".join(sorted({*told} - {"", "seed"}))
+
+
 def report_of(
     order: JudgeOrder,
     rubric: Rubric,
+    units: Sequence[Unit],
     verdicts: Sequence[Verdict],
+    *,
     paid: Sequence[Prediction],
     price: tuple[Price, str] | None,
 ) -> JudgeReport:
@@ -100,7 +132,8 @@ def report_of(
     Args:
         order: How it was ordered.
         rubric: What was asked.
-        verdicts: What came of it.
+        units: About what.
+        verdicts: What came of it, one for each unit.
         paid: Replies that were paid for, in all sessions.
         price: The judge's price, and the day of it.
     """
@@ -126,6 +159,8 @@ def report_of(
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
+        digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
+        answers=digest_of_units(units),
     )
 
 

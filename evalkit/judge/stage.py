@@ -14,7 +14,7 @@ from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.order import JudgeOrder, judge_workers, rubric_of
 from evalkit.judge.receipts import Receipts
-from evalkit.judge.result import Judged, fingerprint_of, report_of
+from evalkit.judge.result import Judged, fingerprint_of, omitted_of, report_of, server_of
 from evalkit.judge.units import units_of
 from evalkit.prices import Price, parse_prices
 from evalkit.records import Prediction, Sample
@@ -76,16 +76,20 @@ class JudgeStage:
         identity = self._workers.crew().identity
         return Judged(
             verdicts=tuple(verdicts),
-            report=report_of(self._order, rubric, verdicts, journal.paid, self._price),
+            report=report_of(
+                self._order, rubric, units, verdicts, paid=journal.paid, price=self._price
+            ),
             fingerprint=fingerprint_of(self._order, identity, rubric, verdicts),
         )
 
     def _asker(self, task: Task, rubric: Rubric) -> tuple[Asker, Receipts]:
-        """One for a task; its journal's name holds a digest of judge and rubric."""
+        """One for a task; its journal's name holds a digest of judge, rubric and server."""
         if task.name not in self._askers:
             identity = self._workers.crew().identity
-            place = registry.parse_model(self._order.model).options.get("base_url", "").rstrip("/")
-            about = f"{identity.backend} {identity.name} {identity.digest} {rubric.digest} {place}"
+            omitted = omitted_of(self._order)
+            place = server_of(self._order) + (f" without {omitted}" if omitted else "")
+            who = f"{identity.backend} {identity.name} {identity.digest} {identity.revision}"
+            about = f"{who} {rubric.digest} {place}"
             name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
             journal = self._undo.enter_context(Receipts(self._folder / name))
             cache = self._cache or None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -61,6 +63,15 @@ def units_of(
         for swapped in ((False, True) if swap else (False,))
         for sample, text in answered
     ]
+
+
+def digest_of_units(units: Iterable[Unit]) -> str:
+    """SHA-256 over sample, vote, order and answer of each unit, in order."""
+    total = hashlib.sha256()
+    for unit in units:
+        told = [unit.sample.id, unit.repetition, unit.swapped, unit.answer]
+        total.update((json.dumps(told) + "\n").encode())
+    return total.hexdigest()
 
 
 def request_of(task: str, rubric: Rubric, unit: Unit, attempt: int) -> Request:

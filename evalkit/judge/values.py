@@ -11,6 +11,7 @@ from evalkit.errors import UsageError
 from evalkit.judge.labels import read_labels
 from evalkit.judge.review import read_review
 from evalkit.judge.units import by_sample
+from evalkit.judge.verdict_file import recorded_verdicts
 from evalkit.records import Verdict
 from evalkit.store import RunFolder
 
@@ -42,7 +43,7 @@ def values_of(
 
     Raises:
         UsageError: There are no verdicts, or of several tasks.
-        StoreError: A file of the run is damaged.
+        StoreError: A file of the run is damaged, or its verdicts are not those of its record.
     """
     if path.is_dir():
         return _of_run(RunFolder(path), task)
@@ -54,7 +55,7 @@ def values_of(
 def _of_run(folder: RunFolder, task: str | None) -> dict[str, Value]:
     stem = judged_stem(folder, task)
     lengths = {made.sample_id: len(made.text or "") for made in folder.read_predictions(stem)}
-    return values(folder.read_verdicts(stem), lengths, folder.read_clusters(stem))
+    return values(recorded_verdicts(folder, stem), lengths, folder.read_clusters(stem))
 
 
 def judged_stem(folder: RunFolder, task: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -129,3 +130,35 @@ def test_a_digest_sees_ids_targets_and_order():
 
 def test_a_digest_does_not_see_what_prompts_say():
     assert digest(sample("a", group="g")) == digest(sample("a"))
+
+
+tags = st.dictionaries(st.text(max_size=3), st.text(max_size=3) | st.tuples(st.text(max_size=3)))
+whole = st.builds(
+    Sample,
+    id=st.just("a"),
+    question=st.text(max_size=3),
+    group=st.none() | st.text(max_size=3),
+    cluster=st.text(max_size=3),
+    tags=tags,
+    inputs=tags,
+)
+
+
+def context(*samples):
+    return identify(IDENTITY, samples).context
+
+
+@given(whole, whole)
+def test_a_context_sees_group_cluster_tags_and_inputs_and_nothing_else(one, two):
+    seen = ("group", "cluster", "tags", "inputs")
+    same = all(getattr(one, name) == getattr(two, name) for name in seen)
+    assert (context(one) == context(two)) == same
+    assert digest(one) == digest(two)
+
+
+@given(whole)
+def test_a_context_sees_no_order_of_tags_and_inputs_but_that_of_samples(one):
+    turned = {name: dict(reversed(getattr(one, name).items())) for name in ("tags", "inputs")}
+    assert context(replace(one, **turned)) == context(one)
+    other = replace(one, cluster=one.cluster + "x")
+    assert len({context(one, other), context(other, one), context(one), context(other)}) == 4

@@ -95,7 +95,8 @@ class Bench:
         """Questions whose replies are in the journal."""
         journals = [path.read_bytes() for path in (self.run / "judge").glob("*.jsonl")]
         whole = [line for own in journals for line in own.split(b"\n")[:-1]]
-        return {row["sample_id"] for row in map(json.loads, whole) if row.get("text") is not None}
+        rows = [row for row in map(json.loads, whole) if row.get("text") is not None]
+        return {row["sample_id"].rpartition("@")[0] for row in rows}
 
     def kinds(self):
         """Failures by kind, of a look at the verdicts."""

@@ -10,9 +10,11 @@ pytest.importorskip("openai", reason="the extra openai is not installed")
 
 from evalkit import registry
 from evalkit.judge.order import JudgeOrder
+from evalkit.judge.result import fingerprint_of, server_of
 from evalkit.judge.stage import JudgeStage
 from evalkit.records import Prediction
 from evalkit.rubric import Attempt
+from evalkit.run_record import ModelIdentity
 
 ROW = {"image": None, "answer": "a dog<OR>dog", "capability": "rec"}
 
@@ -206,3 +208,61 @@ def test_two_judges_on_one_cache_at_the_same_time(chat_server, start, evalkit, t
     numbers = [r["results"][0]["metrics"]["judged"]["value"] for r in records]
     assert numbers == pytest.approx([40.0] * 3)
     assert (tmp_path / "cache.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_what_a_server_is_not_sent_is_in_key_journal_and_fingerprint(chat_server, judge):
+    def omitting(server, *omit):
+        told = f",omit={'+'.join(omit)}" if omit else ""
+        return {"model": f"openai:toy-model,base_url={server.url},retries=0{told}"}
+
+    with chat_server(answer=lambda asked: "0.4") as server:
+        plain = judge(server, "one", TEXTS, **omitting(server))
+        without = judge(server, "one", TEXTS, **omitting(server, "temperature"))
+        assert len(server.asked) == 24, "neither the journal nor the cache has these replies"
+        assert all("temperature" not in asked.body for asked in server.asked[12:])
+        again = judge(server, "one", TEXTS, **omitting(server, "seed", "temperature"))
+        assert len(server.asked) == 24, "no judge is sent a seed"
+    assert "omitted" not in plain.fingerprint
+    assert without.fingerprint == {**plain.fingerprint, "omitted": "temperature"}
+    assert again.fingerprint == without.fingerprint
+
+
+def test_the_fingerprint_names_the_server_unless_it_is_the_usual_one(chat_server, judge):
+    with (
+        chat_server(answer=lambda asked: "0.4") as one,
+        chat_server(answer=lambda asked: "0.4") as two,
+    ):
+        first, second = judge(one, "one", TEXTS[:2]), judge(two, "two", TEXTS[:2])
+    assert first.fingerprint["server"] == one.url.partition("//")[2]
+    assert second.fingerprint == {**first.fingerprint, "server": two.url.partition("//")[2]}
+    usual = [
+        server_of(JudgeOrder(model=f"openai:gpt-4o{told}"))
+        for told in ("", ",base_url=https://api.openai.com/v1/")
+    ]
+    assert usual == ["", ""]
+
+
+def test_the_fingerprint_has_the_revision_beside_the_weights():
+    rubric = registry.load_task("mmvet").judging.own
+    known = ModelIdentity(spec="hf:a/b", backend="hf", name="a/b", digest="d", revision="r")
+    told = fingerprint_of(JudgeOrder(model="hf:a/b"), known, rubric, [])
+    assert (told["weights"], told["revision"]) == ("d", "r")
+
+
+@pytest.mark.parametrize("cache", ["cache", None])
+def test_a_changed_answer_is_judged_anew_and_the_old_verdict_is_forgotten(
+    chat_server, judge, tmp_path, cache
+):
+    """The server likes long answers; its old replies are in the journal under the same names."""
+    kept = {"cache": tmp_path / "own.sqlite" if cache else None}
+    with chat_server(answer=lambda asked: "0.9" if "longer" in asked.text else "0.1") as server:
+        first = judge(server, "one", TEXTS, **kept)
+        changed = judge(server, "one", [*TEXTS[:-2], "a longer one", TEXTS[-1]], **kept)
+        assert len(server.asked) == 13
+        assert [v.ratings for v in changed.verdicts] == [(0.1,)] * 10 + [(0.9,), (0.1,)]
+        back = judge(server, "one", TEXTS, **kept)
+        asked = [f"a longer No. {i}?" for i in range(12)]
+        assert judge(server, "one", TEXTS, questions=asked, **kept).report.failed == {}
+        assert len(server.asked) == 25, "and a question in other words is another"
+    assert [v.ratings for v in back.verdicts] == [v.ratings for v in first.verdicts]
+    assert (changed.report.requests, back.report.requests) == (13, 13)

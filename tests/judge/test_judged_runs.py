@@ -1,0 +1,178 @@
+"""Judged runs given again: resumed, read anew, and refused where they would not be the same."""
+
+import hashlib
+import json
+from collections import Counter
+
+import pytest
+
+pytest.importorskip("openai", reason="the extra openai is not installed")
+
+CAPTION = "A dog on a mat."
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder with twelve questions of LLaVA-Bench (COCO)."""
+    from PIL import Image
+
+    folder = tmp_path / "data" / "llava_bench_coco"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(folder / "one.png")
+    write_rows(tmp_path / "data", CAPTION)
+    return tmp_path / "data"
+
+
+def write_rows(data, caption):
+    row = {"image": "one.png", "answer": "a dog", "category": "conv"}
+    rows = [
+        {**row, "question_id": f"q{i:02}", "question": f"No. {i}?", "caption": f"{i}: {caption}"}
+        for i in range(12)
+    ]
+    text = "".join(json.dumps(one) + "\n" for one in rows)
+    (data / "llava_bench_coco" / "train.jsonl").write_text(text)
+
+
+@pytest.fixture
+def run(evalkit, data, tmp_path):
+    """Runs and judges the questions: run(server, model="dummy:echo") -> Done."""
+
+    def made(server, *more, model="dummy:echo", name="r"):
+        judge = ("--judge", f"openai:toy-model,base_url={server.url}", "--judge-cache", "none")
+        return evalkit(
+            *("run", "llava_bench_coco", "--model", model, "--data", data, "--json"),
+            *("--out", tmp_path / "out", "--name", name, *judge, *more),
+        )
+
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "out" / "echo" / "r"
+
+
+def grade(asked):
+    return f"{5 + asked.text.count('1')} 4"
+
+
+def test_what_the_model_could_not_answer_is_answered_and_judged_the_next_time(
+    chat_server, evalkit, run, data, tmp_path
+):
+    """Twice: the run is judged in between, which changes its protocol."""
+    answering = {"q03": None, "q04": None}
+
+    def model(asked):
+        if any(f"No. {int(name[1:])}?" in asked.text for name in answering):
+            return "400"
+        return None
+
+    with (
+        chat_server(model, answer=lambda asked: asked.text) as served,
+        chat_server(answer=grade) as judge,
+    ):
+        spec = f"openai:toy,base_url={served.url},retries=0"
+        for left in (2, 1, 0):
+            done = run(judge, model=spec)
+            assert done.code == (12 if left else 0), done.err
+            assert len(judge.asked) == 12 - left, "nothing is judged twice"
+            (result,) = done.record["results"]
+            assert result["coverage"]["failed"] == left
+            assert (result["judge"]["verdicts"], result["protocol"]) == (12 - left, "evalkit")
+            if left:
+                answering.popitem()
+        assert max(Counter(asked.text for asked in judge.asked).values()) == 1
+        assert run(judge, model=spec).record["results"] == done.record["results"]
+        assert len(judge.asked) == 12
+
+
+def test_a_changed_caption_is_another_question(chat_server, evalkit, run, data, folder):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        asked = len(judge.asked)
+        write_rows(data, "Another caption.")
+        again = run(judge)
+        assert (again.code, len(judge.asked)) == (13, asked)
+        assert "dataset.context was" in again.err
+        spec = f"openai:toy-model,base_url={judge.url}"
+        later = evalkit("judge", folder, "--judge", spec, "--judge-cache", "none")
+        assert (later.code, len(judge.asked)) == (13, asked)
+        assert "The questions of llava_bench_coco have changed" in later.err
+
+
+def test_another_version_of_a_judged_task_is_refused(chat_server, run, folder):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        path = folder / "run.json"
+        record = json.loads(path.read_text())
+        record["results"][0]["fingerprint"]["scorer"]["version"] += 1
+        path.write_text(json.dumps(record))
+        again = run(judge)
+    assert again.code == 13
+    assert "scorer.version was 2, is 1" in again.err
+
+
+def gone(folder):
+    (folder / "verdicts" / "llava_bench_coco.jsonl").unlink()
+
+
+def empty(folder):
+    (folder / "verdicts" / "llava_bench_coco.jsonl").write_bytes(b"")
+
+
+def cut(folder):
+    path = folder / "verdicts" / "llava_bench_coco.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def another_runs(folder):
+    own = "verdicts/llava_bench_coco.jsonl"
+    (folder / own).write_bytes((folder.with_name("other") / own).read_bytes())
+
+
+def another_answer(folder):
+    path = folder / "predictions" / "llava_bench_coco.jsonl"
+    first, *others = path.read_text().splitlines(keepends=True)
+    changed = json.dumps({**json.loads(first), "text": "another answer"}, separators=(",", ":"))
+    path.write_text("".join([changed + "\n", *others]))
+
+
+@pytest.mark.parametrize("harm", [gone, empty, cut, another_runs, another_answer])
+def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
+    chat_server, evalkit, run, folder, harm
+):
+    with chat_server(answer=grade) as judge, chat_server(answer=lambda asked: "3 9") as other:
+        first = run(judge)
+        assert run(other, name="other").code == 0
+        record, asked = (folder / "run.json").read_bytes(), len(judge.asked)
+        harm(folder)
+        again = run(judge)
+        assert (again.code, again.err.count("\n")) == (2, 1)
+        assert f"{folder / 'verdicts' / 'llava_bench_coco.jsonl'} " in again.err
+        assert f"`evalkit judge {folder} --judge ...` judges it again" in again.err
+        assert (folder / "run.json").read_bytes() == record
+        if harm is not another_answer:
+            shown = evalkit("judge", "drift", "--anchors", folder, "--now", folder)
+            assert shown.code == 2, shown.out
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
+        assert evalkit("judge", folder, *spec).code == 0
+        assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
+        mended = run(judge)
+        assert mended.code == 0
+    (before,), (after,) = first.record["results"], mended.record["results"]
+    assert (before["metrics"] == after["metrics"]) or harm is another_answer
+    content = (folder / "verdicts" / "llava_bench_coco.jsonl").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == after["judge"]["digest"]
+
+
+@pytest.mark.parametrize("design", [("--votes", "2"), ("--swap",)])
+def test_drift_compares_no_other_design(chat_server, evalkit, run, folder, design):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
+        words = ("judge", "drift", "--anchors", folder, *spec, "--allowed", "0.1")
+        asked = len(judge.asked)
+        refused = evalkit(*words, *design)
+        assert (refused.code, len(judge.asked)) == (13, asked)
+        assert "were given in 1 vote and one order, not in" in refused.err
+        assert evalkit(*words).code == 0

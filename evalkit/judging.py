@@ -15,8 +15,16 @@ from evalkit import provenance, registry
 from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
 from evalkit.judge.estimate import estimate, expected_units
-from evalkit.judge.order import JudgeOrder, backend_of, check, is_served, rubric_of
-from evalkit.judge.stage import JudgeStage, price_of
+from evalkit.judge.order import (
+    JudgeOrder,
+    backend_of,
+    check,
+    is_served,
+    price_of,
+    rubric_of,
+    share_of,
+)
+from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import units_of
 from evalkit.judge.values import Value, judged_stem, values
 from evalkit.prepare import Prepared, prepare
@@ -285,8 +293,8 @@ def _announce(
     swap = order.swap and rubric.pairwise
     units = units_of(prepared.samples, answers, order.votes, swap=swap)
     price = price_of(order)
-    share = 0.5 if order.batch else 1.0
-    found = estimate(prepared.task.name, rubric, units, price[0] if price else None, share)
+    known = price[0] if price else None
+    found = estimate(prepared.task.name, rubric, units, known, share_of(order))
     watch.note(found.line(prepared.task.name))
 
 

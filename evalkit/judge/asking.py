@@ -8,7 +8,7 @@ where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ from evalkit.runner.workers import Outcome, Workers
 
 
 class Purse(engine.Watch):
-    """What the judge may cost, and has cost in this session."""
+    """What the judge may cost in all sessions together, and has cost."""
 
     def __init__(
         self, budget: float | None, price: Price | None = None, share: float = 1.0
@@ -47,6 +47,13 @@ class Purse(engine.Watch):
         """Count what an outcome cost."""
         self.spent += outcome.counts.get("cost_usd", 0.0)
         self.requests += int(outcome.counts.get("requests", len(outcome.lease.requests)))
+
+    def paid(self, replies: Iterable[Prediction]) -> None:
+        """Count what earlier sessions paid for; tokens that were cached are not known any more."""
+        if self._price is not None:
+            for made in replies:
+                cost = self._price.cost(made.prompt_tokens or 0, made.output_tokens or 0)
+                self.spent += self._share * cost
 
     def is_empty(self) -> bool:
         """Whether nothing more may be asked."""

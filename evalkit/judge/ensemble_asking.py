@@ -17,7 +17,7 @@ from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.ensemble import Ensemble
 from evalkit.judge.ensemble_files import Sources, disagreement_requests
-from evalkit.judge.order import JudgeOrder, check, judge_workers
+from evalkit.judge.order import JudgeOrder, check, judge_workers, price_of, share_of
 from evalkit.judge.units import Unit
 from evalkit.records import Sample, Verdict
 from evalkit.rubric import OWN, Attempt, Rubric, templated
@@ -74,7 +74,9 @@ def ask(
         cache = order.cache and stack.enter_context(VerdictCache(order.cache))
         journal = stack.enter_context(Journal(place / "replies.jsonl"))
         asker = Asker("scienceqa", rubric(), workers, journal, cache=cache or None)
-        return tuple(asker.verdicts(units, Purse(order.budget), progress))
+        price = price_of(order)
+        purse = Purse(order.budget, price and price[0], share_of(order))
+        return tuple(asker.verdicts(units, purse, progress))
 
 
 def replies(verdicts: tuple[Verdict, ...]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from evalkit import registry
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, UsageError
 from evalkit.judge.recorded import RecordedBackend
+from evalkit.prices import Price, parse_prices
 from evalkit.rubric import Judging, Rubric
 from evalkit.runner.inline import workers_of
 from evalkit.runner.workers import Workers
@@ -30,7 +31,7 @@ class JudgeOrder:
         rubrics: Rubric files by task; "" is for every judged task.
         votes: How often each question is put.
         swap: Whether pairwise questions are put in both orders.
-        budget: USD that may be spent; None is no limit.
+        budget: USD that this judge may cost in this run, all sessions together; None is no limit.
         max_failures: Share of verdicts that may fail before the result is unhealthy.
         cache: The file of replies that are known; None keeps none.
         batch: Whether the server's batch service is asked: later, and for half the price.
@@ -95,11 +96,41 @@ def check(order: JudgeOrder) -> None:
     if not 0 <= order.max_failures <= 1:
         message = f"The share of failures must be between 0 and 1, not {order.max_failures}."
         raise UsageError(message)
-    if order.budget is not None and "prices" not in registry.parse_model(order.model).options:
+    if order.budget is not None and price_of(order) is None:
+        spec = registry.parse_model(order.model)
+        named = spec.options.get("prices")
         message = (
             "A budget needs prices: give the judge the option prices=FILE (or --judge-prices FILE)."
+            if named is None
+            else f"A budget needs a price, and the price table {named} has none of the judge "
+            f'{spec.name!r}: add [models."{spec.name}"] with input and output.'
         )
         raise UsageError(message)
+
+
+def price_of(order: JudgeOrder) -> tuple[Price, str] | None:
+    """The judge's price and its day, where its spec names a table that has it.
+
+    Raises:
+        UsageError: The table cannot be read.
+    """
+    spec = registry.parse_model(order.model)
+    named = spec.options.get("prices")
+    if named is None:
+        return None
+    path = Path(named).expanduser()
+    try:
+        table = parse_prices(path.read_text(encoding="utf-8"), named)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The price table {named} cannot be read: {error}."
+        raise UsageError(message) from error
+    price = table.models.get(spec.name)
+    return None if price is None else (price, table.day)
+
+
+def share_of(order: JudgeOrder) -> float:
+    """The share of the price that is paid: a batch service costs half."""
+    return 0.5 if order.batch else 1.0
 
 
 def is_served(order: JudgeOrder) -> bool:

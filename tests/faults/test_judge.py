@@ -319,3 +319,26 @@ def test_run_judges_at_once_and_the_same_command_goes_on(chat_server, evalkit, t
         assert len(server.asked) == asked + 1
     assert result(again)["metrics"]["judged"]["value"] == pytest.approx(70)
     assert result(again)["fingerprint"]["judge"]["served"] == "toy-model-0613 fp_toy"
+
+
+def test_a_budget_is_one_budget_over_all_sessions(chat_server, bench):
+    table = prices(bench.folder)
+    with chat_server(answer=grade, seconds=0.01) as server:
+        words = ("--judge-budget", "0.155", "--judge-prices", table)
+        assert bench.judge(server, *words).code == 12
+        asked = len(server.asked)
+        again = bench.judge(server, *words)
+        assert (again.code, set(bench.kinds().values())) == (12, {"unasked"})
+    assert 0.01 * len(server.asked) <= 0.155
+    assert len(server.asked) == asked, "what was left did not pay for one more"
+    assert result(again)["judge"]["cost_usd"] == pytest.approx(0.01 * asked)
+
+
+@pytest.mark.parametrize("named", ["other-model", "toy-model2"])
+def test_a_budget_without_a_price_of_the_judge_is_refused(chat_server, bench, named):
+    table = bench.folder / "prices.toml"
+    table.write_text(f'date = "2026-11-01"\n[models.{named}]\ninput = 90\noutput = 500\n')
+    with chat_server(answer=grade) as server:
+        done = bench.judge(server, "--judge-budget", "0.155", "--judge-prices", table)
+    assert (done.code, server.asked) == (2, [])
+    assert "has none of the judge 'toy-model'" in done.err

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalkit import registry
-from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.backends.interface import Backend, BackendOptions, check_options
 from evalkit.errors import BackendError, EvalkitError, UsageError
 from evalkit.judge.recorded import RecordedBackend
 from evalkit.prices import Price, parse_prices
@@ -170,7 +170,7 @@ def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOp
     """The judge's backend and its options.
 
     Raises:
-        UsageError: The spec is wrong, or the backend has no batch service.
+        UsageError: The spec is wrong, an option is unknown, or the backend has no batch service.
     """
     spec = registry.parse_model(order.model)
     options = BackendOptions(
@@ -181,7 +181,9 @@ def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOp
         options=spec.options,
     )
     if spec.backend == "replay":
+        check_options(RecordedBackend, options)
         return RecordedBackend, options
+    check_options(registry.backend_class(spec), options)
     if order.batch:
         if spec.backend != "openai":
             message = f"Only openai: judges have a batch service, not {order.model!r}."

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event, Thread
 from typing import Self
 
 from evalkit import provenance, registry
@@ -34,6 +34,10 @@ from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
 from evalkit.task import Task
+
+
+GRACE = 2.0
+"""Seconds that a run which is interrupted waits for replies of its judge that are out."""
 
 
 def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bool) -> None:
@@ -161,8 +165,8 @@ class Alongside:
             name: {sample.id: sample for sample in p.samples} for name, p in self._tasks.items()
         }
         self._answers: SimpleQueue[tuple[str, Sequence[Prediction]] | None] = SimpleQueue()
-        self._thread = Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._ended = Event()  # a join that is interrupted takes the thread for ended
+        Thread(target=self._run, daemon=True).start()
 
     def predicted(self, task: str, predictions: Sequence[Prediction]) -> None:
         """Take answers that are on disk."""
@@ -173,15 +177,26 @@ class Alongside:
         """The judge itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End the thread."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the thread: after its work, or soon where something went wrong or was interrupted."""
+        if kind is not None:
+            self._stage.stop()
+            self._answers.put(None)
+            if not self._ended.wait(GRACE):
+                self._stage.abandon()
         self.stage()
 
     def stage(self) -> JudgeStage:
         """The judge, when it has seen to all answers, or nothing works any more."""
         self._answers.put(None)
-        self._thread.join()
+        self._ended.wait()
         return self._stage
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._ended.set()
 
     def _work(self) -> None:
         more = True

@@ -42,6 +42,7 @@ class Purse(engine.Watch):
         self._price, self._share = price, share
         self.spent = 0.0
         self.requests = 0
+        self.stopped = False
 
     def came(self, outcome: Outcome) -> None:
         """Count what an outcome cost."""
@@ -56,8 +57,8 @@ class Purse(engine.Watch):
                 self.spent += self._share * cost
 
     def is_empty(self) -> bool:
-        """Whether nothing more may be asked."""
-        return self.budget is not None and self.spent >= self.budget
+        """Whether nothing more may be asked: all is spent, or somebody said stop."""
+        return self.stopped or (self.budget is not None and self.spent >= self.budget)
 
     def affords(self, requests: Sequence[Request]) -> list[Request]:
         """As many of the first questions as can be paid for if every reply is as long as it may be.
@@ -65,6 +66,8 @@ class Purse(engine.Watch):
         Args:
             requests: In the order in which they are asked.
         """
+        if self.stopped:
+            return []
         if self.budget is None or self._price is None:
             return list(requests)
         left, chosen = self.budget - self.spent, list[Request]()

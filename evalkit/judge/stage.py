@@ -37,12 +37,13 @@ class JudgeStage:
         self._order, self._folder, self._tasks = order, folder / "judge", tuple(tasks)
         self._rubrics = {task.name: rubric_of(task, order) for task in tasks}
         self._askers: dict[str, tuple[Asker, Receipts]] = {}
-        self._undo = ExitStack()
+        self._undo, self._loaded = ExitStack(), ExitStack()
         with ExitStack() as undo:
             self._price = price_of(order)
             price = self._price and self._price[0]
             self._purse = Purse(order.budget, price, share_of(order))
-            self._workers = undo.enter_context(judge_workers(order, self._folder))
+            undo.callback(self.abandon)
+            self._workers = self._loaded.enter_context(judge_workers(order, self._folder))
             self._cache = order.cache and undo.enter_context(VerdictCache(order.cache))
             self._undo = undo.pop_all()
 
@@ -53,6 +54,14 @@ class JudgeStage:
     def __exit__(self, *_: object) -> None:
         """Close the judge, its journals and the cache."""
         self._undo.close()
+
+    def stop(self) -> None:
+        """Ask nothing more, whichever thread is asking; what is out may still come."""
+        self._purse.stopped = True
+
+    def abandon(self) -> None:
+        """Give up what is out, and close the judge."""
+        self._loaded.close()
 
     def judge(
         self,

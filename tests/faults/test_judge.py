@@ -8,6 +8,7 @@ question, so that a score which no reply gave would be seen.
 import json
 import random
 import shutil
+import signal
 import time
 import zlib
 from collections import Counter
@@ -342,3 +343,42 @@ def test_a_budget_without_a_price_of_the_judge_is_refused(chat_server, bench, na
         done = bench.judge(server, "--judge-budget", "0.155", "--judge-prices", table)
     assert (done.code, server.asked) == (2, [])
     assert "has none of the judge 'toy-model'" in done.err
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_interrupted_run_does_not_wait_for_a_slow_judge(
+    chat_server, start, evalkit, tmp_path, concurrency
+):
+    with chat_server(answer=grade_of_any) as server:
+        words = (
+            *("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--limit", "12"),
+            *("--judge", f"openai:toy-model,base_url={server.url},concurrency={concurrency}"),
+            *("--judge-cache", "none", "--out", tmp_path / "out", "--name", "r", "--json"),
+        )
+        server.script = lambda _: "hang" if len(server.asked) > 5 else None
+        process = start(*words, OPENAI_API_KEY=KEY)
+        end = time.monotonic() + 60
+        while len(server.asked) < 5 + concurrency:
+            assert time.monotonic() < end
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - began < 6
+        assert (process.returncode, out) == (12, "")
+        assert "evalkit: Interrupted." in err, err
+        assert "Traceback" not in err, err
+        answered = {asked.text for asked in server.asked[:5]}
+        server.asked.clear()
+        server.script = lambda _: None
+        done = evalkit(*words, OPENAI_API_KEY=KEY)
+        assert done.code == 0
+    assert not answered & {asked.text for asked in server.asked}, "nothing is asked twice"
+    assert len(server.asked) == 12 - len(answered)
+
+
+def grade_of_any(asked):
+    """A grade for any question."""
+    return "0.7"

@@ -358,7 +358,7 @@ def test_an_interrupted_run_does_not_wait_for_a_slow_judge(
         server.script = lambda _: "hang" if len(server.asked) > 5 else None
         process = start(*words, OPENAI_API_KEY=KEY)
         end = time.monotonic() + 60
-        while len(server.asked) < 5 + concurrency:
+        while len(server.asked) <= 5:
             assert time.monotonic() < end
             assert process.poll() is None
             time.sleep(0.01)

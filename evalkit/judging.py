@@ -19,6 +19,8 @@ from evalkit.judge.order import (
     JudgeOrder,
     backend_of,
     check,
+    check_questions,
+    check_rubrics,
     is_served,
     price_of,
     rubric_of,
@@ -34,7 +36,6 @@ from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
 from evalkit.task import Task
-
 
 GRACE = 2.0
 """Seconds that a run which is interrupted waits for replies of its judge that are out."""
@@ -62,8 +63,7 @@ def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bo
     if not judged:
         message = "None of the tasks needs a judge; leave --judge away."
         raise UsageError(message)
-    for task in judged:
-        rubric_of(task, order)
+    check_rubrics(judged, order)
     backend_class, options = backend_of(order, Path())
     backend_class.preflight(options)
 
@@ -78,7 +78,7 @@ def judge_run(
     """Judge a finished run's tasks; the model is not asked again.
 
     Args:
-        path: The run's folder.
+        path: The run's folder, or its run.json.
         order: Which judge.
         names: Tasks; none is all that need a judge.
         observer: Who watches.
@@ -89,8 +89,12 @@ def judge_run(
     Raises:
         EvalkitError: The run, its data or the judge cannot be had, or the data have changed.
     """
-    watch, folder = observer or Observer(), RunFolder(Path(path))
+    place = Path(path)
+    watch, folder = observer or Observer(), RunFolder(place.parent if place.is_file() else place)
     check(order)
+    if place.is_file() and place != folder.record_path:
+        message = f"{place} is no run: give a run's folder, or its run.json."
+        raise UsageError(message)
     load_run(folder.path)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
@@ -132,7 +136,8 @@ def judged_again(
     stem, record = judged_stem(folder, task), load_run(path)
     tasks = [(registry.load_task(c.name, record.config.task_paths), c) for c in record.config.tasks]
     own, choice = next((t, c) for t, c in tasks if t.file_stem == stem)
-    before = next(result for result in record.results if result.task == own.name)
+    before = _result_of(folder, record, own)
+    check_rubrics([own], order)
     rubric = rubric_of(own, order)
     if before.judge is not None and before.judge.rubric != rubric.digest:
         message = (
@@ -141,6 +146,7 @@ def judged_again(
         )
         raise NotComparableError(message)
     ready = prepare(own, choice, record.config, watch)
+    check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
     fresh = replace(order, cache=None)
     with TemporaryDirectory() as place, JudgeStage(fresh, Path(place), [own]) as stage:
@@ -233,6 +239,9 @@ def judge_prepared(
     """
     wanted = [p for p in prepared if p.task.judging is not None]
     results = {result.task: result for result in record.results}
+    for p in wanted:
+        _result_of(folder, record, p.task)
+        check_questions(p.task, p.samples, order)
     answers = {p.task.name: _answers(folder, p, results[p.task.name]) for p in wanted}
     with ExitStack() as stack:
         if beside is None:
@@ -250,6 +259,22 @@ def judge_prepared(
             record = replace(record, results=tuple(results.values()), finished=provenance.now())
             folder.write_record(record)
     return record
+
+
+def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
+    """A task's result in the record.
+
+    Raises:
+        StoreError: It has none.
+    """
+    found = next((result for result in record.results if result.task == task.name), None)
+    if found is None:
+        message = (
+            f"{folder.record_path} holds no result of {task.name}; give the command of the run "
+            "again."
+        )
+        raise StoreError(message)
+    return found
 
 
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> dict[str, Prediction]:
@@ -283,6 +308,9 @@ def judge_alongside(
         EvalkitError: The judge cannot be had.
     """
     wanted = [p for p in prepared if p.task.judging is not None]
+    if order is not None:
+        for p in wanted:
+            check_questions(p.task, p.samples, order)
     if order is None or order.batch or not is_served(order):
         yield None
         return

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.answers.judge_reply import first_line_pair
+from evalkit.errors import UsageError
 from evalkit.records import Message, Sample
 from evalkit.rubric import OWN, Attempt, Rubric, templated
 
@@ -106,8 +107,8 @@ def official_review(words: str, origin: str) -> Rubric:
 def _rule_of(sample: Sample, rules: Mapping[str, Any]) -> str:
     name = str(sample.inputs["rule"])
     if name not in rules:
-        message = f"it has no rule {name!r}, which the sample {sample.id!r} asks for"
-        raise ValueError(message)
+        message = f"the rubric has no rule {name!r}, which the sample {sample.id!r} asks for"
+        raise UsageError(message)
     return name
 
 

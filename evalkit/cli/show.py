@@ -26,7 +26,7 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
     from evalkit.report.markdown import run_page
     from evalkit.report.table import breakdown_tables, run_table
 
-    record = load_run(_place(run))
+    record = load_run(place_of(run))
     if kind == "json":
         page = json.dumps(plain(record), ensure_ascii=False, indent=1) + "\n"
     elif kind == "markdown":
@@ -43,7 +43,7 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
         write_text(Path(out), page)
 
 
-def _place(run: str) -> Path:
+def place_of(run: str) -> Path:
     """Where the run stands.
 
     Raises:

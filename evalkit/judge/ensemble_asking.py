@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from evalkit.answers.sentence import sentence_letter
+from evalkit.errors import UsageError
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.ensemble import Ensemble
@@ -65,6 +66,9 @@ def ask(
         EvalkitError: The judge cannot be had, or cannot be asked any more; the cache has the rest.
     """
     check(order)
+    if order.rubrics:
+        message = "The official question of this ensemble is not known; leave --rubric away."
+        raise UsageError(message)
     units = [
         Unit(sample=sample, answer=sources.ours[sample.id]) for sample in _asked(sources, ensemble)
     ]

@@ -8,15 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event, Thread
 from typing import Self
 
 from evalkit import provenance, registry
 from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
 from evalkit.judge.estimate import estimate, expected_units
-from evalkit.judge.order import JudgeOrder, backend_of, check, is_served, rubric_of
-from evalkit.judge.stage import JudgeStage, price_of
+from evalkit.judge.order import (
+    JudgeOrder,
+    backend_of,
+    check,
+    check_questions,
+    check_rubrics,
+    is_served,
+    price_of,
+    rubric_of,
+    share_of,
+)
+from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import units_of
 from evalkit.judge.values import Value, judged_stem, values
 from evalkit.prepare import Prepared, prepare
@@ -26,6 +36,9 @@ from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
 from evalkit.task import Task
+
+GRACE = 2.0
+"""Seconds that a run which is interrupted waits for replies of its judge that are out."""
 
 
 def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bool) -> None:
@@ -50,8 +63,7 @@ def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bo
     if not judged:
         message = "None of the tasks needs a judge; leave --judge away."
         raise UsageError(message)
-    for task in judged:
-        rubric_of(task, order)
+    check_rubrics(judged, order)
     backend_class, options = backend_of(order, Path())
     backend_class.preflight(options)
 
@@ -66,7 +78,7 @@ def judge_run(
     """Judge a finished run's tasks; the model is not asked again.
 
     Args:
-        path: The run's folder.
+        path: The run's folder, or its run.json.
         order: Which judge.
         names: Tasks; none is all that need a judge.
         observer: Who watches.
@@ -77,8 +89,12 @@ def judge_run(
     Raises:
         EvalkitError: The run, its data or the judge cannot be had, or the data have changed.
     """
-    watch, folder = observer or Observer(), RunFolder(Path(path))
+    place = Path(path)
+    watch, folder = observer or Observer(), RunFolder(place.parent if place.is_file() else place)
     check(order)
+    if place.is_file() and place != folder.record_path:
+        message = f"{place} is no run: give a run's folder, or its run.json."
+        raise UsageError(message)
     load_run(folder.path)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
@@ -120,7 +136,8 @@ def judged_again(
     stem, record = judged_stem(folder, task), load_run(path)
     tasks = [(registry.load_task(c.name, record.config.task_paths), c) for c in record.config.tasks]
     own, choice = next((t, c) for t, c in tasks if t.file_stem == stem)
-    before = next(result for result in record.results if result.task == own.name)
+    before = _result_of(folder, record, own)
+    check_rubrics([own], order)
     rubric = rubric_of(own, order)
     if before.judge is not None and before.judge.rubric != rubric.digest:
         message = (
@@ -130,6 +147,7 @@ def judged_again(
         raise NotComparableError(message)
     _check_design(before, order, path, swap=order.swap and rubric.pairwise)
     ready = prepare(own, choice, record.config, watch)
+    check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
     fresh = replace(order, cache=None)
     with TemporaryDirectory() as place, JudgeStage(fresh, Path(place), [own]) as stage:
@@ -170,8 +188,8 @@ class Alongside:
             name: {sample.id: sample for sample in p.samples} for name, p in self._tasks.items()
         }
         self._answers: SimpleQueue[tuple[str, Sequence[Prediction]] | None] = SimpleQueue()
-        self._thread = Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._ended = Event()  # a join that is interrupted takes the thread for ended
+        Thread(target=self._run, daemon=True).start()
 
     def predicted(self, task: str, predictions: Sequence[Prediction]) -> None:
         """Take answers that are on disk."""
@@ -182,15 +200,26 @@ class Alongside:
         """The judge itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End the thread."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the thread: after its work, or soon where something went wrong or was interrupted."""
+        if kind is not None:
+            self._stage.stop()
+            self._answers.put(None)
+            if not self._ended.wait(GRACE):
+                self._stage.abandon()
         self.stage()
 
     def stage(self) -> JudgeStage:
         """The judge, when it has seen to all answers, or nothing works any more."""
         self._answers.put(None)
-        self._thread.join()
+        self._ended.wait()
         return self._stage
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._ended.set()
 
     def _work(self) -> None:
         more = True
@@ -227,6 +256,9 @@ def judge_prepared(
     """
     wanted = [p for p in prepared if p.task.judging is not None]
     results = {result.task: result for result in record.results}
+    for p in wanted:
+        _result_of(folder, record, p.task)
+        check_questions(p.task, p.samples, order)
     answers = {p.task.name: _answers(folder, p, results[p.task.name]) for p in wanted}
     with ExitStack() as stack:
         if beside is None:
@@ -244,6 +276,22 @@ def judge_prepared(
             record = replace(record, results=tuple(results.values()), finished=provenance.now())
             folder.write_record(record)
     return record
+
+
+def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
+    """A task's result in the record.
+
+    Raises:
+        StoreError: It has none.
+    """
+    found = next((result for result in record.results if result.task == task.name), None)
+    if found is None:
+        message = (
+            f"{folder.record_path} holds no result of {task.name}; give the command of the run "
+            "again."
+        )
+        raise StoreError(message)
+    return found
 
 
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> dict[str, Prediction]:
@@ -279,6 +327,9 @@ def judge_alongside(
         EvalkitError: The judge cannot be had.
     """
     wanted = [p for p in prepared if p.task.judging is not None]
+    if order is not None:
+        for p in wanted:
+            check_questions(p.task, p.samples, order)
     if order is None or order.batch or not is_served(order):
         yield None
         return
@@ -304,8 +355,8 @@ def _announce(
     swap = order.swap and rubric.pairwise
     units = units_of(prepared.samples, answers, order.votes, swap=swap)
     price = price_of(order)
-    share = 0.5 if order.batch else 1.0
-    found = estimate(prepared.task.name, rubric, units, price[0] if price else None, share)
+    known = price[0] if price else None
+    found = estimate(prepared.task.name, rubric, units, known, share_of(order))
     watch.note(found.line(prepared.task.name))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.answers.judge_reply import first_line_pair
+from evalkit.errors import UsageError
 from evalkit.records import Message, Sample
 from evalkit.rubric import OWN, Attempt, Rubric, templated
 
@@ -29,6 +30,9 @@ KNOWN: Mapping[str, str] = {
     ),
 }
 """SHA-256 of `rule.json` -> where it stands."""
+
+LEAST, MOST = 1.0, 10.0
+"""Between which ratings evalkit's own question asks for one."""
 
 _OWN = """\
 You compare two answers to a question about a picture. You cannot see the picture; a description \
@@ -52,17 +56,24 @@ def own_review() -> Rubric:
     return templated(
         _OWN,
         origin=OWN,
-        read=first_line_pair,
+        read=read_own,
         attempts=(Attempt(temperature=0.0), Attempt(temperature=0.5)),
         max_tokens=512,
         pairwise=True,
     )
 
 
+def read_own(reply: str) -> tuple[float, float] | None:
+    """Two ratings that the question allows, from 1 to 10; any other number cannot be read."""
+    pair = first_line_pair(reply)
+    return pair if pair and all(LEAST <= rating <= MOST for rating in pair) else None
+
+
 def official_review(words: str, origin: str) -> Rubric:
     """The review in the words of a `rule.json`: {rule: {role, prompt}}.
 
-    A sample names its rule in the input `rule`, and has the input `context`.
+    A sample names its rule in the input `rule`, and has the input `context`. Replies are read as
+    the official script reads them, which takes any two numbers, also beyond 1 to 10.
 
     Raises:
         ValueError: The text is no such object.
@@ -96,8 +107,8 @@ def official_review(words: str, origin: str) -> Rubric:
 def _rule_of(sample: Sample, rules: Mapping[str, Any]) -> str:
     name = str(sample.inputs["rule"])
     if name not in rules:
-        message = f"it has no rule {name!r}, which the sample {sample.id!r} asks for"
-        raise ValueError(message)
+        message = f"the rubric has no rule {name!r}, which the sample {sample.id!r} asks for"
+        raise UsageError(message)
     return name
 
 

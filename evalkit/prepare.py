@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import data, registry
-from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.backends.interface import Backend, BackendOptions, check_options
 from evalkit.errors import MissingExtraError, UsageError
 from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
@@ -58,11 +58,7 @@ def preflight(
     if not config.tasks:
         message = "No task was named; `evalkit tasks` lists them."
         raise UsageError(message)
-    unknown = set(options.options) - backend_class.option_names
-    if unknown and not backend_class.any_option:
-        known = ", ".join(sorted(backend_class.option_names)) or "none"
-        message = f"The model's option {min(unknown)!r} is not known; its backend knows: {known}."
-        raise UsageError(message)
+    check_options(backend_class, options)
     tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
     stems = [task.file_stem for task, _ in tasks]
     if twice := next((t.name for t, _ in tasks if stems.count(t.file_stem) > 1), None):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from evalkit.errors import UsageError
 from evalkit.records import Message, Outcome, Sample, SampleScore, Verdict
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Rubric:
         words: All its words; their digest names the rubric.
         origin: Whose words they are: "evalkit", "official", or "file" (anybody's).
         ask: (sample, answer, swapped) -> the question's turns. `swapped` shows the two answers of a
-            pairwise rubric in the other order.
+            pairwise rubric in the other order. Raises UsageError where the words cannot ask that.
         read: Reply -> ratings in the rubric's own order (reference first in a pairwise one), or
             None where the reply cannot be read. Of a swapped question the ratings are in the order
             in which the answers were shown.
@@ -174,14 +175,22 @@ class _Asked:
     def __call__(self, sample: Sample, answer: str, swapped: bool) -> tuple[Message, ...]:  # noqa: FBT001
         reference = sample.targets[0] if sample.targets else ""
         first, second = (answer, reference) if swapped else (reference, answer)
-        text = _template(self.user).render(
+        told = {
             **sample.inputs,
-            question=sample.question,
-            targets=sample.targets,
-            answer=answer,
-            first=first,
-            second=second,
-        )
+            "question": sample.question,
+            "targets": sample.targets,
+            "answer": answer,
+            "first": first,
+            "second": second,
+        }
+        try:
+            text = _template(self.user).render(told)
+        except Exception as error:  # whatever anybody's template does
+            said = f"{type(error).__name__}: {error}"
+            message = (
+                f"the rubric's words cannot be filled in for the sample {sample.id!r} ({said})"
+            )
+            raise UsageError(message) from error
         return (
             Message(role="system", content=(self.system,)),
             Message(role="user", content=(text,)),

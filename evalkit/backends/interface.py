@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
+from evalkit.errors import UsageError
 from evalkit.records import Prediction, Request
 from evalkit.run_record import ModelIdentity
 
@@ -161,3 +163,22 @@ class Backend(ABC):
 
     def close(self) -> None:
         """Frees what the model holds."""
+
+
+def check_options(backend_class: type[Backend], options: BackendOptions) -> None:
+    """Check that the backend knows every option of the spec.
+
+    A misspelt `base_url` would send key and questions to the default server.
+
+    Raises:
+        UsageError: It does not know one.
+    """
+    unknown = set(options.options) - backend_class.option_names
+    if unknown and not backend_class.any_option:
+        close = get_close_matches(min(unknown), backend_class.option_names, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        known = ", ".join(sorted(backend_class.option_names)) or "none"
+        message = (
+            f"The model's option {min(unknown)!r} is not known; its backend knows: {known}.{guess}"
+        )
+        raise UsageError(message)

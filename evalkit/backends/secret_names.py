@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
-_OPTION = re.compile(r"(^|[_-])(api_?key|key|token|secret|password|auth)$", re.IGNORECASE)
+_OPTION = re.compile(
+    r"(^|[_-])(api_?key|key|token|jwt|bearer|secret|password|passwd|passphrase|auth|authori[sz]ation"
+    r"|credentials?|cookies?|headers?)$",
+    re.IGNORECASE,
+)
 _VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|_KEY$|^KEY$", re.IGNORECASE)
 
 

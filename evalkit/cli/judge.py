@@ -77,6 +77,7 @@ def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **gi
 
     from evalkit.cli.run import exit_code
     from evalkit.cli.screen import Screen, print_run
+    from evalkit.cli.show import place_of
     from evalkit.judging import judge_run
     from evalkit.records import plain
 
@@ -86,7 +87,7 @@ def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **gi
         raise UsageError(message)
     with Screen(quiet=as_json) as screen:
         order = replace(order, offline=offline)
-        record = judge_run(run, order, names=tasks, observer=screen)
+        record = judge_run(place_of(run), order, names=tasks, observer=screen)
     if as_json:
         print(json.dumps(plain(record), ensure_ascii=False))
     else:

@@ -20,9 +20,24 @@ _CACHE = click.option(
     metavar="PATH",
     help="The cache; else EVALKIT_JUDGE_CACHE names it, else it is evalkit's of your own.",
 )
-_MODEL = click.option("--model", metavar="NAME", help="Replies of this judge only.")
+
+
+def _named(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """A value as it is; an empty one, as of a variable that is not set, would choose all."""
+    if value is not None and not value.strip():
+        message = f"--{option.name} is empty; name one, or leave the option away to mean all."
+        raise UsageError(message)
+    return value
+
+
+_MODEL = click.option(
+    "--model", metavar="NAME", callback=_named, help="Replies of this judge only."
+)
 _RUBRIC = click.option(
-    "--rubric", metavar="DIGEST", help="Replies under this rubric only; its first digits will do."
+    "--rubric",
+    metavar="DIGEST",
+    callback=_named,
+    help="Replies under this rubric only; its first digits will do.",
 )
 _BEFORE = click.option(
     "--before",

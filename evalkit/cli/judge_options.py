@@ -30,7 +30,12 @@ _OPTIONS = (
         "--swap", is_flag=True, default=None, help="Show both answers in both orders (pairwise)."
     ),
     click.option("--judge-prices", metavar="FILE", help="TOML table of prices, for costs."),
-    click.option("--judge-budget", type=float, metavar="USD", help="Stop before it costs more."),
+    click.option(
+        "--judge-budget",
+        type=float,
+        metavar="USD",
+        help="Stop before this judge costs more in this run, all sessions together.",
+    ),
     click.option(
         "--judge-batch", is_flag=True, default=None, help="OpenAI's batch service: half the price."
     ),

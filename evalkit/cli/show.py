@@ -26,8 +26,7 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
     from evalkit.report.markdown import run_page
     from evalkit.report.table import breakdown_tables, run_table
 
-    place = _place(run)
-    record = load_run(place)
+    record = load_run(place_of(run))
     if out is not None and Path(out).name == "run.json":
         message = f"{out} is the name of a run's record; give the page another."
         raise UsageError(message)
@@ -47,7 +46,7 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
         write_text(Path(out), page)
 
 
-def _place(run: str) -> Path:
+def place_of(run: str) -> Path:
     """Where the run stands.
 
     Raises:

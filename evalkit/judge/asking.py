@@ -9,7 +9,7 @@ reply about another answer, or other words, is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ from evalkit.runner.workers import Outcome, Workers
 
 
 class Purse(engine.Watch):
-    """What the judge may cost, and has cost in this session."""
+    """What the judge may cost in all sessions together, and has cost."""
 
     def __init__(
         self, budget: float | None, price: Price | None = None, share: float = 1.0
@@ -43,15 +43,23 @@ class Purse(engine.Watch):
         self._price, self._share = price, share
         self.spent = 0.0
         self.requests = 0
+        self.stopped = False
 
     def came(self, outcome: Outcome) -> None:
         """Count what an outcome cost."""
         self.spent += outcome.counts.get("cost_usd", 0.0)
         self.requests += int(outcome.counts.get("requests", len(outcome.lease.requests)))
 
+    def paid(self, replies: Iterable[Prediction]) -> None:
+        """Count what earlier sessions paid for; tokens that were cached are not known any more."""
+        if self._price is not None:
+            for made in replies:
+                cost = self._price.cost(made.prompt_tokens or 0, made.output_tokens or 0)
+                self.spent += self._share * cost
+
     def is_empty(self) -> bool:
-        """Whether nothing more may be asked."""
-        return self.budget is not None and self.spent >= self.budget
+        """Whether nothing more may be asked: all is spent, or somebody said stop."""
+        return self.stopped or (self.budget is not None and self.spent >= self.budget)
 
     def affords(self, requests: Sequence[Request]) -> list[Request]:
         """As many of the first questions as can be paid for if every reply is as long as it may be.
@@ -59,6 +67,8 @@ class Purse(engine.Watch):
         Args:
             requests: In the order in which they are asked.
         """
+        if self.stopped:
+            return []
         if self.budget is None or self._price is None:
             return list(requests)
         left, chosen = self.budget - self.spent, list[Request]()

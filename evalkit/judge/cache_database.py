@@ -43,7 +43,10 @@ CREATE TABLE replies (
 RETRY = 0.02
 """Seconds between two attempts at what SQLite's own waiting does not cover."""
 
-OTHER = "or name another file with --cache or EVALKIT_JUDGE_CACHE"
+OTHER = (
+    "or name another file with --judge-cache (--cache of `evalkit judge cache`) or "
+    "EVALKIT_JUDGE_CACHE"
+)
 
 DAMAGED = f"is damaged; move it away and import an export of it, {OTHER}"
 """Ends of sentences that begin with the file."""

@@ -13,11 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from evalkit.answers.sentence import sentence_letter
+from evalkit.errors import UsageError
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.ensemble import Ensemble
 from evalkit.judge.ensemble_files import Sources, disagreement_requests
-from evalkit.judge.order import JudgeOrder, check, judge_workers
+from evalkit.judge.order import JudgeOrder, check, judge_workers, price_of, share_of
 from evalkit.judge.units import Unit
 from evalkit.records import Sample, Verdict
 from evalkit.rubric import OWN, Attempt, Rubric, templated
@@ -65,6 +66,9 @@ def ask(
         EvalkitError: The judge cannot be had, or cannot be asked any more; the cache has the rest.
     """
     check(order)
+    if order.rubrics:
+        message = "The official question of this ensemble is not known; leave --rubric away."
+        raise UsageError(message)
     units = [
         Unit(sample=sample, answer=sources.ours[sample.id]) for sample in _asked(sources, ensemble)
     ]
@@ -74,7 +78,9 @@ def ask(
         cache = order.cache and stack.enter_context(VerdictCache(order.cache))
         journal = stack.enter_context(Journal(place / "replies.jsonl"))
         asker = Asker("scienceqa", rubric(), workers, journal, cache=cache or None)
-        return tuple(asker.verdicts(units, Purse(order.budget), progress))
+        price = price_of(order)
+        purse = Purse(order.budget, price and price[0], share_of(order))
+        return tuple(asker.verdicts(units, purse, progress))
 
 
 def replies(verdicts: tuple[Verdict, ...]) -> Mapping[str, str]:

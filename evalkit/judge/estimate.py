@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from string import ascii_letters
 
 from evalkit.judge.units import Unit, request_of
 from evalkit.prices import Price
@@ -76,8 +77,14 @@ def most_costly(request: Request, price: Price, share: float = 1.0) -> float:
         price: The judge's price.
         share: Of the price that is paid (a half for a batch service).
     """
-    count, _ = _counter()
-    return share * price.cost(count(request.text), request.generation.max_new_tokens)
+    most = _most_tokens(request.text)
+    return share * price.cost(most, request.generation.max_new_tokens)
+
+
+def _most_tokens(text: str) -> int:
+    """About as many tokens as a text can be: every byte that is no Latin letter or blank is one."""
+    plain = sum(character == " " or character in ascii_letters for character in text)
+    return math.ceil(plain / CHARACTERS) + len(text.encode("utf-8", "replace")) - plain
 
 
 def expected_units(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalkit import registry
-from evalkit.backends.interface import Backend, BackendOptions
+from evalkit.backends.interface import Backend, BackendOptions, check_options
 from evalkit.errors import BackendError, EvalkitError, UsageError
 from evalkit.judge.recorded import RecordedBackend
+from evalkit.prices import Price, parse_prices
+from evalkit.records import Sample
 from evalkit.rubric import Judging, Rubric
 from evalkit.runner.inline import workers_of
 from evalkit.runner.workers import Workers
 from evalkit.task import Task
+
+MOST_BYTES = 1_000_000
+"""The largest rubric file that can be meant."""
 
 MOST_VOTES = 100
 """The largest number of votes that can be meant."""
@@ -30,7 +35,7 @@ class JudgeOrder:
         rubrics: Rubric files by task; "" is for every judged task.
         votes: How often each question is put.
         swap: Whether pairwise questions are put in both orders.
-        budget: USD that may be spent; None is no limit.
+        budget: USD that this judge may cost in this run, all sessions together; None is no limit.
         max_failures: Share of verdicts that may fail before the result is unhealthy.
         cache: The file of replies that are known; None keeps none.
         batch: Whether the server's batch service is asked: later, and for half the price.
@@ -66,18 +71,91 @@ def rubric_of(task: Task, order: JudgeOrder) -> Rubric:
     Raises:
         UsageError: The file cannot be read, or is of another form.
     """
-    judging = judging_of(task)
-    path = order.rubrics.get(task.folder) or order.rubrics.get("")
+    judging, path = judging_of(task), _file_of(task, order)
     if path is None:
         return judging.own
+    words = _words(path)
     try:
-        return judging.read(path.read_text(encoding="utf-8"))
+        return judging.read(words)
+    except Exception as error:  # whatever a parser makes of anybody's file
+        raise _misfit(path, task, error) from error
+
+
+def _file_of(task: Task, order: JudgeOrder) -> Path | None:
+    names = (task.name, task.folder, "")
+    return next((order.rubrics[name] for name in names if name in order.rubrics), None)
+
+
+def _words(path: Path) -> str:
+    """A rubric file's text.
+
+    Raises:
+        UsageError: It cannot be read, or is no text of a sensible length.
+    """
+    try:
+        wrong = "is no file" if not path.is_file() else _size_fault(path.stat().st_size)
+        words = "" if wrong else path.read_text(encoding="utf-8")
     except OSError as error:
         message = f"The rubric {path} cannot be read: {error.strerror}."
         raise UsageError(message) from error
-    except (ValueError, UnicodeDecodeError) as error:
-        message = f"The rubric {path} does not fit the task {task.name!r}: {error}."
+    except UnicodeDecodeError as error:
+        message = f"The rubric {path} is no text in UTF-8: {error}."
         raise UsageError(message) from error
+    if not wrong and not words.strip():
+        wrong = "is empty"
+    if not wrong and "\0" in words:
+        wrong = "is no text"
+    if wrong:
+        message = f"The rubric {path} {wrong}; give a file of the judge's words."
+        raise UsageError(message)
+    return words
+
+
+def _size_fault(size: int) -> str:
+    return f"is too large ({size:,} bytes; {MOST_BYTES:,} are allowed)" if size > MOST_BYTES else ""
+
+
+def _misfit(path: Path, task: Task, error: Exception) -> UsageError:
+    words = f"{type(error).__name__}: {error}"
+    if isinstance(error, (ValueError, UsageError)):
+        words = str(error)
+    elif isinstance(error, (RecursionError, MemoryError)):
+        words = "it is nested too deeply"
+    return UsageError(
+        f"The rubric {path} does not fit the task {task.name!r}: {words.rstrip('.')}."
+    )
+
+
+def check_rubrics(tasks: Iterable[Task], order: JudgeOrder) -> None:
+    """Check that every rubric is for a task that is judged, and of its form.
+
+    Raises:
+        UsageError: It is not.
+    """
+    judged = [task for task in tasks if task.judging is not None]
+    names = {name for task in judged for name in (task.name, task.folder)}
+    if unknown := sorted(set(order.rubrics) - names - {""}):
+        message = (
+            f"The rubric {order.rubrics[unknown[0]]} is for {unknown[0]!r}, which is no task that "
+            f"is judged here; these are: {', '.join(sorted(task.name for task in judged))}."
+        )
+        raise UsageError(message)
+    for task in judged:
+        rubric_of(task, order)
+
+
+def check_questions(task: Task, samples: Iterable[Sample], order: JudgeOrder) -> None:
+    """Check that the rubric has a question about every sample, before a model or judge is asked.
+
+    Raises:
+        UsageError: It has none; the text names the file and the sample.
+    """
+    rubric, path = rubric_of(task, order), _file_of(task, order)
+    for sample in samples if path else ():
+        try:
+            rubric.ask(sample, "An answer.", False)  # noqa: FBT003 - not swapped
+        except Exception as error:  # whatever anybody's template does
+            raise _misfit(path or Path(), task, error) from error
 
 
 def check(order: JudgeOrder) -> None:
@@ -95,11 +173,41 @@ def check(order: JudgeOrder) -> None:
     if not 0 <= order.max_failures <= 1:
         message = f"The share of failures must be between 0 and 1, not {order.max_failures}."
         raise UsageError(message)
-    if order.budget is not None and "prices" not in registry.parse_model(order.model).options:
+    if order.budget is not None and price_of(order) is None:
+        spec = registry.parse_model(order.model)
+        named = spec.options.get("prices")
         message = (
             "A budget needs prices: give the judge the option prices=FILE (or --judge-prices FILE)."
+            if named is None
+            else f"A budget needs a price, and the price table {named} has none of the judge "
+            f'{spec.name!r}: add [models."{spec.name}"] with input and output.'
         )
         raise UsageError(message)
+
+
+def price_of(order: JudgeOrder) -> tuple[Price, str] | None:
+    """The judge's price and its day, where its spec names a table that has it.
+
+    Raises:
+        UsageError: The table cannot be read.
+    """
+    spec = registry.parse_model(order.model)
+    named = spec.options.get("prices")
+    if named is None:
+        return None
+    path = Path(named).expanduser()
+    try:
+        table = parse_prices(path.read_text(encoding="utf-8"), named)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The price table {named} cannot be read: {error}."
+        raise UsageError(message) from error
+    price = table.models.get(spec.name)
+    return None if price is None else (price, table.day)
+
+
+def share_of(order: JudgeOrder) -> float:
+    """The share of the price that is paid: a batch service costs half."""
+    return 0.5 if order.batch else 1.0
 
 
 def is_served(order: JudgeOrder) -> bool:
@@ -139,7 +247,7 @@ def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOp
     """The judge's backend and its options.
 
     Raises:
-        UsageError: The spec is wrong, or the backend has no batch service.
+        UsageError: The spec is wrong, an option is unknown, or the backend has no batch service.
     """
     spec = registry.parse_model(order.model)
     options = BackendOptions(
@@ -150,7 +258,9 @@ def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOp
         options=spec.options,
     )
     if spec.backend == "replay":
+        check_options(RecordedBackend, options)
         return RecordedBackend, options
+    check_options(registry.backend_class(spec), options)
     if order.batch:
         if spec.backend != "openai":
             message = f"Only openai: judges have a batch service, not {order.model!r}."

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Self
 
 from evalkit import registry
-from evalkit.errors import UsageError
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
-from evalkit.judge.order import JudgeOrder, judge_workers, rubric_of
+from evalkit.judge.order import JudgeOrder, judge_workers, price_of, rubric_of, share_of
 from evalkit.judge.receipts import Receipts
 from evalkit.judge.result import Judged, fingerprint_of, omitted_of, report_of, server_of
 from evalkit.judge.units import units_of
-from evalkit.prices import Price, parse_prices
 from evalkit.records import Prediction, Sample
 from evalkit.rubric import Rubric
 from evalkit.task import Task
@@ -36,15 +34,16 @@ class JudgeStage:
         Raises:
             EvalkitError: The judge, a rubric or the cache cannot be had.
         """
-        self._order, self._folder = order, folder / "judge"
+        self._order, self._folder, self._tasks = order, folder / "judge", tuple(tasks)
         self._rubrics = {task.name: rubric_of(task, order) for task in tasks}
         self._askers: dict[str, tuple[Asker, Receipts]] = {}
-        self._undo = ExitStack()
+        self._undo, self._loaded = ExitStack(), ExitStack()
         with ExitStack() as undo:
             self._price = price_of(order)
             price = self._price and self._price[0]
-            self._purse = Purse(order.budget, price, 0.5 if order.batch else 1.0)
-            self._workers = undo.enter_context(judge_workers(order, self._folder))
+            self._purse = Purse(order.budget, price, share_of(order))
+            undo.callback(self.abandon)
+            self._workers = self._loaded.enter_context(judge_workers(order, self._folder))
             self._cache = order.cache and undo.enter_context(VerdictCache(order.cache))
             self._undo = undo.pop_all()
 
@@ -55,6 +54,14 @@ class JudgeStage:
     def __exit__(self, *_: object) -> None:
         """Close the judge, its journals and the cache."""
         self._undo.close()
+
+    def stop(self) -> None:
+        """Ask nothing more, whichever thread is asking; what is out may still come."""
+        self._purse.stopped = True
+
+    def abandon(self) -> None:
+        """Give up what is out, and close the judge."""
+        self._loaded.close()
 
     def judge(
         self,
@@ -69,6 +76,8 @@ class JudgeStage:
             BackendError: The judge cannot be asked any more; what it said is kept.
         """
         rubric = self._rubrics[task.name]
+        for own in self._tasks:  # all that was paid counts before the first question
+            self._asker(own, self._rubrics[own.name])
         asker, journal = self._asker(task, rubric)
         swap = self._order.swap and rubric.pairwise
         units = units_of(samples, predictions, self._order.votes, swap=swap)
@@ -92,27 +101,8 @@ class JudgeStage:
             about = f"{who} {rubric.digest} {place}"
             name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
             journal = self._undo.enter_context(Receipts(self._folder / name))
+            self._purse.paid(journal.paid)
             cache = self._cache or None
             asker = Asker(task.name, rubric, self._workers, journal, cache=cache, place=place)
             self._askers[task.name] = asker, journal
         return self._askers[task.name]
-
-
-def price_of(order: JudgeOrder) -> tuple[Price, str] | None:
-    """The judge's price and its day, where its spec names a table that has it.
-
-    Raises:
-        UsageError: The table cannot be read.
-    """
-    spec = registry.parse_model(order.model)
-    named = spec.options.get("prices")
-    if named is None:
-        return None
-    path = Path(named).expanduser()
-    try:
-        table = parse_prices(path.read_text(encoding="utf-8"), named)
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The price table {named} cannot be read: {error}."
-        raise UsageError(message) from error
-    price = table.models.get(spec.name)
-    return None if price is None else (price, table.day)

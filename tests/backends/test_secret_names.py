@@ -8,8 +8,20 @@ from evalkit.backends.secret_names import is_secret_option, is_secret_variable
 from evalkit.errors import UsageError
 from evalkit.registry import parse_model
 
-SECRETS = ("key", "api_key", "APIKEY", "hf_token", "token", "my-secret", "password", "auth")
-OTHERS = ("api_key_env", "max_new_tokens", "tokenizer", "keyboard", "monkey", "author", "base_url")
+SECRETS = (
+    *("key", "api_key", "APIKEY", "hf_token", "token", "my-secret", "password", "auth"),
+    *("Authorization", "Proxy-Authorization", "bearer", "credentials", "passwd", "extra_headers"),
+)
+OTHERS = (
+    "api_key_env",
+    "max_new_tokens",
+    "tokenizer",
+    "keyboard",
+    "monkey",
+    "author",
+    "authority",
+    "base_url",
+)
 
 
 @pytest.mark.parametrize("name", SECRETS)

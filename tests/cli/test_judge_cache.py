@@ -119,7 +119,7 @@ def test_prune_forgets_what_is_named(told, filled, words, left):
     [
         ((), "Nothing says which"),
         (("--rubric", "3"), "No rubrics in"),
-        (("--rubric", ""), "2 rubrics in"),
+        (("--rubric", ""), "--rubric is empty"),
         (("--before", "yesterday"), "yesterday"),
     ],
 )
@@ -191,3 +191,14 @@ def test_the_help_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
     for verb in ("stats", "prune", "export", "import"):
         assert f"\n  {verb} " in done.stdout
+
+
+@pytest.mark.parametrize("verb", [("prune",), ("export", "all.jsonl")])
+@pytest.mark.parametrize("option", ["--rubric", "--model", "--before"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_value_does_not_mean_all(told, filled, verb, option, value):
+    code, _, error = told(*verb, option, value)
+    assert code == 2
+    assert option in error
+    with VerdictCache(filled) as cache:
+        assert cache.statistics().replies == 1_201

@@ -8,6 +8,7 @@ question, so that a score which no reply gave would be seen.
 import json
 import random
 import shutil
+import signal
 import time
 import zlib
 from collections import Counter
@@ -320,3 +321,65 @@ def test_run_judges_at_once_and_the_same_command_goes_on(chat_server, evalkit, t
         assert len(server.asked) == asked + 1
     assert result(again)["metrics"]["judged"]["value"] == pytest.approx(70)
     assert result(again)["fingerprint"]["judge"]["served"] == "toy-model-0613 fp_toy"
+
+
+def test_a_budget_is_one_budget_over_all_sessions(chat_server, bench):
+    table = prices(bench.folder)
+    with chat_server(answer=grade, seconds=0.01) as server:
+        words = ("--judge-budget", "0.155", "--judge-prices", table)
+        assert bench.judge(server, *words).code == 12
+        asked = len(server.asked)
+        again = bench.judge(server, *words)
+        assert (again.code, set(bench.kinds().values())) == (12, {"unasked"})
+    assert 0.01 * len(server.asked) <= 0.155
+    assert len(server.asked) == asked, "what was left did not pay for one more"
+    assert result(again)["judge"]["cost_usd"] == pytest.approx(0.01 * asked)
+
+
+@pytest.mark.parametrize("named", ["other-model", "toy-model2"])
+def test_a_budget_without_a_price_of_the_judge_is_refused(chat_server, bench, named):
+    table = bench.folder / "prices.toml"
+    table.write_text(f'date = "2026-11-01"\n[models.{named}]\ninput = 90\noutput = 500\n')
+    with chat_server(answer=grade) as server:
+        done = bench.judge(server, "--judge-budget", "0.155", "--judge-prices", table)
+    assert (done.code, server.asked) == (2, [])
+    assert "has none of the judge 'toy-model'" in done.err
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_interrupted_run_does_not_wait_for_a_slow_judge(
+    chat_server, start, evalkit, tmp_path, concurrency
+):
+    with chat_server(answer=grade_of_any) as server:
+        words = (
+            *("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--limit", "12"),
+            *("--judge", f"openai:toy-model,base_url={server.url},concurrency={concurrency}"),
+            *("--judge-cache", "none", "--out", tmp_path / "out", "--name", "r", "--json"),
+        )
+        server.script = lambda _: "hang" if len(server.asked) > 5 else None
+        process = start(*words, OPENAI_API_KEY=KEY)
+        end = time.monotonic() + 60
+        while len(server.asked) <= 5:
+            assert time.monotonic() < end
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - began < 6
+        assert (process.returncode, out) == (12, "")
+        assert "evalkit: Interrupted." in err, err
+        assert "Traceback" not in err, err
+        answered = {asked.text for asked in server.asked[:5]}
+        server.asked.clear()
+        server.script = lambda _: None
+        done = evalkit(*words, OPENAI_API_KEY=KEY)
+        assert done.code == 0
+    assert not answered & {asked.text for asked in server.asked}, "nothing is asked twice"
+    assert len(server.asked) == 12 - len(answered)
+
+
+def grade_of_any(asked):
+    """A grade for any question."""
+    return "0.7"

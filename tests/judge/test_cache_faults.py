@@ -184,7 +184,7 @@ def refusal(path):
     said = str(raised.value)
     assert str(path) in said
     assert "\n" not in said
-    assert "--cache or EVALKIT_JUDGE_CACHE" in said
+    assert "--judge-cache (--cache of `evalkit judge cache`) or EVALKIT_JUDGE_CACHE" in said
     return said
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from evalkit.backends.openai_client import OK, cause
+from evalkit.backends.openai_client import OK
+from evalkit.backends.openai_replies import cause
 from evalkit.backends.openai_settings import NO_KEY, Settings
 from evalkit.errors import BackendError, MissingExtraError, UsageError
 

@@ -73,6 +73,17 @@ class Settings:
         return urlsplit(self.base_url).netloc
 
     @property
+    def headers(self) -> dict[str, str]:
+        """What every request tells of itself."""
+        return {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {self.key or NO_KEY}",
+            "Content-Type": "application/json",
+            "User-Agent": "evalkit",
+            **self.account,
+        }
+
+    @property
     def price(self) -> Price | None:
         """What the model's tokens cost, where the table knows it."""
         return self.prices.models.get(self.model) if self.prices else None

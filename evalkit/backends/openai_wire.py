@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evalkit.backends.openai_replies import Trouble, late, read_refusal, unconnected
-from evalkit.backends.openai_settings import NO_KEY, Settings
+from evalkit.backends.openai_settings import Settings
 
 if TYPE_CHECKING:
     import httpx2
@@ -33,15 +33,7 @@ class Wire:
         self._httpx2 = httpx2
         self._settings = settings
         self._url = httpx2.URL(f"{settings.base_url}/chat/completions")
-        self._headers = httpx2.Headers(
-            {
-                "Accept": "application/json",
-                "Authorization": f"Bearer {settings.key or NO_KEY}",
-                "Content-Type": "application/json",
-                "User-Agent": "evalkit",
-                **settings.account,
-            }
-        )
+        self._headers = httpx2.Headers(settings.headers)
         trusted = httpx2.create_ssl_context()
         # `post` has a timeout for the whole; one for each read would cost a timer each.
         limits = httpx2.Limits(max_connections=POOL, max_keepalive_connections=POOL)

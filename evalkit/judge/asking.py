@@ -116,13 +116,15 @@ class Asker:
             BackendError: Nothing works any more; what was answered is in journal and cache.
         """
         self._forget_failed(units)
-        if self._next(units):
+        asks = self._next(units)
+        if asks:
             self._recall(units)
-        while asks := self._next(units):
+        while asks:
             if progress is not None:
                 progress(len(units) - len(asks), len(units))
             if not self._wave(asks, purse) or purse.is_empty():
                 break
+            asks = self._next(units)
         made = [self._verdict(unit) for unit in units]
         if progress is not None:
             progress(len(units), len(units))

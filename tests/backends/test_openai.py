@@ -491,6 +491,7 @@ def test_an_address_that_is_none_is_one_sentence(address):
         OpenAIBackend.preflight(options)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.sampled_from(["http://{}", "http://{}/v1", "http://a/{}", "{}"]))
 def test_any_address_is_taken_or_refused_in_a_sentence(text, form):
     options = BackendOptions(spec="x", name="m", options={"base_url": form.format(text)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
@@ -73,8 +74,8 @@ class Backend(ABC):
     sent together: the plan then keeps them in one bundle."""
 
     leases: int = 1
-    """Bundles that may be in `generate` at once, each on a thread of its own; more than one only
-    where the work is done elsewhere, as by a server."""
+    """Bundles that may be in `generate` at once, each on a thread of its own, or that `answer_soon`
+    may have begun; more than one only where the work is done elsewhere, as by a server."""
 
     option_names: ClassVar[frozenset[str]] = frozenset()
     """Keys that the spec may give as `key=value`."""
@@ -141,6 +142,18 @@ class Backend(ABC):
             ready: What `prepare` returned for them.
         """
         return self.generate(requests)
+
+    def answer_soon(self, requests: Sequence[Request], ready: Any) -> Future[Sequence[Prediction]]:
+        """`generate_prepared` without waiting, for a backend whose work is on an event loop.
+
+        Where a backend has it, and several leases, no thread waits for an answer. It may be called
+        on any thread. To cancel the future gives up what is out.
+
+        Args:
+            requests: As in `generate`.
+            ready: What `prepare` returned for them.
+        """
+        raise NotImplementedError
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an error of `generate` says that a smaller batch may well succeed."""

@@ -13,6 +13,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -69,6 +70,19 @@ class OpenAIBackend(Backend):
     async def _start(self) -> Client:
         return Client(self._settings)
 
+    def _begin(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Do work on the loop.
+
+        Raises:
+            BackendError: The backend is closed.
+        """
+        with self._closing:
+            if self._closed:
+                work.close()
+                message = "The backend openai is closed."
+                raise BackendError(message)
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do work on the loop, and wait for it.
 
@@ -76,12 +90,7 @@ class OpenAIBackend(Backend):
             BackendError: The backend is closed.
             CancelledError: It was closed meanwhile.
         """
-        with self._closing:
-            if self._closed:
-                work.close()
-                message = "The backend openai is closed."
-                raise BackendError(message)
-            done = asyncio.run_coroutine_threadsafe(work, self._loop)
+        done = self._begin(work)
         try:
             return done.result()
         finally:
@@ -155,6 +164,15 @@ class OpenAIBackend(Backend):
 
     def generate_prepared(self, requests: Sequence[Request], ready: Ready) -> Sequence[Prediction]:
         """`generate`, with pictures that are data URLs already."""
+        return self._run(self._answer(requests, ready))
+
+    def answer_soon(
+        self, requests: Sequence[Request], ready: Ready
+    ) -> Future[Sequence[Prediction]]:
+        """`generate_prepared`, which is waited for elsewhere."""
+        return self._begin(self._answer(requests, ready))
+
+    async def _answer(self, requests: Sequence[Request], ready: Ready) -> Sequence[Prediction]:
         made = dict(ready.broken)
         asked = []
         for request in requests:
@@ -162,7 +180,7 @@ class OpenAIBackend(Backend):
                 made.setdefault(request.sample_id, beams_failed(request))
             if request.sample_id not in made:
                 asked.append(request)
-        answers = self._run(self._ask_all(asked, ready.pictures))
+        answers = await self._ask_all(asked, ready.pictures)
         for request, answered in zip(asked, answers, strict=True):
             made[request.sample_id] = prediction_of(request, answered, ready.digests(request))
         return [made[request.sample_id] for request in requests]
@@ -188,10 +206,11 @@ class OpenAIBackend(Backend):
         """Ask the first question, and soon after it the others, which share its pictures."""
         bodies = [self.body(request, pictures) for request in requests]
         sent = asyncio.Event()
+        if not bodies[1:]:
+            return [await self._client.ask(bodies[0], sent)]
         first = asyncio.create_task(self._client.ask(bodies[0], sent))
-        if bodies[1:]:
-            await sent.wait()
-            await asyncio.wait({first}, timeout=AHEAD)
+        await sent.wait()
+        await asyncio.wait({first}, timeout=AHEAD)
         others = [self._client.ask(body, asyncio.Event()) for body in bodies[1:]]
         return list(await asyncio.gather(first, *others))
 

@@ -166,7 +166,7 @@ class OpenAIBatchBackend(OpenAIBackend):
         asked = sheet.asked[place]
         found = sheet.answers.known[asked.id]
         if isinstance(found, Reply):
-            answered = Answered(reply=found, seconds=seconds)
+            answered = Answered(reply=self._client.hidden(found), seconds=seconds)
         else:
             answered = Answered(failure=self._client.failure(found))
         return prediction_of(sheet.requests[place], answered, asked.digests)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from evalkit.backends.openai_limiter import Limiter, Place
-from evalkit.backends.openai_replies import Reply, Trouble, Usage, read_refusal, read_reply
+from evalkit.backends.openai_replies import (
+    Reply,
+    Trouble,
+    Usage,
+    late,
+    read_refusal,
+    read_reply,
+    unconnected,
+)
 from evalkit.backends.openai_settings import NO_KEY, Settings
+from evalkit.backends.openai_wire import Wire
 from evalkit.records import HOPELESS, Failure
 
 SHORTEST, LONGEST = 0.5, 30.0
@@ -46,17 +56,10 @@ class Client:
     """Asks a server; lives on one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Make a client of the package openai, whose own retries are off."""
-        import openai
-
+        """Connect to nothing yet."""
         self._settings = settings
-        self._openai = openai
-        self._api = openai.AsyncOpenAI(
-            api_key=settings.key or NO_KEY,
-            base_url=settings.base_url,
-            timeout=settings.timeout,
-            max_retries=0,
-        )
+        self._wire = Wire(settings)
+        self._api: Any = None
         self.limiter = Limiter(settings.concurrency, time.monotonic)
         self.counters = Counter[str]()
         self._hopeless: Trouble | None = None
@@ -113,38 +116,46 @@ class Client:
         Raises:
             Trouble: There is no answer.
         """
-        import httpx2
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return self.hidden(read_reply(await self._wire.post(text.encode())))
 
-        def post(api: Any) -> Awaitable[Any]:
-            return api.post("/chat/completions", body=dict(body), cast_to=httpx2.Response)  # type: ignore[no-any-return]
-
-        return read_reply(await self.send(post, self._settings.timeout))
+    def hidden(self, reply: Reply) -> Reply:
+        """The reply without the key, in whatever spelling of JSON it came."""
+        text, served = self._settings.hidden(reply.text), map(self._settings.hidden, reply.served)
+        return replace(reply, text=text, served=tuple(served))
 
     async def send(self, call: Callable[[Any], Awaitable[Any]], seconds: float) -> str:
-        """The body that a server sends with status 200.
+        """The body that a server sends with status 200 to a call of the package openai.
 
         Args:
-            call: Makes one call of the package openai's client, and gives a response with a `text`.
+            call: Makes one call of the package's client, and gives a response with a `text`.
             seconds: After them the call is given up.
 
         Raises:
             Trouble: There is none.
         """
+        import openai
+
+        if self._api is None:
+            self._api = openai.AsyncOpenAI(
+                api_key=self._settings.key or NO_KEY,
+                base_url=self._settings.base_url,
+                timeout=self._settings.timeout,
+                max_retries=0,
+            )
         try:
             async with asyncio.timeout(seconds):
                 response = await call(self._api)
                 return str(response.text)
-        except self._openai.APIStatusError as error:
+        except openai.APIStatusError as error:
             answer = error.response
             raise read_refusal(
                 answer.status_code, answer.headers, answer.text, datetime.now(UTC)
             ) from error
-        except (TimeoutError, self._openai.APITimeoutError) as error:
-            words = f"no answer came within {seconds:g} s"
-            raise Trouble(kind="timeout", words=words, passing=True, overloaded=True) from error
-        except self._openai.APIConnectionError as error:
-            words = f"the connection failed ({cause(error)})"
-            raise Trouble(kind="connection", words=words, passing=True) from error
+        except (TimeoutError, openai.APITimeoutError) as error:
+            raise late(seconds) from error
+        except openai.APIConnectionError as error:
+            raise unconnected(error) from error
         except Exception as error:
             raise Trouble(kind="backend", words=f"{type(error).__name__}: {error}") from error
 
@@ -173,14 +184,9 @@ class Client:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._api.close()
-
-
-def cause(error: BaseException) -> str:
-    """The innermost reason of an error of the connection, in the system's words."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return str(error) or type(error).__name__
+        await self._wire.close()
+        if self._api is not None:
+            await self._api.close()
 
 
 def retry_wait(attempt: int, asked: float | None) -> float:

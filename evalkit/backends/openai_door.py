@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from evalkit.backends.openai_client import OK, cause
-from evalkit.backends.openai_settings import NO_KEY, Settings
+from evalkit.backends.openai_client import OK
+from evalkit.backends.openai_replies import cause, read_refusal
+from evalkit.backends.openai_settings import Settings
 from evalkit.errors import BackendError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    import httpx2
 
 PATIENCE = 20.0
 """Seconds in which a server must say which models it has."""
+
+AGAIN = 0.5
+"""Seconds after which a server that failed is asked once more."""
 
 TRIAL = "Say yes."
 """What is asked of a model that the server does not list: some load models by their name."""
@@ -53,7 +60,7 @@ def check_server(settings: Settings) -> None:
         )
         raise BackendError(message)
     with _client(settings) as api:
-        status, body = _status(settings, lambda: _get(api), PATIENCE)
+        status, body = _status(settings, lambda: api.get("models", timeout=PATIENCE), PATIENCE)
         _check_key(settings, status, body)
         models = _ids(body) if status == OK else []
         if settings.model in models:
@@ -64,61 +71,44 @@ def check_server(settings: Settings) -> None:
         raise BackendError(settings.redacted(_no_model(settings, models, status, body)))
 
 
-def _client(settings: Settings) -> OpenAI:
+def _client(settings: Settings) -> httpx2.Client:
     import httpx2
-    import openai
 
     try:
-        return openai.OpenAI(
-            api_key=settings.key or NO_KEY,
-            base_url=settings.base_url,
-            max_retries=1,
-            http_client=openai.DefaultHttpxClient(
-                follow_redirects=False
-            ),  # a key goes nowhere else
-        )
+        return httpx2.Client(base_url=settings.base_url, headers=settings.headers)
     except (httpx2.InvalidURL, UnicodeError) as error:
         message = f"The model's option base_url {settings.base_url!r} is no address: {error}."
         raise UsageError(message) from error
 
 
-def _get(api: Any) -> Any:
-    import httpx2
-
-    return api.get("/models", cast_to=httpx2.Response, options={"timeout": PATIENCE})
-
-
-def _try(api: Any, settings: Settings) -> Any:
-    import httpx2
-
+def _try(api: httpx2.Client, settings: Settings) -> httpx2.Response:
     body = {
         "model": settings.model,
         "messages": [{"role": "user", "content": TRIAL}],
         settings.max_tokens_field: 16,
     }
-    options = {"timeout": settings.timeout}
-    return api.post("/chat/completions", body=body, cast_to=httpx2.Response, options=options)
+    return api.post("chat/completions", json=body, timeout=settings.timeout)
 
 
-def _status(settings: Settings, call: Any, seconds: float) -> tuple[int, str]:
+def _status(
+    settings: Settings, call: Callable[[], httpx2.Response], seconds: float
+) -> tuple[int, str]:
     """Status and body of a call.
 
     Raises:
         BackendError: There is none.
     """
-    import openai
+    import httpx2
 
     try:
-        response = _within(seconds, call)
+        response = _within(seconds, lambda: _asked(call))
     except TimeoutError as error:
         message = f"The server at {settings.base_url} did not end its answer within {seconds:g} s."
         raise BackendError(message) from error
-    except openai.APIStatusError as error:
-        return error.status_code, error.response.text
-    except openai.APITimeoutError as error:
+    except httpx2.TimeoutException as error:
         message = f"The server at {settings.base_url} did not answer within {seconds:g} s."
         raise BackendError(message) from error
-    except openai.APIConnectionError as error:
+    except (httpx2.HTTPError, OSError) as error:
         message = (
             f"The server at {settings.base_url} cannot be reached ({cause(error)}); start it, or "
             "mend base_url."
@@ -143,6 +133,21 @@ def _within(seconds: float, call: Callable[[], Any]) -> Any:
 
     Thread(target=work, daemon=True).start()
     return made.result(timeout=2 * seconds)
+
+
+def _asked(call: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """The response to a call; what may pass is tried once more."""
+    import httpx2
+
+    wait: float | None = None
+    with suppress(httpx2.TransportError):
+        response = call()
+        trouble = read_refusal(response.status_code, response.headers, "", datetime.now(UTC))
+        if not trouble.passing:
+            return response
+        wait = trouble.wait
+    time.sleep(min(AGAIN if wait is None else wait, PATIENCE))
+    return call()
 
 
 def _check_key(settings: Settings, status: int, body: str) -> None:

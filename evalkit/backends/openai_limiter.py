@@ -1,8 +1,10 @@
 """How many requests a server is sent at once: as many as make it faster, and no more.
 
-The limit grows while throughput grows with it: fast at first, in small steps once it did not pay.
-A growth that did not pay is taken back. A refusal (429), an error of the server or a timeout cuts
-the limit, once for all requests that were out at the time. Everything happens on one event loop.
+The limit grows while throughput grows with it: doubled with every round of answers at first, in
+small steps once it did not pay. A growth that did not pay is taken back; where the first one did
+not, the limit is halved for as long as that costs nothing. A refusal (429), an error of the server
+or a timeout cuts the limit, once for all requests that were out at the time. Everything happens on
+one event loop.
 """
 
 from __future__ import annotations
@@ -14,14 +16,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FIRST = 4
-"""Requests at once, at the beginning."""
+FIRST = 16
+"""Requests at once, at the beginning: most servers take as many, and others are soon found out."""
 
-WORTH = 0.5
-"""What growth must bring to be kept: k times the requests, at least k ** WORTH the throughput."""
+DOUBLED, HALVED, LATER = 2.0, 0.5, 1.25
+"""How the limit changes: at first, where already the first growth did not pay, and after that."""
 
-STEPS = (2.0, 1.25)
-"""How the limit grows: before growth has ever failed to pay, and after."""
+WORTH = {DOUBLED: 1 / 3, HALVED: 0.5, LATER: 0.5}
+"""What a change must bring to be kept: k times the requests, at least k ** WORTH the throughput.
+Doubling asks for less, as a quick look sees the gain of a growth less well than a patient one."""
 
 CUT = 0.7
 """What is left of the limit after a refusal."""
@@ -30,7 +33,8 @@ REST = 4
 """Windows of answers for which the limit stays after a growth that did not pay, or a cut."""
 
 LEAST = 12
-"""Answers in a window, at least; it is three times the limit, else the quick ones would prevail."""
+"""Answers in a window, at least; it is three times the limit, else the quick ones would prevail.
+While the limit is doubled it is the limit itself: a round of answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class Limiter:
         self._epoch = 0
         self._latencies: list[float] = []
         self._before: tuple[int, float] | None = None
-        self._step = STEPS[0]
+        self._first = self.limit
+        self._step = DOUBLED
         self._rest = 0
         self._paused_until = -math.inf
 
@@ -94,7 +99,8 @@ class Limiter:
         seconds = self._clock() - place.since
         if place.epoch == self._epoch and place.full:
             self._latencies.append(seconds)
-            if len(self._latencies) >= max(3 * self.limit, LEAST):
+            rounds = 1 if self._step == DOUBLED else 3
+            if len(self._latencies) >= max(rounds * self.limit, LEAST):
                 self._judge()
         self._give_back()
         return seconds
@@ -108,9 +114,7 @@ class Limiter:
         """
         if overloaded and place.epoch == self._epoch:
             self._before = None
-            self._step = STEPS[1]
-            self._rest = REST
-            self._set(max(1, int(self.limit * CUT)))
+            self._settle(max(1, int(self.limit * CUT)))
         self._give_back()
 
     def _give_back(self) -> None:
@@ -122,26 +126,47 @@ class Limiter:
                 self.out += 1
 
     def _judge(self) -> None:
-        """Look at a window of answers: did the last growth pay, and is it time to grow again?
+        """Look at a window of answers: did the last change pay, and is it time for another?
 
         A full server's throughput is the number of requests it has over the mean time of one. The
-        first answers of a window are left out: the server was not yet as full when they were asked.
+        first answers of a window of several rounds are left out: the server was not yet as full
+        when they were asked.
         """
-        throughput = self.limit / max(statistics.fmean(self._latencies[self.limit :]), 1e-6)
+        seen = self._latencies if self._step == DOUBLED else self._latencies[self.limit :]
+        throughput = self.limit / max(statistics.fmean(seen), 1e-6)
         self._latencies.clear()
         if self._before is not None:
             limit, earlier = self._before
             self._before = None
-            if throughput < earlier * (self.limit / limit) ** WORTH:
-                self._step = STEPS[1]
-                self._rest = REST
-                self._set(limit)
+            if throughput < earlier * (self.limit / limit) ** WORTH[self._step]:
+                self._take_back(limit)
                 return
         if self._rest:
             self._rest -= 1
-        elif self.limit < self._most:
+        elif (wanted := self._next()) < 1:
+            self._settle(self.limit)
+        elif wanted != self.limit:
             self._before = (self.limit, throughput)
-            self._set(min(self._most, max(self.limit + 1, int(self.limit * self._step))))
+            self._set(wanted)
+
+    def _next(self) -> int:
+        """The limit that is tried next."""
+        changed = int(self.limit * self._step)
+        return changed if self._step < 1 else min(self._most, max(self.limit + 1, changed))
+
+    def _take_back(self, limit: int) -> None:
+        """Return to a limit after a change that did not pay; the first may have been too many."""
+        if self._step == DOUBLED and limit == self._first:
+            self._step = HALVED
+            self._set(limit)
+        else:
+            self._settle(limit)
+
+    def _settle(self, limit: int) -> None:
+        """Set a limit that stays for a while, and changes in small steps from then on."""
+        self._step = LATER
+        self._rest = REST
+        self._set(limit)
 
     def _set(self, limit: int) -> None:
         """Change the limit; answers to what was sent before are no longer looked at."""

@@ -122,6 +122,24 @@ def _choice(choice: Mapping[str, Any], usage: Usage, body: str) -> Reply:
     raise Trouble(kind="empty", words=words, usage=usage)
 
 
+def late(seconds: float) -> Trouble:
+    """No answer came in the seconds that a request has."""
+    words = f"no answer came within {seconds:g} s"
+    return Trouble(kind="timeout", words=words, passing=True, overloaded=True)
+
+
+def unconnected(error: BaseException) -> Trouble:
+    """The connection failed."""
+    return Trouble(kind="connection", words=f"the connection failed ({cause(error)})", passing=True)
+
+
+def cause(error: BaseException) -> str:
+    """The innermost reason of an error of the connection, in the system's words."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return str(error) or type(error).__name__
+
+
 def _shapeless(body: str, usage: Usage) -> Trouble:
     words = f"the server's answer is no chat completion ({_line(body)})"
     return Trouble(kind="server", words=words, passing=True, usage=usage)

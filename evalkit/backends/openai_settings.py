@@ -19,6 +19,13 @@ NO_KEY = "none"
 """Sent where there is no key: local servers look at none."""
 
 TOKEN_FIELDS = ("max_tokens", "max_completion_tokens")
+ACCOUNT = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
+"""Headers by the environment variables that the package openai takes them from."""
+
+SECRET = 8
+"""Characters of a key from which on it is hidden in answers: "none" or "EMPTY", which many local
+servers are given, may well be what a model says."""
+
 OMITTABLE = ("temperature", "top_p", "seed", "stop")
 
 OPTIONS = frozenset(
@@ -45,6 +52,7 @@ class Settings:
         max_tokens_field: How the server calls the limit of an answer's tokens.
         omit: Fields that are not sent, because the server refuses them.
         prices: What its tokens cost; None where nobody said.
+        account: Further headers, which say who pays.
     """
 
     model: str
@@ -57,6 +65,7 @@ class Settings:
     max_tokens_field: str
     omit: frozenset[str]
     prices: PriceTable | None
+    account: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -64,9 +73,24 @@ class Settings:
         return urlsplit(self.base_url).netloc
 
     @property
+    def headers(self) -> dict[str, str]:
+        """What every request tells of itself."""
+        return {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {self.key or NO_KEY}",
+            "Content-Type": "application/json",
+            "User-Agent": "evalkit",
+            **self.account,
+        }
+
+    @property
     def price(self) -> Price | None:
         """What the model's tokens cost, where the table knows it."""
         return self.prices.models.get(self.model) if self.prices else None
+
+    def hidden(self, text: str) -> str:
+        """A model's answer without the key, which a hostile server may have put into it."""
+        return text.replace(self.key, "[key]") if len(self.key) >= SECRET else text
 
     def redacted(self, text: str) -> str:
         """The text without the key, and without anything that looks like one."""
@@ -107,6 +131,11 @@ def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settin
         max_tokens_field=field_name,
         omit=omit,
         prices=_prices(own["prices"]) if "prices" in own else None,
+        account={
+            header: _printable(name, environ)
+            for name, header in ACCOUNT.items()
+            if environ.get(name)
+        },
     )
 
 
@@ -170,11 +199,16 @@ def _key(name: str, environ: Mapping[str, str]) -> str:
     """The key; a name that is no name may be a key itself, and is not shown."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         _refuse("api_key_env", f"must be the name of an environment variable, such as {KEY}")
-    key = environ.get(name, "").strip()
-    if not re.fullmatch(r"[!-~]*", key):
+    return _printable(name, environ)
+
+
+def _printable(name: str, environ: Mapping[str, str]) -> str:
+    """What a variable holds, if a header can carry it."""
+    text = environ.get(name, "").strip()
+    if not re.fullmatch(r"[!-~]*", text):
         message = f"The environment variable {name} holds characters that no key can have."
         raise UsageError(message)
-    return key
+    return text
 
 
 def _prices(place: str) -> PriceTable:

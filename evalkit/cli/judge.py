@@ -21,6 +21,11 @@ OTHERS = {
 """Verbs below `judge`, with their modules; anything else is a run."""
 
 
+GARBAGE = 50_000
+"""Objects that may be made between two searches for garbage. Samples, questions and verdicts are
+many and hold no cycles: looking through them again and again takes a tenth of the time."""
+
+
 class _Judge(click.Group):
     """`evalkit judge RUN`, and a few verbs; a word that is no verb is a run."""
 
@@ -73,6 +78,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
 def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **given: Any) -> int:
     """Judge the answers of a finished run; the model is not asked again."""
+    import gc
     from dataclasses import replace
 
     from evalkit.cli.run import exit_code
@@ -85,6 +91,7 @@ def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **gi
     if order is None:
         message = "No judge was named; give --judge SPEC, such as --judge openai:gpt-4o."
         raise UsageError(message)
+    gc.set_threshold(GARBAGE)
     with Screen(quiet=as_json) as screen:
         order = replace(order, offline=offline)
         record = judge_run(place_of(run), order, names=tasks, observer=screen)

@@ -12,11 +12,11 @@ from evalkit.records import Image
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    path: Path
+    path: str
 
     def read(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return Path(self.path).read_bytes()
         except OSError as error:
             message = f"The picture {self.path} cannot be read: {error.strerror}."
             raise DataError(message) from error
@@ -45,11 +45,13 @@ def picture_file(name: object, folder: Path, root: Path | None, where: str) -> I
     if root is None:
         message = f"{where} names the picture {name!r} by a path, but the table must hold it."
         raise DataError(message)
-    base, path = (Path(os.path.abspath(p)) for p in (root, folder / name))  # noqa: PTH100  links stay
-    if not path.is_relative_to(base):
+    base, path = os.path.abspath(root), os.path.abspath(folder / name)  # noqa: PTH100  links stay
+    inside = os.path.join(base, "")  # noqa: PTH118 - as texts, for a table may have many rows
+    if path != base and not path.startswith(inside):
         message = f"{where} names the picture {name!r}, which is outside of the folder {base}."
         raise DataError(message)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113
         message = f"{where} names the picture {path}, which does not exist."
         raise DataError(message)
-    return Image(key=path.relative_to(base).as_posix(), read=_File(path).read)
+    key = path[len(inside) :].replace(os.sep, "/")
+    return Image(key=key, read=_File(path).read)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,7 +20,7 @@ from evalkit.errors import StoreError, UsageError
 from evalkit.judge.cache_database import Database
 from evalkit.judge.cache_lines import CacheLine, fault, read_lines, written
 from evalkit.judge.cache_rows import CHOSEN, FIND, GROUPS, KEEP, choice, line_of, row_of
-from evalkit.records import Message, Request, plain
+from evalkit.records import Generation, Message, Request, plain
 from evalkit.run_record import ModelIdentity
 from evalkit.store import write_lines
 
@@ -28,6 +29,9 @@ PATIENCE = 30.0
 
 CHUNK = 1_000
 """Keys in one query, so that other threads get their turn."""
+
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+"""Writes what a key is the digest of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +121,15 @@ def cache_key(identity: ModelIdentity, rubric: str, request: Request, repetition
         "digest": identity.digest,
         "rubric": rubric,
         "messages": [_message(message) for message in request.messages],
-        "generation": _settings(plain(request.generation)),
+        "generation": _generation(request.generation),
         "repetition": repetition,
     }
-    canonical = json.dumps(told, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(CANONICAL.encode(told).encode()).hexdigest()
+
+
+@lru_cache(maxsize=32)
+def _generation(settings: Generation) -> Any:
+    return _settings(plain(settings))
 
 
 def _message(message: Message) -> Mapping[str, Any]:

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from evalkit import registry
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.order import JudgeOrder, judge_workers, price_of, rubric_of, share_of

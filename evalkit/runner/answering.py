@@ -25,13 +25,34 @@ def outcome(backend: Backend, lease: Lease, ready: Callable[[], Any]) -> Outcome
         lease: What is asked.
         ready: Gives what `prepare` made of the requests; it may wait for that, and may raise.
     """
-    begun = time.perf_counter()
+    begun = prepared = time.perf_counter()
     before = counted(backend)
-    prepared = begun
-    try:
+
+    def answer() -> Sequence[Prediction]:
+        nonlocal prepared
         data = ready()
         prepared = time.perf_counter()
-        predictions = [_clean(made) for made in backend.generate_prepared(lease.requests, data)]
+        return backend.generate_prepared(lease.requests, data)
+
+    made = settled(backend, lease, answer)
+    return replace(
+        made,
+        waiting_seconds=prepared - begun,
+        model_seconds=time.perf_counter() - prepared,
+        counts=difference(counted(backend), before),
+    )
+
+
+def settled(backend: Backend, lease: Lease, answer: Callable[[], Sequence[Prediction]]) -> Outcome:
+    """What an answer makes of a lease, without times and counts.
+
+    Args:
+        backend: Who answers.
+        lease: What is asked.
+        answer: Gives the predictions; it may raise whatever the backend raises.
+    """
+    try:
+        predictions = [_clean(made) for made in answer()]
         _check(lease.requests, predictions)
     except UsageError as error:  # a file of the user's is wrong: no sample is to blame
         return Outcome(lease=lease, fatal=error)
@@ -39,17 +60,11 @@ def outcome(backend: Backend, lease: Lease, ready: Callable[[], Any]) -> Outcome
         text = encodable(f"{type(error).__name__}: {error}"[:MESSAGE_LENGTH])
         made = Outcome(lease=lease, error=text, out_of_memory=_is_memory(backend, error))
     else:
-        made = Outcome(lease=lease, predictions=predictions)
+        return Outcome(lease=lease, predictions=predictions)
     # Outside the handler, so that the exception and the tensors it holds are gone.
-    if made.predictions is None:
-        with suppress(Exception):  # where it cannot recover, the next lease fails, and says why
-            backend.recover()
-    return replace(
-        made,
-        waiting_seconds=prepared - begun,
-        model_seconds=time.perf_counter() - prepared,
-        counts=difference(counted(backend), before),
-    )
+    with suppress(Exception):  # where it cannot recover, the next lease fails, and says why
+        backend.recover()
+    return made
 
 
 def counted(backend: Backend) -> Mapping[str, float] | None:

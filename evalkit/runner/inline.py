@@ -1,7 +1,8 @@
 """Workers without processes of their own: one backend, in this process.
 
 The model runs on the thread that waits; the next leases are prepared on other threads meanwhile. A
-backend whose work is done elsewhere (a server) holds several leases at once, each on a thread.
+backend whose work is done elsewhere (a server) holds several leases at once: each on a thread, or,
+where it has an event loop of its own, all of them there.
 """
 
 from __future__ import annotations
@@ -9,24 +10,33 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 from evalkit.backends.interface import Backend
 from evalkit.errors import BackendError
-from evalkit.runner.answering import counted, difference, outcome
+from evalkit.records import Prediction
+from evalkit.runner.answering import counted, difference, outcome, settled
 from evalkit.runner.workers import Crew, Lease, Outcome, Workers, crew_of
 
 AHEAD = 2
 """Leases that are prepared while the model runs; what waits in memory is bounded by it."""
 
 
+PREPARING = 8
+"""Threads, at most, that read pictures for a backend with an event loop."""
+
+
 def workers_of(backend: Backend) -> Workers:
     """The workers that fit a backend in this process."""
-    return ThreadWorkers(backend) if backend.leases > 1 else InlineWorkers(backend)
+    if backend.leases == 1:
+        return InlineWorkers(backend)
+    on_loop = type(backend).answer_soon is not Backend.answer_soon
+    return LoopWorkers(backend) if on_loop else ThreadWorkers(backend)
 
 
 class _OneBackend(Workers):
@@ -89,14 +99,13 @@ class InlineWorkers(_OneBackend):
             self._tasks.put(None)
 
 
-class ThreadWorkers(_OneBackend):
-    """Several leases at once in `generate`, each on a thread that does not outlive the process."""
+class _OverlappingWorkers(_OneBackend):
+    """Several leases at once; what came of them is in a queue, and is looked at where it is due."""
 
     def __init__(self, backend: Backend) -> None:
-        """Answer with a backend whose `generate` may be called by several threads."""
         super().__init__(backend)
         self._places = backend.leases
-        self._made: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[Callable[[], Outcome]] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
         self._threads = 0
         self._counted = counted(backend)
@@ -109,33 +118,27 @@ class ThreadWorkers(_OneBackend):
         """Whether a place is free."""
         return self._places > 0
 
-    def submit(self, lease: Lease) -> None:
-        """Hand the lease to a thread; as many are started as are needed."""
-        self._places -= 1
-        if self._threads < self._backend.leases:
+    def _hand_out(self, lease: Lease, most: int) -> None:
+        """Give a lease to the threads; as many are started as are needed."""
+        if self._threads < most:
             self._threads += 1
-            threading.Thread(target=self._answer, daemon=True).start()
+            threading.Thread(target=self._work, daemon=True).start()
         self._tasks.put(lease)
 
-    def _answer(self) -> None:
+    def _work(self) -> None:
         while (lease := self._tasks.get()) is not None:
-            self._made.put(self._outcome(lease))
+            self._do(lease)
 
-    def _outcome(self, lease: Lease) -> Outcome:
-        """What the backend makes of a lease; the thread lives on, as somebody waits for it."""
-        try:
-            return outcome(self._backend, lease, lambda: self._backend.prepare(lease.requests))
-        except BaseException as error:  # noqa: BLE001 - a backend that leaves ends no process here
-            message = f"The backend ended itself: {type(error).__name__}: {error}."
-            return Outcome(lease=lease, fatal=BackendError(message))
+    @abstractmethod
+    def _do(self, lease: Lease) -> None:
+        """What a thread does with a lease."""
 
     def wait(self) -> Sequence[Outcome]:
         """All outcomes that are there, at least one."""
         made = [self._made.get()]
         while not self._made.empty():
             made.append(self._made.get())
-        self._places += len(made)
-        return [replace(one, counts=self._counts()) for one in made]
+        return [self._taken(one) for one in made]
 
     def rest(self, seconds: float) -> Sequence[Outcome]:
         """What the server answers of the leases that are out."""
@@ -146,9 +149,12 @@ class ThreadWorkers(_OneBackend):
                 came = self._made.get(timeout=max(deadline - time.monotonic(), 0.0))
             except queue.Empty:
                 break
-            self._places += 1
-            made.append(replace(came, counts=self._counts()))
+            made.append(self._taken(came))
         return made
+
+    def _taken(self, came: Callable[[], Outcome]) -> Outcome:
+        self._places += 1
+        return replace(came(), counts=self._counts())
 
     def _counts(self) -> dict[str, float]:
         """What was counted since the last call: leases overlap, so none can tell its own share."""
@@ -160,3 +166,80 @@ class ThreadWorkers(_OneBackend):
         """Let idle threads end; busy ones end with the process."""
         for _ in range(self._threads):
             self._tasks.put(None)
+
+
+class ThreadWorkers(_OverlappingWorkers):
+    """Several leases at once in `generate`, each on a thread that does not outlive the process."""
+
+    def submit(self, lease: Lease) -> None:
+        """Hand the lease to a thread."""
+        self._places -= 1
+        self._hand_out(lease, self._backend.leases)
+
+    def _do(self, lease: Lease) -> None:
+        """Answer a lease; the thread lives on, as somebody waits for it."""
+        try:
+            made = outcome(self._backend, lease, lambda: self._backend.prepare(lease.requests))
+        except BaseException as error:  # noqa: BLE001 - a backend that leaves ends no process here
+            made = _left(lease, error)
+        self._made.put(lambda: made)
+
+
+class LoopWorkers(_OverlappingWorkers):
+    """Several leases at once on a backend's event loop; threads do no more than read pictures."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Answer with a backend that has `answer_soon`."""
+        super().__init__(backend)
+        self._out: set[Future[Sequence[Prediction]]] = set()
+        self._closed = False
+
+    def submit(self, lease: Lease) -> None:
+        """Begin to answer a lease; one with pictures when a thread has read them."""
+        self._places -= 1
+        if any(request.images for request in lease.requests):
+            self._hand_out(lease, min(PREPARING, self._backend.leases))
+        else:
+            self._do(lease)
+
+    def _do(self, lease: Lease) -> None:
+        begun = prepared = time.perf_counter()
+        try:
+            data = self._backend.prepare(lease.requests)
+            prepared = time.perf_counter()
+            future = self._backend.answer_soon(lease.requests, data)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            future = Future()
+            future.set_exception(error)
+        self._out.add(future)
+        if self._closed:
+            future.cancel()
+
+        def came(_: Future[Sequence[Prediction]]) -> None:
+            self._out.discard(future)
+            waited, worked = prepared - begun, time.perf_counter() - prepared
+            self._made.put(
+                lambda: replace(
+                    self._outcome(lease, future), waiting_seconds=waited, model_seconds=worked
+                )
+            )
+
+        future.add_done_callback(came)
+
+    def _outcome(self, lease: Lease, future: Future[Sequence[Prediction]]) -> Outcome:
+        error = None if future.cancelled() else future.exception()
+        if error is not None and not isinstance(error, Exception):
+            return _left(lease, error)
+        return settled(self._backend, lease, future.result)
+
+    def close(self) -> None:
+        """Cancel what is out, and let the threads end."""
+        self._closed = True
+        for future in tuple(self._out):
+            future.cancel()
+        super().close()
+
+
+def _left(lease: Lease, error: BaseException) -> Outcome:
+    message = f"The backend ended itself: {type(error).__name__}: {error}."
+    return Outcome(lease=lease, fatal=BackendError(message))

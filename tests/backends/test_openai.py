@@ -76,6 +76,32 @@ def request(name, *parts, **generation):
 # What is sent
 
 
+def test_a_redirect_is_not_followed_and_an_endless_answer_is_not_read(chat_server, backend_of):
+    asked = [request("to", "Is 2 even?"), request("long", "Is 4 even?")]
+    script = {"Is 2 even?": "redirect", "Is 4 even?": "long"}
+    with chat_server(lambda asked: script[asked.text]) as server:
+        to, long = backend_of(server, concurrency="1").generate(asked)
+    assert (to.failure.kind, long.failure.kind) == ("refused", "server")
+    assert "answered 307" in to.failure.message
+    assert "longer than 16777216 bytes" in long.failure.message
+    assert len(server.asked) == 2
+
+
+def test_the_account_of_the_environment_is_told(chat_server, backend_of, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-2")
+    with chat_server() as server:
+        backend_of(server).generate([request("a", "Is 2 even?")])
+    told = {name.lower(): value for name, value in server.asked[0].headers.items()}
+    assert (told["openai-organization"], told["openai-project"]) == ("org-1", "proj-2")
+
+
+def test_a_short_key_is_no_secret_that_would_change_an_answer():
+    options = BackendOptions(spec="x", name="m")
+    assert read_settings(options, {"OPENAI_API_KEY": "EMPTY"}).hidden("EMPTY") == "EMPTY"
+    assert read_settings(options, {"OPENAI_API_KEY": "abcd-1234"}).hidden("abcd-1234") == "[key]"
+
+
 def test_pictures_and_texts_are_sent_in_their_order(chat_server, backend_of):
     content = encoded(noise())
     asked = request("a", "Look:", image(content), "Is 2 even?", stop=("\n",))
@@ -465,6 +491,7 @@ def test_an_address_that_is_none_is_one_sentence(address):
         OpenAIBackend.preflight(options)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.sampled_from(["http://{}", "http://{}/v1", "http://a/{}", "{}"]))
 def test_any_address_is_taken_or_refused_in_a_sentence(text, form):
     options = BackendOptions(spec="x", name="m", options={"base_url": form.format(text)})

@@ -1,5 +1,6 @@
 """A key is used and shown nowhere: not in a file, a cache, an output or the list of processes."""
 
+import json
 import sqlite3
 import threading
 import zlib
@@ -50,8 +51,11 @@ def shown_in(folder):
     return found
 
 
-HOSTILE = ("echo", "echo_500", "echo_429", "echo_body", "echo_html", "echo_refusal")
-"""A server's ways to give a key back: in errors, in what is no reply, in a refusal's words."""
+HOSTILE = (
+    *("echo", "echo_500", "echo_429", "echo_body", "echo_html", "echo_refusal"),
+    *("echo_answer", "echo_escaped"),
+)
+"""A server's ways to give a key back: in errors, in what is no reply, in a refusal, in a reply."""
 
 
 def judged(evalkit, server, folder, *more):
@@ -85,7 +89,9 @@ def test_a_key_is_nowhere_though_a_hostile_server_echoes_it(chat_server, evalkit
     assert (first.code, second.code) == (14, 14), first.err
     assert used == {f"Bearer {CANARY}"}
     verdicts = (tmp_path / "out/echo/r/verdicts/mmvet.jsonl").read_text()
-    assert "[key]" in verdicts, "what the server said is there, without the key"
+    replies = [row["reply"] or "" for row in map(json.loads, verdicts.splitlines())]
+    assert {"0.4 said Bearer [key]", "0.4 said [key]"} <= set(replies)
+    assert "Authorization: Bearer [key]" in verdicts, "what the server said is there"
     assert CANARY not in first.out + first.err + second.out + second.err
     assert shown_in(tmp_path) == []
 

@@ -1,14 +1,15 @@
 """Workers without processes: what is prepared ahead is bounded; a server's leases overlap."""
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from evalkit.backends.interface import Backend, Capacity
-from evalkit.errors import BackendError
-from evalkit.records import Generation, Message, Prediction, Request
+from evalkit.errors import BackendError, UsageError
+from evalkit.records import Generation, Image, Message, Prediction, Request
 from evalkit.run_record import ModelIdentity
-from evalkit.runner.inline import AHEAD, InlineWorkers, ThreadWorkers, workers_of
+from evalkit.runner.inline import AHEAD, InlineWorkers, LoopWorkers, workers_of
 from evalkit.runner.workers import Lease
 
 
@@ -68,11 +69,31 @@ class Server(Model):
     leases = 3
 
 
-def lease(name):
+class Looping(Server):
+    """A server that is asked without a thread that waits: answers come from a pool of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool = ThreadPoolExecutor(16)
+        self.preparing = set()
+
+    def prepare(self, requests):
+        self.preparing.add(threading.current_thread())
+        if requests[0].sample_id == "bad":
+            message = "cannot be read"
+            raise ValueError(message)
+        return requests
+
+    def answer_soon(self, requests, ready):
+        assert ready == requests
+        return self.pool.submit(self.generate, requests)
+
+
+def lease(name, *pictures):
     request = Request(
         task="one",
         sample_id=name,
-        messages=(Message(role="user", content=("?",)),),
+        messages=(Message(role="user", content=("?", *pictures)),),
         generation=Generation(max_new_tokens=1),
     )
     return Lease(task="one", requests=(request,), cost=1)
@@ -101,7 +122,7 @@ def within(seconds, call):
     return done[0]
 
 
-@pytest.fixture(params=[Preparing, Server])
+@pytest.fixture(params=[Preparing, Server, Looping])
 def workers(request):
     made = workers_of(request.param())
     yield made
@@ -124,19 +145,22 @@ def test_no_more_is_prepared_than_the_bound():
     assert model.most_busy == 1
 
 
-def test_what_cannot_be_prepared_is_an_outcome_and_the_next_lease_is_answered():
-    workers = InlineWorkers(Preparing())
-    first, second = all_of(workers, ["bad", "good"])
+@pytest.mark.parametrize("kind", [Preparing, Looping])
+def test_what_cannot_be_prepared_is_an_outcome_and_the_next_lease_is_answered(kind):
+    workers = workers_of(kind())
+    made = all_of(workers, ["bad", "good"])
+    first, second = sorted(made, key=lambda one: one.lease.requests[0].sample_id)
     workers.close()
     assert "cannot be read" in first.error
     assert first.predictions is None
     assert second.predictions[0].text == "a"
 
 
-def test_a_server_is_asked_as_much_at_once_as_it_says_and_no_more():
-    model = Server()
+@pytest.mark.parametrize("kind", [Server, Looping])
+def test_a_server_is_asked_as_much_at_once_as_it_says_and_no_more(kind):
+    model = kind()
     model.may_go.clear()
-    workers = ThreadWorkers(model)
+    workers = workers_of(model)
     names = list(map(str, range(20)))
     waiting = [lease(name) for name in names]
     while workers.takes(waiting[0]):
@@ -186,8 +210,20 @@ class BreakingServer(Breaking):
     leases = 3
 
 
+class BreakingLoop(BreakingServer):
+    """Its futures hold what `generate` raises."""
+
+    def answer_soon(self, requests, ready):
+        future = Future()
+        try:
+            future.set_result(self.generate(requests))
+        except (ValueError, OverflowError, UsageError, SystemExit) as error:
+            future.set_exception(error)
+        return future
+
+
 @pytest.mark.parametrize("place", ["counters", "memory", "recover"])
-@pytest.mark.parametrize("kind", [Breaking, BreakingServer])
+@pytest.mark.parametrize("kind", [Breaking, BreakingServer, BreakingLoop])
 def test_a_backend_that_breaks_beside_its_answers_costs_no_worker(kind, place):
     workers = workers_of(kind(place, OverflowError("int too large to convert to float")))
     made = within(20, lambda: all_of(workers, map(str, range(6))))
@@ -199,24 +235,78 @@ def test_a_backend_that_breaks_beside_its_answers_costs_no_worker(kind, place):
         assert {one.error for one in made} == {"ValueError: no"}
 
 
-def test_a_backend_that_leaves_its_thread_stops_the_run_instead_of_hanging_it():
-    workers = workers_of(BreakingServer("generate", SystemExit(3)))
+@pytest.mark.parametrize("kind", [BreakingServer, BreakingLoop])
+def test_a_backend_that_leaves_its_thread_stops_the_run_instead_of_hanging_it(kind):
+    workers = workers_of(kind("generate", SystemExit(3)))
     (made,) = within(20, lambda: all_of(workers, ["0"]))
     workers.close()
     assert isinstance(made.fatal, BackendError)
     assert "SystemExit: 3" in str(made.fatal)
 
 
+@pytest.mark.parametrize("kind", [BreakingServer, BreakingLoop])
+def test_a_users_file_that_is_wrong_stops_the_run(kind):
+    workers = workers_of(kind("generate", UsageError("The file is wrong.")))
+    (made,) = within(20, lambda: all_of(workers, ["0"]))
+    workers.close()
+    assert str(made.fatal) == "The file is wrong."
+
+
 def test_a_crew_says_how_many_leases_overlap():
-    assert [workers_of(kind()).crew().leases for kind in (Model, Preparing, Server)] == [1, 1, 3]
+    assert [workers_of(kind()).crew().leases for kind in (Model, Server, Looping)] == [1, 3, 3]
 
 
 def test_threads_end_when_workers_are_closed():
     before = set(threading.enumerate())
-    for model in (Preparing(), Server()):
+    for model in (Preparing(), Server(), Looping()):
         workers = workers_of(model)
         all_of(workers, map(str, range(8)))
         workers.close()
+        if isinstance(model, Looping):
+            model.pool.shutdown()
         for thread in set(threading.enumerate()) - before:
             thread.join(10)
             assert not thread.is_alive()
+
+
+def test_only_pictures_are_prepared_on_threads():
+    model = Looping()
+    workers = workers_of(model)
+    assert isinstance(workers, LoopWorkers)
+    all_of(workers, map(str, range(8)))
+    assert model.preparing == {threading.current_thread()}
+    model.preparing.clear()
+    workers.submit(lease("seen", Image(key="p", read=bytes)))
+    (made,) = workers.wait()
+    workers.close()
+    assert made.predictions
+    assert threading.current_thread() not in model.preparing
+
+
+@pytest.mark.parametrize("kind", [Server, Looping])
+def test_what_comes_within_the_rest_is_taken_and_no_more(kind):
+    model = kind()
+    model.may_go.clear()
+    workers = workers_of(model)
+    for name in "abc":
+        workers.submit(lease(name))
+    assert workers.rest(0.05) == []
+    model.may_go.set()
+    assert len(within(20, lambda: workers.rest(10))) == 3
+    assert workers.takes(lease("d"))
+    workers.close()
+
+
+def test_what_is_out_is_cancelled_when_workers_are_closed():
+    class Silent(Looping):
+        def answer_soon(self, requests, ready):
+            self.futures = [*getattr(self, "futures", ()), Future()]
+            return self.futures[-1]
+
+    model = Silent()
+    workers = workers_of(model)
+    for name in "ab":
+        workers.submit(lease(name))
+    workers.close()
+    assert [future.cancelled() for future in model.futures] == [True, True]
+    assert [one.predictions for one in within(20, workers.wait)] == [None, None]

@@ -289,5 +289,22 @@ class _Handler(BaseHTTPRequestHandler):
     def fault_echo_html(self, asked):
         self.reply(502, {}, f"<html>{self.headers['Authorization']}</html>".encode())
 
+    def fault_echo_answer(self, asked):
+        said = completion(f"0.4 said {self.headers['Authorization']}")
+        self.reply(200, {}, {**said, "model": self.headers["Authorization"]})
+
+    def fault_echo_escaped(self, asked):
+        """A key that stands in the body in another spelling than its own."""
+        key = self.headers["Authorization"].removeprefix("Bearer ")
+        spelt = "".join(f"\\u{ord(sign):04x}" for sign in key)
+        body = json.dumps({**completion("0.4 said KEY"), "system_fingerprint": "KEY"})
+        self.reply(200, {}, body.replace("KEY", spelt).encode())
+
+    def fault_redirect(self, asked):
+        self.reply(307, {"Location": self.path.replace("chat", "other")}, {})
+
+    def fault_long(self, asked):
+        self.reply(200, {}, completion("yes " * 5_000_000))
+
     def fault_echo_refusal(self, asked):
         self.reply(200, {}, completion(None, refusal=f"not for {self.headers['Authorization']}"))

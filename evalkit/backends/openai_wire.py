@@ -1,0 +1,97 @@
+"""Chat completions over HTTP: one body goes out, one comes back, or the trouble says why none does.
+
+It is httpx2 without the package openai, whose models and options take longer than all else that is
+done for a request. No redirect is followed, so the key goes where the user said and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from evalkit.backends.openai_replies import Trouble, late, read_refusal, unconnected
+from evalkit.backends.openai_settings import Settings
+
+if TYPE_CHECKING:
+    import httpx2
+
+MOST_BYTES = 16 * 2**20
+"""Bytes of an answer, unpacked; no chat completion is as long."""
+
+POOL = 8
+"""Connections in a pool, as more are looked through in vain each time that one is wanted."""
+
+
+class Wire:
+    """Connections to one server; lives on one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect to nothing yet."""
+        import httpx2
+
+        self._httpx2 = httpx2
+        self._settings = settings
+        self._url = httpx2.URL(f"{settings.base_url}/chat/completions")
+        self._headers = httpx2.Headers(settings.headers)
+        trusted = httpx2.create_ssl_context()
+        # `post` has a timeout for the whole; one for each read would cost a timer each.
+        limits = httpx2.Limits(max_connections=POOL, max_keepalive_connections=POOL)
+        self._pools = [
+            httpx2.AsyncClient(verify=trusted, limits=limits, timeout=None)
+            for _ in range(-(-settings.concurrency // POOL))
+        ]
+        self._out = [0] * len(self._pools)
+
+    async def post(self, body: bytes) -> str:
+        """The body that the server sends with a status of success.
+
+        Raises:
+            Trouble: There is none.
+        """
+        seconds = self._settings.timeout
+        try:
+            async with asyncio.timeout(seconds):
+                response, text = await self._exchange(body)
+        except (TimeoutError, self._httpx2.TimeoutException) as error:
+            raise late(seconds) from error
+        except (self._httpx2.HTTPError, OSError) as error:
+            raise unconnected(error) from error
+        if response.is_success:
+            return text
+        raise read_refusal(response.status_code, response.headers, text, datetime.now(UTC))
+
+    async def _exchange(self, body: bytes) -> tuple[httpx2.Response, str]:
+        """Send a body through the first pool that has room."""
+        request = self._httpx2.Request("POST", self._url, headers=self._headers, content=body)
+        place = next((i for i, out in enumerate(self._out) if out < POOL), 0)
+        self._out[place] += 1
+        try:
+            response = await self._pools[place].send(request, stream=True)
+            try:
+                return response, await _text(response)
+            finally:
+                await response.aclose()
+        finally:
+            self._out[place] -= 1
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools:
+            await pool.aclose()
+
+
+async def _text(response: httpx2.Response) -> str:
+    """A response's body.
+
+    Raises:
+        Trouble: It is too long.
+    """
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > MOST_BYTES:
+            words = f"the server's answer is longer than {MOST_BYTES} bytes"
+            raise Trouble(kind="server", words=words)
+        parts.append(part)
+    return b"".join(parts).decode("utf-8", "replace")

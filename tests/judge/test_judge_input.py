@@ -152,9 +152,9 @@ def test_a_record_without_results_is_one_sentence(refused, finished, tmp_path):
     shutil.copytree(finished, run)
     record = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**record, "results": []}))
-    for words in (("judge", run), ("judge", "drift", "--anchors", run)):
-        said = refused(*words, "--judge", DUMMY, "--judge-cache", "none")
-        assert "run.json holds no result of mmvet" in said
+    judge = ("--judge", DUMMY, "--judge-cache", "none")
+    assert "run.json holds no result of mmvet" in refused("judge", run, *judge)
+    assert "holds verdicts that th" in refused("judge", "drift", "--anchors", run, *judge)
 
 
 def test_an_error_of_the_cache_names_the_option_of_the_command(refused, finished, tmp_path):

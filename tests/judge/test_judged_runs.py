@@ -53,7 +53,7 @@ def folder(tmp_path):
 
 
 def grade(asked):
-    return f"{5 + asked.text.count('1')} 4"
+    return f"{1 + asked.text.count('1') % 10} 4"
 
 
 def test_what_the_model_could_not_answer_is_answered_and_judged_the_next_time(

@@ -64,4 +64,4 @@ def test_an_unwritable_place_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UnwritableError, match="cannot be written") as told:
         Journal(tmp_path / "file" / "task.jsonl")
-    assert told.value.exit_code == ExitCode.INFRASTRUCTURE
+    assert told.value.exit_code == ExitCode.USAGE, "the name is wrong, not the machine"

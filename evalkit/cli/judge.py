@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from typing import Any
 
@@ -82,10 +81,9 @@ def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **gi
     from dataclasses import replace
 
     from evalkit.cli.run import exit_code
-    from evalkit.cli.screen import Screen, print_run
+    from evalkit.cli.screen import Screen, print_json, print_run
     from evalkit.cli.show import place_of
     from evalkit.judging import judge_run
-    from evalkit.records import plain
 
     order = judge_order(given)
     if order is None:
@@ -96,7 +94,7 @@ def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **gi
         order = replace(order, offline=offline)
         record = judge_run(place_of(run), order, names=tasks, observer=screen)
     if as_json:
-        print(json.dumps(plain(record), ensure_ascii=False))
+        print_json(record)
     else:
         print_run(record, screen.folder)
     return exit_code(record)

@@ -57,15 +57,14 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show_statistics(path: str | None, *, as_json: bool) -> None:
     """Show how many replies there are, of which judges, and what they cost in tokens."""
-    import json
-
+    from evalkit.cli.screen import print_json
     from evalkit.records import plain
 
     with _existing(path) as cache:
         found = cache.statistics()
         place = cache.path
     if as_json:
-        print(json.dumps({"path": str(place), **plain(found)}, ensure_ascii=False, indent=1))
+        print_json({"path": str(place), **plain(found)}, indent=1)
     else:
         print(_page(found, place), end="")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -34,10 +33,10 @@ def command(
     as_json: bool,
 ) -> None:
     """How well a judge agrees with people: kappa, bias, and the mean that corrects for both."""
+    from evalkit.cli.screen import print_json
     from evalkit.judge.agreement import calibrate
     from evalkit.judge.pairs import Pair
     from evalkit.judge.values import human_values, values_of
-    from evalkit.records import plain
     from evalkit.report.judge_pages import calibration_page
 
     people = human_values(labels, references)
@@ -53,6 +52,6 @@ def command(
     ]
     found = calibrate(pairs, tolerance=tolerance, scale=scale)
     if as_json:
-        print(json.dumps(plain(found)))
+        print_json(found)
     else:
         print(calibration_page(found), end="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +42,9 @@ def command(
     **given: Any,
 ) -> int:
     """Whether a judge still gives the verdicts that it gave: flips, direction, size."""
+    from evalkit.cli.screen import print_json
     from evalkit.judge.drift import MOVED, SAME, drift
     from evalkit.judge.values import values_of
-    from evalkit.records import plain
     from evalkit.report.judge_pages import drift_page
 
     before = values_of(anchors, task, references)
@@ -57,7 +56,7 @@ def command(
         allowed=allowed,
     )
     if as_json:
-        print(json.dumps(plain(found)))
+        print_json(found)
     else:
         print(drift_page(found), end="")
     codes = {SAME: ExitCode.OK, MOVED: ExitCode.JUDGE_UNHEALTHY}

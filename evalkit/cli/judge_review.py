@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -32,13 +31,13 @@ def command(
     files: tuple[Path, ...], references: Path | None, *, explain: bool, as_json: bool
 ) -> int:
     """The numbers of published grade and review files, without a judge."""
+    from evalkit.cli.screen import print_json
     from evalkit.judge.review import numbers_of, read_review
-    from evalkit.records import plain
 
     reviews = [read_review(path, references) for path in files]
     numbers = [numbers_of(review) for review in reviews]
     if as_json:
-        print(json.dumps([plain(found) for found in numbers], ensure_ascii=False))
+        print_json(numbers)
     else:
         _print(reviews, numbers, explain=explain)
     worst = max(len(n.failed) / len(r.samples) for r, n in zip(reviews, numbers, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ def command(
     *, seed: int, as_json: bool, requests: Path | None, replies: Path | None, **files: Any
 ) -> int:
     """Score ScienceQA's complement and judge ensembles: from files, or with a judge (--judge)."""
+    from evalkit.cli.screen import print_json
     from evalkit.judge.ensemble import combine, seeded_guess
     from evalkit.judge.ensemble_files import disagreement_requests, read_sources
     from evalkit.store import write_text
@@ -78,9 +80,12 @@ def command(
         official["judge"] = combine(*given, sources.requery, seeded_guess(seed))
     if requests is not None:
         lines = disagreement_requests(sources, own)
-        write_text(requests, "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
+        write_text(
+            requests,
+            _json_lines(lines),
+        )
     if as_json:
-        print(json.dumps(_json_object(sources, own, official, seed), ensure_ascii=False))
+        print_json(_json_object(sources, own, official, seed))
     else:
         _print_tables(sources, own, official, seed)
     return ExitCode.OK if sources.is_whole else ExitCode.INCOMPLETE
@@ -104,13 +109,20 @@ def _judged(sources: Sources, order: JudgeOrder, written: Path | None) -> Source
     said = replies(verdicts)
     if written is not None:
         lines = ({"question_id": pid, "text": text} for pid, text in said.items())
-        write_text(written, "".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines))
+        write_text(
+            written,
+            _json_lines(lines),
+        )
     missing = sum(verdict.failure is not None for verdict in verdicts)
     note = (
         f"Judged by {order.model} in evalkit's own words: {len(verdicts)} questions asked, "
         f"{missing} verdicts failed; ours counts there."
     )
     return replace(sources, requery=said, notes=(*sources.notes, note))
+
+
+def _json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(x, ensure_ascii=False, allow_nan=False) + "\n" for x in rows)
 
 
 def _json_object(

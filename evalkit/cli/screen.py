@@ -7,15 +7,18 @@ most one every few seconds a task. All of it goes to standard error; tables go t
 from __future__ import annotations
 
 import io
+import json
+import math
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.progress import Observer, TaskProgress
+from evalkit.records import plain
 from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
 
@@ -166,3 +169,20 @@ def print_run(record: RunRecord, folder: Path) -> None:
     """Print a run's headline table and where everything stands."""
     print(text_table(run_table(record), f"{record.model.spec} ({record.name})"), end="")
     print(f"  record, predictions and scores: {folder}")
+
+
+def print_json(value: Any, indent: int | None = None) -> None:
+    """Print a record, or what is made of records, as one JSON value on standard output.
+
+    A number that is none, such as a share of nothing, is null: JSON has no NaN.
+    """
+    words = json.dumps(_finite(plain(value)), ensure_ascii=False, indent=indent, allow_nan=False)
+    print(words)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_finite(held) for held in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -77,7 +77,7 @@ def rubric_of(task: Task, order: JudgeOrder) -> Rubric:
     words = _words(path)
     try:
         return judging.read(words)
-    except Exception as error:  # whatever a parser makes of anybody's file
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # the last: its depth
         raise _misfit(path, task, error) from error
 
 
@@ -154,7 +154,7 @@ def check_questions(task: Task, samples: Iterable[Sample], order: JudgeOrder) ->
     for sample in samples if path else ():
         try:
             rubric.ask(sample, "An answer.", False)  # noqa: FBT003 - not swapped
-        except Exception as error:  # whatever anybody's template does
+        except UsageError as error:
             raise _misfit(path or Path(), task, error) from error
 
 

@@ -87,7 +87,7 @@ def read_replies(path: Path) -> dict[tuple[str, int], str]:
             if text.lstrip()[:1] == "{" and _is_one(text)
             else _lines(text)
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = (
             f"The recorded replies {path} are no grade file of MM-Vet, no review file of LLaVA and "
             f"no verdict file: {type(error).__name__}: {error}."

@@ -15,6 +15,7 @@ from typing import Any
 from evalkit import registry
 from evalkit.answers.judge_reply import first_line_pair, leading_grade
 from evalkit.errors import UsageError
+from evalkit.judge.kinds import is_rating
 from evalkit.judge.order import judging_of
 from evalkit.judge.units import UNREADABLE, by_sample
 from evalkit.metrics import official_relative
@@ -24,6 +25,9 @@ from evalkit.task import Task
 
 FAILED_PAIR = (-1.0, -1.0)
 """What LLaVA's script stores for a review that it cannot read."""
+
+_SHOWN = 60
+"""Characters of a wrong value that an error shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,44 +84,85 @@ def read_review(path: Path, references: Path | None = None) -> Review:
     except (OSError, UnicodeDecodeError) as error:
         message = f"The review file {path} cannot be read: {error}."
         raise UsageError(message) from error
-    try:
-        grades = _one_object(text)
-        if grades is not None:
-            return _grades(path, grades, references)
-        return _reviews(path, [json.loads(line) for line in text.splitlines() if line.strip()])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        message = (
-            f"{path} is neither a grade file of MM-Vet nor a review file of LLaVA: "
-            f"{type(error).__name__}: {error}."
-        )
-        raise UsageError(message) from error
+    grades = _one_object(path, text)
+    if grades is not None:
+        return _grades(path, grades, references)
+    return _reviews(path, list(_rows(path, text)))
 
 
-def _one_object(text: str) -> dict[str, Any] | None:
+def _wrong(where: str, what: str) -> UsageError:
+    return UsageError(
+        f"{where} {what}; a file is a grade file of MM-Vet, or JSON lines of LLaVA's reviews."
+    )
+
+
+def _one_object(path: Path, text: str) -> dict[str, Any] | None:
     """The JSON object that a text is; None where it is lines of them."""
     try:
         raw = json.loads(text)
+    except RecursionError as error:
+        raise _wrong(str(path), "is nested too deeply") from error
     except ValueError:
         return None
     return raw if isinstance(raw, dict) and "question_id" not in raw else None
 
 
+def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a file of lines, each with its place for errors."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        where = f"Line {number} of {path}"
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise _wrong(where, f"is not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise _wrong(where, "is no JSON object")
+        yield where, row
+
+
+def _ratings(where: str, raw: Any, high: float, count: int | None = None) -> tuple[float, ...]:
+    """Ratings from 0 to `high`, as many as there must be; or a pair that stands for a failure."""
+    if not isinstance(raw, list) or len(raw) != (len(raw) if count is None else count):
+        said = f"{count} ratings" if count else "a list of ratings"
+        raise _wrong(where, f"needs {said}, not {str(raw)[:_SHOWN]}")
+    for rating in raw:
+        if not is_rating(rating):
+            raise _wrong(where, f"has the rating {str(rating)[:_SHOWN]}, which is no number")
+    ratings = tuple(map(float, raw))
+    if ratings != FAILED_PAIR and not all(0 <= rating <= high for rating in ratings):
+        worst = next(rating for rating in ratings if not 0 <= rating <= high)
+        raise _wrong(where, f"has the rating {worst:g}, which is not from 0 to {high:g}")
+    return ratings
+
+
+def _text(where: str, raw: Any) -> str:
+    if raw is not None and not isinstance(raw, str):
+        raise _wrong(where, f"has the reply {str(raw)[:_SHOWN]}, which is no text")
+    return raw or ""
+
+
 def _grades(path: Path, raw: Mapping[str, Any], references: Path | None) -> Review:
     """MM-Vet's {id: {model, content, score}}, of which `score` counts."""
+    told = {sample_id: _graded(path, sample_id, own) for sample_id, own in raw.items()}
+    if not told:
+        raise _wrong(str(path), "holds no grade")
+    first, runs = next((name, len(own)) for name, own in told.items())
+    if uneven := next((name for name, own in told.items() if len(own) != runs), None):
+        what = f"has {runs} grades of {first!r}, but {len(told[uneven])} of {uneven!r}"
+        raise _wrong(str(path), what)
     task = registry.load_task("mmvet")
     samples = tuple(_samples(task, raw, references))
     verdicts, differing = [], []
     for sample in samples:
-        own = raw[sample.id]
-        for run, (reply, score) in enumerate(
-            zip(own["content"], own["score"], strict=True), start=1
-        ):
-            read = leading_grade(reply or "")
+        for run, (reply, score) in enumerate(told[sample.id], start=1):
+            read = leading_grade(reply)
             failed = read is None
-            if (read or (0.0,))[0] != float(score):
+            if (read or (0.0,))[0] != score:
                 differing.append(sample.id)
                 failed = False
-            verdicts.append(_verdict(sample.id, run, reply, None if failed else (float(score),)))
+            verdicts.append(_verdict(sample.id, run, reply, None if failed else (score,)))
     return Review(
         name=path.name,
         task="mmvet",
@@ -127,16 +172,25 @@ def _grades(path: Path, raw: Mapping[str, Any], references: Path | None) -> Revi
     )
 
 
+def _graded(path: Path, sample_id: str, own: Any) -> list[tuple[str, float]]:
+    """The replies to a question and their grades, one for each run."""
+    where = f"The question {sample_id!r} of {path}"
+    if not isinstance(own, dict) or not {"content", "score"} <= own.keys():
+        raise _wrong(where, "has no content and score")
+    grades, replies = _ratings(where, own["score"], 1.0), own["content"]
+    if grades == FAILED_PAIR:
+        raise _wrong(where, "has the rating -1, which is not from 0 to 1")
+    if not grades or not isinstance(replies, list) or len(replies) != len(grades):
+        raise _wrong(where, "must have as many replies (content) as grades (score), at least one")
+    return [(_text(where, reply), grade) for reply, grade in zip(replies, grades, strict=True)]
+
+
 def _samples(task: Task, raw: Mapping[str, Any], references: Path | None) -> Iterator[Sample]:
     """The questions that were graded, in the references' order."""
     if references is None:
         message = "Grades say nothing of capabilities: give MM-Vet's mm-vet.json with --references."
         raise UsageError(message)
-    try:
-        known = json.loads(references.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        message = f"The references {references} cannot be read: {error}."
-        raise UsageError(message) from error
+    known = _references(references)
     if unknown := sorted(set(raw) - set(known)):
         message = f"The references {references} have no question {unknown[0]!r}."
         raise UsageError(message)
@@ -146,19 +200,44 @@ def _samples(task: Task, raw: Mapping[str, Any], references: Path | None) -> Ite
             yield task.to_sample({**row, "capability": ",".join(own["capability"])})
 
 
-def _reviews(path: Path, rows: Sequence[Mapping[str, Any]]) -> Review:
+def _references(path: Path) -> dict[str, Any]:
+    """MM-Vet's {id: {question, answer, capability}}."""
+    try:
+        known: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        message = f"The references {path} cannot be read: {error}."
+        raise UsageError(message) from error
+    for sample_id, own in known.items() if isinstance(known, dict) else [("", None)]:
+        told = own if isinstance(own, dict) else {}
+        needed, texts = told.get("capability"), (told.get("question"), told.get("answer"))
+        if not isinstance(needed, list) or not all(
+            isinstance(text, str) for text in (*needed, *texts)
+        ):
+            message = (
+                f"The references {path} are no mm-vet.json: {sample_id!r} needs question, answer "
+                "and a list of capabilities."
+            )
+            raise UsageError(message)
+    return dict(known)
+
+
+def _reviews(path: Path, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Review:
     """LLaVA's lines: `tuple` counts, or `score` where there is no category and no `tuple`."""
-    samples, verdicts, differing = [], [], []
-    for number, row in enumerate(rows, start=1):
+    if not rows:
+        raise _wrong(str(path), "is empty")
+    samples, verdicts, differing, seen = [], [], [], set[str]()
+    for number, (where, row) in enumerate(rows, start=1):
+        question = _question(where, row)
         category = str(row.get("category", "")).removeprefix("llava_bench_")
-        stored = tuple(map(float, row["tuple"] if "tuple" in row else row["score"]))
-        reply = row["content"] if "content" in row else row["text"]
-        sample_id = f"{row['question_id']}" if _is_first(row, rows, number) else f"line-{number}"
+        stored = _ratings(where, row["tuple"] if "tuple" in row else row.get("score"), 10.0, 2)
+        reply = _text(where, row["content"] if "content" in row else row.get("text"))
+        sample_id = f"line-{number}" if question in seen else question
+        seen.add(question)
         samples.append(
             Sample(
                 id=sample_id,
                 question="",
-                cluster=str(row["question_id"]),
+                cluster=question,
                 tags={"category": category} if category else {},
             )
         )
@@ -175,8 +254,11 @@ def _reviews(path: Path, rows: Sequence[Mapping[str, Any]]) -> Review:
     )
 
 
-def _is_first(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], number: int) -> bool:
-    return all(other["question_id"] != row["question_id"] for other in rows[: number - 1])
+def _question(where: str, row: Mapping[str, Any]) -> str:
+    question = row.get("question_id")
+    if not isinstance(question, (str, int)) or isinstance(question, bool):
+        raise _wrong(where, "has no question_id")
+    return str(question)
 
 
 def _verdict(

@@ -35,6 +35,7 @@ BOUNDARIES = {
     },  # the same, raised again where it is waited for
     "evalkit/runner/ray_workers.py": {"__init__", "crew", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
+    "evalkit/rubric.py": {"__call__"},  # a template of anybody's on a sample
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""
 

@@ -1,0 +1,125 @@
+"""`evalkit judge review` and what else reads its files: every wrong file is one sentence."""
+
+import json
+
+import pytest
+
+ROW = {"question_id": 1, "category": "conv", "content": "8 7\nwhy", "tuple": [8.0, 7.0]}
+GRADE = {"model": "judge", "content": ["0.5"], "score": [0.5]}
+REFERENCES = {
+    name: {"question": "Q?", "answer": "a dog", "capability": ["rec"]} for name in ("v1_0", "v1_1")
+}
+
+
+def review(**changes):
+    return json.dumps({**ROW, **changes})
+
+
+def grades(*own):
+    return json.dumps({f"v1_{n}": {**GRADE, **one} for n, one in enumerate(own)})
+
+
+DEEP = "[" * 100_000
+LONG = "9" * 400
+WRONG = {
+    "empty": ("", "is empty"),
+    "blank": (" \n\n", "is empty"),
+    "no grade": ("{}", "holds no grade"),
+    "deep": (DEEP, "is nested too deeply"),
+    "deep line": (f"{review()}\n{DEEP}", "Line 2 of"),
+    "no object": (f"{review()}\n[1]", "Line 2 of"),
+    "no JSON": (f"{review()}\n\n{{", "Line 3 of"),
+    "no scores": (grades({"content": [], "score": []}), "'v1_0'"),
+    "scores no list": (grades({"score": 0.5}), "needs a list of ratings"),
+    "fewer replies": (grades({"content": ["0.5"], "score": [0.5, 0.5]}), "'v1_0'"),
+    "uneven": (
+        grades({}, {"content": ["0.5", "0.5"], "score": [0.5, 0.5]}),
+        "has 1 grades of 'v1_0', but 2 of 'v1_1'",
+    ),
+    "grade is no object": (json.dumps({"v1_0": 3}), "has no content and score"),
+    "grade too high": (grades({}, {"score": [1.5]}), "'v1_1'"),
+    "grade too low": (grades({"content": ["a", "b"], "score": [-1, -1]}), "not from 0 to 1"),
+    "grade NaN": (grades({}).replace("[0.5]", "[NaN]"), "no number"),
+    "grade infinite": (grades({}).replace("[0.5]", "[1e400]"), "no number"),
+    "grade long": (grades({}).replace("[0.5]", f"[{LONG}]"), "no number"),
+    "grade a word": (grades({"score": ["0.5"]}), "no number"),
+    "grade true": (grades({"score": [True]}), "no number"),
+    "unknown question": (json.dumps({"v9_9": GRADE}), "no question 'v9_9'"),
+    "three": (review(tuple=[8, 7, 6]), "needs 2 ratings"),
+    "one": (review(tuple=[8]), "needs 2 ratings"),
+    "a text": (review(tuple="87"), "needs 2 ratings"),
+    "rating NaN": (review().replace("[8.0", "[NaN"), "no number"),
+    "rating infinite": (review().replace("[8.0", "[1e400"), "no number"),
+    "rating long": (review().replace("[8.0", f"[{LONG}"), "no number"),
+    "rating too high": (review(tuple=[700, 8]), "not from 0 to 10"),
+    "half failed": (review(tuple=[-1, 8]), "not from 0 to 10"),
+    "no question": (
+        json.dumps({k: v for k, v in ROW.items() if k != "question_id"} | {"s": 1}),
+        "",
+    ),
+    "reply no text": (review(content=[1]), "which is no text"),
+    "no ratings": (json.dumps({"question_id": 1, "text": "8 7"}), "needs 2 ratings"),
+}
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "mm-vet.json").write_text(json.dumps(REFERENCES))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_one_sentence(evalkit, place, name):
+    content, said = WRONG[name]
+    path = place / "wrong.jsonl"
+    path.write_text(content)
+    (place / "good.jsonl").write_text(review())
+    verbs = [("review", path, "--json")]
+    if name in ("deep", "grade NaN", "three", "empty"):
+        verbs += [
+            ("drift", "--anchors", path, "--now", "good.jsonl"),
+            ("calibrate", path, "--labels", "good.jsonl"),
+        ]
+    for words in verbs:
+        done = evalkit("judge", *words, "-r", "mm-vet.json", cwd=place)
+        assert (done.code, done.out) == (2, "")
+        assert len(done.err.splitlines()) == 1
+        assert "wrong.jsonl" in done.err or "mm-vet.json" in done.err
+        assert said in done.err
+        assert len(done.err) < 400
+
+
+@pytest.mark.parametrize(
+    "content",
+    [DEEP, "[]", '{"v1_0": 3}', '{"v1_0": {"question": "Q?", "answer": "a", "capability": "rec"}}'],
+)
+def test_wrong_references_are_one_sentence(evalkit, place, content):
+    (place / "mm-vet.json").write_text(content)
+    (place / "grades.json").write_text(grades({}))
+    done = evalkit("judge", "review", "grades.json", "-r", "mm-vet.json", cwd=place)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("evalkit: The references mm-vet.json")
+
+
+def no_constant(word):
+    raise ValueError(word)
+
+
+def test_what_is_printed_is_json_also_where_a_share_is_of_nothing(evalkit, place):
+    path = place / "zeros.jsonl"
+    path.write_text(review(tuple=[0, 5], content="0 5"))
+    done = evalkit("judge", "review", path, "--json")
+    assert done.code == 0
+    (found,) = json.loads(done.out, parse_constant=no_constant)
+    assert found["official"]["all"] == [None, 0.0, 50.0]
+
+
+def test_good_files_are_read_as_before(evalkit, place):
+    (place / "grades.json").write_text(grades({}, {"score": [1], "content": ["1.0"]}))
+    done = evalkit("judge", "review", "grades.json", "-r", "mm-vet.json", "--json", cwd=place)
+    assert done.code == 0
+    assert json.loads(done.out)[0]["metrics"]["total"]["value"] == 75
+    (place / "r.jsonl").write_text(f"{review()}\n{review(tuple=[-1, -1], content='?')}\n")
+    done = evalkit("judge", "review", "r.jsonl", "--json", cwd=place)
+    assert done.code == 14
+    assert json.loads(done.out)[0]["failed"] == ["line-2"]

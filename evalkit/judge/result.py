@@ -132,15 +132,11 @@ def report_of(
     Args:
         order: How it was ordered.
         rubric: What was asked.
-        units: About what.
-        verdicts: What came of it, one for each unit.
+        units: About what; each has a verdict.
+        verdicts: What came of it.
         paid: Replies that were paid for, in all sessions.
-        price: The judge's price, and the day of it.
+        price: The judge's, and its day.
     """
-    failed = Counter(v.failure.kind for v in verdicts if v.failure)
-    prompt = sum(made.prompt_tokens or 0 for made in paid)
-    output = sum(made.output_tokens or 0 for made in paid)
-    share = 0.5 if order.batch else 1.0
     return JudgeReport(
         judge=order.model,
         rubric=rubric.digest,
@@ -148,20 +144,32 @@ def report_of(
         votes=order.votes,
         swapped=order.swap and rubric.pairwise,
         verdicts=len(verdicts),
-        failed=dict(failed.most_common()),
+        failed=dict(_failed(verdicts).most_common()),
         cached=sum(v.cached for v in verdicts),
         requests=len(paid),
-        prompt_tokens=prompt,
-        output_tokens=output,
-        cost_usd=None if price is None else round(share * price[0].cost(prompt, output), 6),
+        prompt_tokens=sum(made.prompt_tokens or 0 for made in paid),
+        output_tokens=sum(made.output_tokens or 0 for made in paid),
+        cost_usd=None if price is None else _cost(order, price[0], paid),
         prices=None if price is None else price[1],
-        healthy=_is_healthy(failed, len(verdicts), order.max_failures),
+        healthy=_is_healthy(_failed(verdicts), len(verdicts), order.max_failures),
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
         digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
         answers=digest_of_units(units),
     )
+
+
+def _cost(order: JudgeOrder, price: Price, paid: Sequence[Prediction]) -> float:
+    """In USD; a batch service is half the price."""
+    prompt = sum(made.prompt_tokens or 0 for made in paid)
+    output = sum(made.output_tokens or 0 for made in paid)
+    return round((0.5 if order.batch else 1.0) * price.cost(prompt, output), 6)
+
+
+def _failed(verdicts: Sequence[Verdict]) -> Counter[str]:
+    """Missing verdicts by kind."""
+    return Counter(v.failure.kind for v in verdicts if v.failure)
 
 
 def _is_healthy(failed: Mapping[str, int], total: int, allowed: float) -> bool:

@@ -193,9 +193,8 @@ class OpenAIBackend(Backend):
         for place, request in enumerate(requests):
             shown = tuple(pictures[image.key].digest for image in request.images)
             groups.setdefault(shown or (request.sample_id,), []).append(place)
-        made = await asyncio.gather(
-            *(self._ask_group([requests[i] for i in own], pictures) for own in groups.values())
-        )
+        asks = [self._ask_group([requests[i] for i in own], pictures) for own in groups.values()]
+        made = await asyncio.gather(*asks) if asks[1:] else [await ask for ask in asks]
         places = [place for own in groups.values() for place in own]
         found = dict(zip(places, (one for group in made for one in group), strict=True))
         return [found[place] for place in range(len(requests))]

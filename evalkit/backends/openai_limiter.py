@@ -34,7 +34,7 @@ REST = 4
 
 LEAST = 12
 """Answers in a window, at least; it is three times the limit, else the quick ones would prevail.
-While the limit is doubled it is the limit itself: a round of answers."""
+While the limit is doubled it is the limit itself: a round of answers, or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,10 @@ class Limiter:
     def answered(self, place: Place) -> float:
         """Take a place back whose request was answered; how long that took."""
         seconds = self._clock() - place.since
-        if place.epoch == self._epoch and place.full:
+        if place.epoch == self._epoch and (place.full or self._waiting):
             self._latencies.append(seconds)
-            rounds = 1 if self._step == DOUBLED else 3
-            if len(self._latencies) >= max(rounds * self.limit, LEAST):
+            window = self.limit if self._step == DOUBLED else 3 * self.limit
+            if len(self._latencies) >= max(window, LEAST):
                 self._judge()
         self._give_back()
         return seconds

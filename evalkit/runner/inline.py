@@ -30,6 +30,13 @@ AHEAD = 2
 PREPARING = 8
 """Threads, at most, that read pictures for a backend with an event loop."""
 
+MANY = 16
+"""Leases from which on an event loop is given half as many again, which wait there for their turn:
+so an answer need not be on disk before the next question is sent."""
+
+TOGETHER = 0.01
+"""Seconds in which answers to many leases are gathered: one write, and one turn of the engine."""
+
 
 def workers_of(backend: Backend) -> Workers:
     """The workers that fit a backend in this process."""
@@ -104,7 +111,7 @@ class _OverlappingWorkers(_OneBackend):
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
-        self._places = backend.leases
+        self._all = self._places = backend.leases
         self._made: queue.SimpleQueue[Callable[[], Outcome]] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
         self._threads = 0
@@ -144,7 +151,7 @@ class _OverlappingWorkers(_OneBackend):
         """What the server answers of the leases that are out."""
         deadline = time.monotonic() + seconds
         made: list[Outcome] = []
-        while self._places < self._backend.leases:
+        while self._places < self._all:
             try:
                 came = self._made.get(timeout=max(deadline - time.monotonic(), 0.0))
             except queue.Empty:
@@ -191,6 +198,8 @@ class LoopWorkers(_OverlappingWorkers):
     def __init__(self, backend: Backend) -> None:
         """Answer with a backend that has `answer_soon`."""
         super().__init__(backend)
+        if backend.leases >= MANY:
+            self._all = self._places = backend.leases * 3 // 2
         self._out: set[Future[Sequence[Prediction]]] = set()
         self._closed = False
 
@@ -225,6 +234,12 @@ class LoopWorkers(_OverlappingWorkers):
             )
 
         future.add_done_callback(came)
+
+    def wait(self) -> Sequence[Outcome]:
+        """All outcomes that are there, at least one; of many those that come soon, too."""
+        if len(self._out) >= MANY:
+            time.sleep(TOGETHER)
+        return super().wait()
 
     def _outcome(self, lease: Lease, future: Future[Sequence[Prediction]]) -> Outcome:
         error = None if future.cancelled() else future.exception()

@@ -310,3 +310,21 @@ def test_what_is_out_is_cancelled_when_workers_are_closed():
     workers.close()
     assert [future.cancelled() for future in model.futures] == [True, True]
     assert [one.predictions for one in within(20, workers.wait)] == [None, None]
+
+
+def test_a_loop_of_many_leases_is_given_some_ahead_and_all_come_back():
+    class Many(Looping):
+        leases = 16
+
+    workers = workers_of(Many())
+    names = [str(i) for i in range(100)]
+    for name in names[:24]:
+        assert workers.takes(lease(name))
+        workers.submit(lease(name))
+    assert not workers.takes(lease("more"))
+    made = within(20, lambda: workers.rest(10))
+    assert len(made) == 24
+    made += within(20, lambda: all_of(workers, names[24:]))
+    workers.close()
+    assert sorted(one.lease.requests[0].sample_id for one in made) == sorted(names)
+    assert sum(one.counts["asked"] for one in made) == len(names)

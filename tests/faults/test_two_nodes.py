@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,23 +69,31 @@ def cluster(tmp_path):
             os.kill(pid, signal.SIGKILL)
 
 
+def hosts_of(process, journal):
+    """The raylets under which actors run, once some answers are on disk."""
+    wait_for(
+        lambda: process.poll() is not None or (journal.exists() and journal.stat().st_size > 999)
+    )
+    assert process.poll() is None, process.communicate()[1]
+    return {
+        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        for pid in processes("ray::Actor")
+    }
+
+
 def test_two_nodes_answer_and_one_may_go(start, evalkit, toy, tmp_path, cluster):
     address, environ, second = cluster
     words = ("run", "toy", "--model", "dummy:hash,sleep=0.2", *toy.options, "--name", "night")
     assert evalkit(*words, "--out", tmp_path / "one").code == 0
     options = ("--workers", 2, "--batch-size", 2, "--ray-address", address)
-    process = start(*words, "--out", tmp_path / "two", *options, **QUIET, **environ)
-    journal = tmp_path / "two" / "hash" / "night" / "journal" / "toy.jsonl"
-    wait_for(
-        lambda: process.poll() is not None or (journal.exists() and journal.stat().st_size > 999)
-    )
-    assert process.poll() is None, process.communicate()[1]
-    children = {
-        pid: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-        for pid in processes("ray::Actor")
-    }
-    assert str(second) in children.values()  # an actor on each node
-    assert len(set(children.values())) == 2
+    for out in ("two", "three", "four"):  # Ray spreads actors as well as it can, not always
+        process = start(*words, "--out", tmp_path / out, *options, **QUIET, **environ)
+        hosts = hosts_of(process, tmp_path / out / "hash" / "night" / "journal" / "toy.jsonl")
+        if len(hosts) == 2:
+            break
+        process.communicate(timeout=120)
+        shutil.rmtree(tmp_path / out)
+    assert str(second) in hosts, "an actor on each node"
     os.kill(second, signal.SIGKILL)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said

@@ -28,7 +28,7 @@ BOUNDARIES = {
     "evalkit/judge/order.py": {"judge_workers"},  # a backend's code while it loads
     "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
-    "evalkit/runner/answering.py": {"outcome", "counted"},  # a backend's code
+    "evalkit/runner/answering.py": {"counted", "settled"},  # a backend's code
     "evalkit/runner/inline.py": {
         "_prepare",
         "_outcome",

@@ -29,10 +29,7 @@ BOUNDARIES = {
     "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
     "evalkit/runner/answering.py": {"counted", "settled"},  # a backend's code
-    "evalkit/runner/inline.py": {
-        "_prepare",
-        "_outcome",
-    },  # the same, raised again where it is waited for
+    "evalkit/runner/inline.py": {"_prepare", "_do"},  # raised again, or an outcome
     "evalkit/runner/ray_workers.py": {"__init__", "crew", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
     "evalkit/rubric.py": {"__call__"},  # a template of anybody's on a sample

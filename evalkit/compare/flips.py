@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from evalkit.comparison import Flip
-from evalkit.compare.pairing import Pairs
+from evalkit.compare.matching import Pairs
 from evalkit.records import SampleScore
 from evalkit.task import Metric, Task
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evalkit.comparison import Difference
-from evalkit.compare.pairing import Pairs, strata_of
+from evalkit.compare.matching import Pairs, strata_of
 from evalkit.errors import UsageError
 from evalkit.paired import Estimate, estimate, pair
 from evalkit.power import detectable

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from evalkit.comparison import Difference
 from evalkit.compare.matching import Pairs, strata_of
+from evalkit.comparison import Difference
 from evalkit.errors import UsageError
-from evalkit.paired import Estimate, estimate, pair
+from evalkit.paired import Estimate, Paired, estimate, pair
 from evalkit.power import detectable
 from evalkit.task import Metric, Task
-
-LEVEL = 0.95
-"""What the intervals of differences cover."""
 
 
 def measure(
@@ -22,7 +19,7 @@ def measure(
 
     Args:
         task: Whose metrics they are; it says which parts the benchmark has.
-        pairs: The samples.
+        pairs: The samples, of which there are some.
         metrics: Which metrics.
         draws: Resamples, and exchanges, of each.
         seed: Of their generator.
@@ -31,37 +28,55 @@ def measure(
         UsageError: A metric does not fit the scores.
     """
     strata = strata_of(pairs.first, task.parts)
-    found = (
-        (metric, estimated(task, metric, pairs, strata, draws=draws, seed=seed))
-        for metric in metrics
-    )
-    return tuple(
-        _difference(metric, one, headline=metric.name in task.headline)
-        for metric, one in found
-        if one is not None
-    )
+    found = []
+    for metric in metrics:
+        paired = rows_of(task, metric, pairs, strata)
+        made = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
+        if made is not None:
+            found.append(_difference(metric, made, headline=metric.name in task.headline))
+    return tuple(found)
 
 
-def estimated(
-    task: Task,
-    metric: Metric,
-    pairs: Pairs,
-    strata: Mapping[str, str] | None,
-    *,
-    draws: int,
-    seed: int,
-) -> Estimate | None:
-    """One metric, paired; None where it is undefined in one of the two runs.
+def rows_of(
+    task: Task, metric: Metric, pairs: Pairs, strata: dict[str, str] | None = None
+) -> Paired:
+    """One metric's rows in both runs.
 
     Raises:
         UsageError: The metric does not fit the scores.
     """
     try:
-        paired = pair(metric, pairs.first, pairs.second, strata=strata)
-        return estimate(metric, paired, draws=draws, seed=seed)
+        return pair(metric, pairs.first, pairs.second, strata=strata)
     except (LookupError, TypeError, ValueError) as error:
         message = (
             f"The metric {metric.name!r} of the task {task.name!r} does not fit the scores of both "
             f"runs: {type(error).__name__}: {error}."
         )
         raise UsageError(message) from error
+
+
+def _difference(metric: Metric, made: Estimate, *, headline: bool) -> Difference:
+    low, high = made.interval() or (None, None)
+    return Difference(
+        metric=metric.name,
+        headline=headline,
+        first=made.first,
+        second=made.second,
+        difference=made.difference,
+        error=made.error,
+        low=low,
+        high=high,
+        method=made.method,
+        n=made.n,
+        clusters=made.clusters,
+        discordant=made.discordant,
+        won=made.won,
+        lost=made.lost,
+        correlation=made.correlation,
+        p=made.p,
+        p_method=made.p_method,
+        adjusted=None,
+        detectable=None if made.error is None else detectable(made.error),
+        better=metric.higher_is_better,
+        maximum=metric.low + made.limit if metric.bounded else None,
+    )

@@ -271,16 +271,18 @@ def _standard_error(case: _Case, shares: npt.NDArray[np.float64]) -> float:
 
 def _scored(
     case: _Case, freedom: int, error: float, shares: npt.NDArray[np.float64] | None
-) -> tuple[Sampling, float, str]:
+) -> tuple[Sampling, float | None, str]:
     """A score interval: the clusters in which the runs differ are rare, as Poisson's events are.
 
-    So their squares count as they are, and not around their mean.
+    So their squares count as they are, and not around their mean; and there are at least as many
+    as it takes to move by the difference in jumps of the size that is supposed.
     """
-    error = (error**2 + case.difference**2 / len(case.strata)) ** 0.5
-    jump = _jump(case, shares)
+    jump, moved = _jump(case, shares), abs(case.difference)
+    error = max(error**2 + moved**2 / len(case.strata), jump * moved) ** 0.5
     scored = StudentT(centre=case.difference, error=error, df=freedom, jump=jump)
-    differs = case.discordant.any()
-    return scored, error, "score (few discordant clusters)" if differs else "Wilson (no difference)"
+    if not case.discordant.any():
+        return scored, None, "Wilson (no difference)"
+    return scored, error, "score (few discordant clusters)"
 
 
 def _jump(case: _Case, shares: npt.NDArray[np.float64] | None) -> float:

@@ -39,7 +39,7 @@ class StudentT:
 
     Attributes:
         centre: The difference that was found.
-        error: Its standard error; 0 only where nothing differs.
+        error: Its standard error; its square is at least `jump` |`centre`|.
         df: Degrees of freedom, at least 1.
         jump: By how much one more discordant cluster would move the difference; 0 for plain t.
     """

@@ -7,9 +7,10 @@ of each image, of each model's own): the logit of a right answer is
 
 with q a standard normal number of the question, the same for both models, and z one of the image,
 each model its own. So equal models answer alike where questions are easy or hard, and are better or
-worse by whole images. For a logit the correlation of two differences about one image is near
-image_effect² E[p (1 - p)], which `skill` and `difficulty` set: about 0.046, so that the plain tests
-raise false alarms in 0.145 of POPE's comparisons (18 questions an image) and in 0.198 of GQA's (31).
+worse by whole images. For a logit the correlation r of two differences about one image is near
+image_effect² E[p (1 - p)], and a test that knows of no images is wrong by the design effect
+1 + (m - 1) r of m questions an image. `skill` and `difficulty` set r to about 0.046, so that such
+tests raise false alarms in 0.145 of POPE's comparisons (m = 18) and in 0.198 of GQA's (m = 31).
 Expected values are integrals over q and z (Gauss and Hermite), so the truth is no simulation.
 """
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, permutation_test, t, ttest_rel
+from scipy.stats import binom, binomtest, permutation_test, t, ttest_rel
 
 from evalkit.errors import UsageError
 from evalkit.metrics import (
@@ -202,38 +202,47 @@ def test_relative_scores_of_few_images_have_wider_percentiles_than_the_plain_one
 
 @pytest.mark.parametrize("images", [9, 40])
 def test_exchanges_are_those_of_scipys_permutation_test(images):
+    """Its p-value but for ties, of which it counts all and evalkit half."""
     first, second, codes = answers(images=images, gain=0.2)
     found = estimate(accuracy(), paired(first, second, codes))
     sums = [np.bincount(codes, weights=right) for right in (first, second)]
     peer = permutation_test(
         sums,
-        lambda a, b, axis: np.mean(b - a, axis=axis),
+        lambda a, b, axis: np.sum(b - a, axis=axis),
         permutation_type="samples",
         vectorized=True,
         n_resamples=10_000,
         rng=np.random.default_rng(3),
     )
+    size = np.abs(peer.null_distribution) - abs(peer.statistic)
+    expected = (size > 1e-9).mean() + (np.abs(size) <= 1e-9).mean() / 2
     exact = images == 9
     assert found.p_method.startswith("all" if exact else "10,000")
-    assert found.p == pytest.approx(peer.pvalue, abs=1e-12 if exact else 0.015)
+    assert found.p == pytest.approx(expected, abs=1e-12 if exact else 0.015)
+    assert found.p < peer.pvalue
 
 
 def test_exchanges_of_an_accuracy_are_mcnemars_test():
-    """Samples that are clusters: the exact two-sided p of wins among discordant samples."""
+    """Samples that are clusters: the mid-p of wins among discordant samples."""
     first, second = np.zeros(40), np.zeros(40)
     first[:3], second[3:13] = 1, 1
     found = estimate(accuracy(), paired(first, second))
     assert (found.won, found.lost, found.tied, found.discordant) == (10, 3, 27, 13)
-    assert found.p_method == "all 8,192 exchanges"
-    assert found.p == pytest.approx(binomtest(10, 13).pvalue, abs=1e-12)
+    assert found.p_method == "all 8,192 exchanges, ties half"
+    assert found.p == pytest.approx(binomtest(10, 13).pvalue - binom.pmf(10, 13, 0.5), abs=1e-12)
+
+
+def test_as_many_wins_as_losses_surprise_nobody():
+    found = estimate(accuracy(), paired([1, 0, 1, 1], [0, 1, 1, 1]))
+    assert (found.difference, found.discordant, found.p) == (0.0, 2, 1.0)
 
 
 def test_exchanges_of_f1_value_the_metric_on_each():
-    """Two clusters differ; of the four exchanges two are as far apart as what was found."""
+    """Two clusters differ; two of four exchanges are as far apart as they were, none further."""
     first = np.array([[1.0, 0, 0], [1, 0, 1], [0, 1, 0]])
     second = np.array([[1.0, 0, 0], [2, 0, 0], [1, 0, 0]])
     found = estimate(F1, paired(first, second))
-    assert (found.p, found.p_method) == (0.5, "all 4 exchanges")
+    assert (found.p, found.p_method) == (0.25, "all 4 exchanges, ties half")
 
 
 def test_a_cluster_whose_changes_cancel_is_not_discordant():
@@ -289,7 +298,7 @@ def test_all_clusters_won_alike_is_far_from_chance():
 def test_one_cluster_tells_nothing():
     found = estimate(accuracy(), paired([1, 0, 1], [0, 0, 1], codes=[0, 0, 0]))
     assert (found.sampling, found.interval(), found.error) == (None, None, None)
-    assert (found.method, found.p) == ("none (one cluster)", 1.0)
+    assert (found.method, found.p) == ("none (one cluster)", 0.5)
 
 
 # What is said of units

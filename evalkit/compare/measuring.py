@@ -8,12 +8,18 @@ from evalkit.compare.matching import Pairs, strata_of
 from evalkit.comparison import Difference
 from evalkit.errors import UsageError
 from evalkit.paired import Estimate, Paired, estimate, pair
-from evalkit.power import detectable
+from evalkit.power import ALPHA, detectable
 from evalkit.task import Metric, Task
 
 
 def measure(
-    task: Task, pairs: Pairs, metrics: Sequence[Metric], *, draws: int, seed: int
+    task: Task,
+    pairs: Pairs,
+    metrics: Sequence[Metric],
+    *,
+    draws: int,
+    seed: int,
+    alpha: float = ALPHA,
 ) -> tuple[Difference, ...]:
     """The differences of some of a task's metrics; what is undefined in one of the runs is absent.
 
@@ -23,6 +29,7 @@ def measure(
         metrics: Which metrics.
         draws: Resamples, and exchanges, of each.
         seed: Of their generator.
+        alpha: Intervals are of the level 1 - alpha.
 
     Raises:
         UsageError: A metric does not fit the scores.
@@ -33,7 +40,8 @@ def measure(
         paired = rows_of(task, metric, pairs, strata)
         made = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
         if made is not None:
-            found.append(_difference(metric, made, headline=metric.name in task.headline))
+            headline = metric.name in task.headline
+            found.append(_difference(metric, made, alpha, headline=headline))
     return tuple(found)
 
 
@@ -55,8 +63,8 @@ def rows_of(
         raise UsageError(message) from error
 
 
-def _difference(metric: Metric, made: Estimate, *, headline: bool) -> Difference:
-    low, high = made.interval() or (None, None)
+def _difference(metric: Metric, made: Estimate, alpha: float, *, headline: bool) -> Difference:
+    low, high = made.interval(1 - alpha) or (None, None)
     return Difference(
         metric=metric.name,
         headline=headline,
@@ -76,7 +84,7 @@ def _difference(metric: Metric, made: Estimate, *, headline: bool) -> Difference
         p=made.p,
         p_method=made.p_method,
         adjusted=None,
-        detectable=None if made.error is None else detectable(made.error),
+        detectable=None if made.error is None else detectable(made.error, alpha=alpha),
         better=metric.higher_is_better,
         maximum=metric.low + made.limit if metric.bounded else None,
     )

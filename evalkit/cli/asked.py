@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SIDE = 384
 """Pixels of a picture's longer side on a page."""
 
+_HINT = "`evalkit compare --data DIR` takes them from a folder."
 _QUALITY = 80  # of JPEG
 
 
@@ -60,7 +61,7 @@ def asked_of(
         try:
             samples = _samples(sides, task, ids, data)
         except EvalkitError as error:
-            absent.append(f"{task}: questions and pictures are not shown. {error}")
+            absent.append(f"{task}: questions and pictures are not shown. {error} {_HINT}")
             continue
         questions.update({(task, s.id): _asked(s, pictures=pictures) for s in samples})
     return Found(questions=questions, absent=tuple(absent))
@@ -100,7 +101,7 @@ def _scored_samples(side: Scored, task: str, data: str | None) -> Sequence[Sampl
     if len(held) < len(ids) or digest != side.result(task).fingerprint.dataset.digest:
         message = (
             f"The data at {data or side.record.config.data or 'the hub'} are not those that "
-            f"{side.side.name} was scored on; --data DIR names others."
+            f"{side.side.name} was scored on."
         )
         raise DataError(message)
     return held

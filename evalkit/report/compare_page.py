@@ -14,7 +14,15 @@ from evalkit.report.compare_table import (
     summaries,
     verdict,
 )
-from evalkit.report.flips import CAUSES, Questions, flips_table, flips_titles, right, word
+from evalkit.report.flips import (
+    CAUSES,
+    Questions,
+    flips_table,
+    flips_titles,
+    is_said,
+    right,
+    word,
+)
 from evalkit.report.markdown import escaped, markdown_table
 from evalkit.report.table import numeric_columns, printable
 
@@ -177,9 +185,8 @@ def _told(answer: str | None) -> str:
 
 def _beyond(answer: str | None, text: str | None) -> str:
     """What the model wrote, where that is not the answer itself."""
-    if text is None or (answer is not None and text.strip() == answer.strip()):
-        return ""
-    return shown(text)
+    is_same = answer is not None and text is not None and is_said(answer, text)
+    return "" if text is None or is_same else shown(text)
 
 
 def shown(text: str) -> str:

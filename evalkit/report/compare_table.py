@@ -42,12 +42,19 @@ def _counted(comparison: Comparison) -> str:
     told = Counter(
         verdict(d, comparison.alpha) for t in comparison.tasks for d in t.differences if d.headline
     )
+    total = told.total()
+    if not total:
+        return "no headline metric is compared"
+    if told[_UNSEEN] == total:
+        return f"{_UNSEEN} in {_metrics(total)}"
     words = [f"{told[word]} {word}" for word in _DIRECTIONS if told[word]]
     words += [f"{told[_UNSEEN]} with {_UNSEEN}"] if told[_UNSEEN] else []
     words += [f"{told[_EQUAL]} {_EQUAL}"] if told[_EQUAL] else []
-    total = told.total()
-    of = f"{total} headline metric{'' if total == 1 else 's'}"
-    return f"of {of} {', '.join(words)}" if words else "no headline metric is compared"
+    return f"{', '.join(words)} of {_metrics(total)}"
+
+
+def _metrics(count: int) -> str:
+    return f"{count} headline metric{'' if count == 1 else 's'}"
 
 
 def compare_table(comparisons: Sequence[Comparison]) -> Table:
@@ -60,8 +67,8 @@ def compare_table(comparisons: Sequence[Comparison]) -> Table:
     rows = [row for key in _keys(comparisons) for row in _rows(key, comparisons)]
     level = f"{100 * (1 - comparisons[0].alpha):.4g} % interval"
     header = (
-        *("metric", *(["run"] if many else []), "reference", "value" if many else "run"),
-        *("difference", "verdict", level, "p", "p Holm", "won", "lost"),
+        *("metric", *(["run"] if many else []), "verdict", "reference"),
+        *("value" if many else "run", "difference", level, "p", "p Holm", "won", "lost"),
         *("could see", "n", "clusters", "r"),
     )
     return Table(header=header, rows=tuple(rows), notes=tuple(notes(comparisons)))
@@ -92,10 +99,10 @@ def _rows(key: tuple[str, str], comparisons: Sequence[Comparison]) -> Iterable[t
 def _cells(d: Difference, alpha: float, doubt: str) -> tuple[str, ...]:
     maximum = scale(d)
     return (
+        verdict(d, alpha) + doubt,
         number(d.first, maximum),
         number(d.second, maximum),
         signed(d.difference, maximum),
-        verdict(d, alpha) + doubt,
         bounds(d),
         p_words(d.p),
         p_words(d.adjusted),
@@ -238,15 +245,18 @@ def _moved(better: int, worse: int) -> str:
 
 def waivers(comparison: Comparison) -> Iterable[str]:
     """What differs in the fingerprints and was allowed to, each difference with its tasks."""
-    held: dict[tuple[str, str, str], list[str]] = {}
+    by_part: dict[tuple[str, str, str], list[str]] = {}
     for task in comparison.tasks:
         for m in task.mismatches:
-            held.setdefault((m.part, m.first, m.second), []).append(task.task)
-    for (part, first, second), tasks in held.items():
+            by_part.setdefault((m.part, m.first, m.second), []).append(task.task)
+    held: dict[tuple[str, str], list[str]] = {}
+    for (part, first, second), tasks in by_part.items():
         where = "every task" if len(tasks) == len(comparison.tasks) else ", ".join(tasks)
         one, two = (shortened(value, _VALUE) for value in (first, second))
-        values = "unknown in both" if first == second == "unknown" else f"{one} and {two}"
-        yield f"allowed to differ in {where}: {part} ({values})."
+        values = f"{one} in both" if first == second else f"{one} and {two}"
+        held.setdefault((where, values), []).append(part)
+    for (where, values), parts in held.items():
+        yield f"allowed to differ in {where}: {', '.join(parts)} ({values})."
 
 
 def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:

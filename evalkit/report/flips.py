@@ -92,9 +92,13 @@ def said(answer: str | None, text: str | None) -> str:
     """An answer as it was read, with what the model wrote where that is something else."""
     if answer is None:
         return "(no answer)" if text is None else f"(not read) {text}"
-    if text is None or text.strip().casefold() == answer.strip().casefold():
-        return answer
-    return f"{answer} (wrote: {text})"
+    return answer if text is None or is_said(answer, text) else f"{answer} (wrote: {text})"
+
+
+def is_said(answer: str, text: str) -> bool:
+    """Whether a text is the answer and no more: but for case, blanks and a full stop."""
+    one, two = (written.strip().rstrip(".").casefold() for written in (answer, text))
+    return one == two
 
 
 def flips_titles(comparison: Comparison, flips: Sequence[Flip]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import sys
@@ -70,6 +71,7 @@ def command(
     from evalkit.compare.comparing import compare_all
     from evalkit.writing import write_text
 
+    gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     pages = {path: _kind(path) for path in outs}
     first, others = _sides(runs, reference, task_paths)
     _refuse_inputs(outs, (*runs, reference or ""))

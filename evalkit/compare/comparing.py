@@ -10,7 +10,7 @@ from typing import Literal
 from evalkit.compare.comparable import check, mismatches_with_scores
 from evalkit.compare.flips import counts, extremes, flips_of, with_texts
 from evalkit.compare.matching import Pairs, pair_by_id, unwhole, without
-from evalkit.compare.measuring import measure
+from evalkit.compare.measuring import measure, rows_by_metric
 from evalkit.compare.sides import Scored
 from evalkit.comparison import Comparison, Difference, Flip, Mismatch, TaskComparison
 from evalkit.errors import NotComparableError, UsageError
@@ -205,9 +205,11 @@ def _task(
     if not pairs.first:
         message = f"The two results of {name} have no sample in common."
         raise NotComparableError(message)
-    flips, chosen = flips_of(task, pairs), _chosen(task, choice.metrics)
+    chosen = _chosen(task, choice.metrics)
+    rows = rows_by_metric(task, pairs, chosen)
+    flips = flips_of(task, pairs, rows=rows)
     differences = measure(
-        task, pairs, chosen, draws=choice.draws, seed=choice.seed, alpha=choice.alpha
+        task, pairs, chosen, draws=choice.draws, seed=choice.seed, alpha=choice.alpha, rows=rows
     )
     made = TaskComparison(
         task=name,

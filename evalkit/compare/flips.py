@@ -11,7 +11,7 @@ from typing import Literal
 from evalkit.compare.matching import Pairs
 from evalkit.compare.measuring import rows_of
 from evalkit.comparison import Flip
-from evalkit.pairing import gains
+from evalkit.pairing import Paired, gains
 from evalkit.records import SampleScore
 from evalkit.task import Metric, Task
 
@@ -28,6 +28,8 @@ def flips_of(
     task: Task,
     pairs: Pairs,
     texts: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+    *,
+    rows: Mapping[str, Paired] | None = None,
 ) -> tuple[Flip, ...]:
     """The samples that are better or worse in the second run, worst first.
 
@@ -39,13 +41,15 @@ def flips_of(
         task: Whose metrics count.
         pairs: The samples of both runs.
         texts: What the two models wrote, by sample id; empty where it is not at hand.
+        rows: The metrics' rows by name, where they were made before (`rows_by_metric`).
 
     Raises:
         UsageError: The metric does not fit the scores.
     """
     found: dict[str, Flip | None] = {}
     for metric in directed(task):
-        for first, second, gain in _gains(task, metric, pairs):
+        known = None if rows is None else rows.get(metric.name)
+        for first, second, gain in _gains(task, metric, pairs, known):
             if first.sample_id not in found:
                 moved = abs(gain) > _NOTHING
                 flip = _flip(task.name, first, second, gain, texts) if moved else None
@@ -95,12 +99,12 @@ def counts(flips: Sequence[Flip]) -> dict[str, tuple[int, int]]:
 
 
 def _gains(
-    task: Task, metric: Metric, pairs: Pairs
+    task: Task, metric: Metric, pairs: Pairs, known: Paired | None
 ) -> Iterator[tuple[SampleScore, SampleScore, float]]:
     """Each counted sample in both runs with its gain; none where the metric has no gradient."""
     if not pairs.first:
         return
-    moved = gains(metric, rows_of(task, metric, pairs))
+    moved = gains(metric, known or rows_of(task, metric, pairs))
     if moved is None:
         return
     for unit, gain in zip(_units(metric, pairs), moved.tolist(), strict=True):

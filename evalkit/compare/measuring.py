@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evalkit.compare.matching import Pairs, strata_of
 from evalkit.comparison import Difference
@@ -20,6 +20,7 @@ def measure(
     draws: int,
     seed: int,
     alpha: float = ALPHA,
+    rows: Mapping[str, Paired] | None = None,
 ) -> tuple[Difference, ...]:
     """The differences of some of a task's metrics; what is undefined in one of the runs is absent.
 
@@ -30,19 +31,30 @@ def measure(
         draws: Resamples, and exchanges, of each.
         seed: Of their generator.
         alpha: Intervals are of the level 1 - alpha.
+        rows: What `rows_by_metric` makes of them, where it was made before.
 
     Raises:
         UsageError: A metric does not fit the scores.
     """
-    strata = strata_of(pairs.first, task.parts)
+    known = rows_by_metric(task, pairs, metrics) if rows is None else rows
     found = []
     for metric in metrics:
-        paired = rows_of(task, metric, pairs, strata)
+        paired = known[metric.name]
         made = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
         if made is not None:
             headline = metric.name in task.headline
             found.append(_difference(metric, made, alpha, headline=headline))
     return tuple(found)
+
+
+def rows_by_metric(task: Task, pairs: Pairs, metrics: Sequence[Metric]) -> dict[str, Paired]:
+    """The rows of some of a task's metrics by name, within the parts of the benchmark.
+
+    Raises:
+        UsageError: A metric does not fit the scores.
+    """
+    strata = strata_of(pairs.first, task.parts)
+    return {metric.name: rows_of(task, metric, pairs, strata) for metric in metrics}
 
 
 def rows_of(

@@ -14,9 +14,9 @@ POINTS = 100
 _CAUSES = {"format": "perhaps in format alone", "failure": "as one of the two failed"}
 _VALUE = 40  # characters of a part that differs
 _LEAST_P = 0.0001  # the last digit shown
-_DIRECTIONS = ("worse", "better", "higher", "lower")
 _UNSEEN = "no difference seen"
 _EQUAL = "identical"
+_VERDICTS = ("worse", "better", "higher", "lower", _UNSEEN, _EQUAL)
 _DOUBT = " (!)"
 
 
@@ -45,16 +45,8 @@ def _counted(comparison: Comparison) -> str:
     total = told.total()
     if not total:
         return "no headline metric is compared"
-    if told[_UNSEEN] == total:
-        return f"{_UNSEEN} in {_metrics(total)}"
-    words = [f"{told[word]} {word}" for word in _DIRECTIONS if told[word]]
-    words += [f"{told[_UNSEEN]} with {_UNSEEN}"] if told[_UNSEEN] else []
-    words += [f"{told[_EQUAL]} {_EQUAL}"] if told[_EQUAL] else []
-    return f"{', '.join(words)} of {_metrics(total)}"
-
-
-def _metrics(count: int) -> str:
-    return f"{count} headline metric{'' if count == 1 else 's'}"
+    words = [f"{word} in {told[word]}" for word in _VERDICTS if told[word]]
+    return f"{', '.join(words)} of {total} headline metric{'' if total == 1 else 's'}"
 
 
 def compare_table(comparisons: Sequence[Comparison]) -> Table:

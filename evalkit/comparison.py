@@ -118,7 +118,8 @@ class Flip:
         rules: By which rule the two texts were read.
         texts: What the two models wrote, where predictions are at hand; None else.
         cause: "answer": another answer; "format": the same words read otherwise, or one of the two
-            not read; "failure": one of the two has failed.
+            not read; "verdict": a judge says otherwise of it, whatever the answer; "failure": one
+            of the two has failed.
         tags: The sample's slices.
     """
 
@@ -130,7 +131,7 @@ class Flip:
     targets: tuple[str, ...]
     rules: tuple[str, str]
     texts: tuple[str | None, str | None]
-    cause: Literal["answer", "format", "failure"]
+    cause: Literal["answer", "format", "verdict", "failure"]
     tags: Mapping[str, str | tuple[str, ...]]
 
 

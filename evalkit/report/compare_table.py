@@ -13,6 +13,8 @@ POINTS = 100
 
 _CAUSES = {"format": "perhaps in format alone", "failure": "as one of the two failed"}
 _VALUE = 40  # characters of a part that differs
+_SEVERAL = 3  # runs, the reference among them, whose names are made shorter
+_COMMON = 8  # characters that all names begin with, to be left out
 _LEAST_P = 0.0001  # the last digit shown
 _UNSEEN = "no difference seen"
 _EQUAL = "identical"
@@ -166,8 +168,18 @@ def labels(comparisons: Sequence[Comparison]) -> list[str]:
     for names in ways:
         short = [shortened(name, _VALUE) for name in names]
         if len(set(short)) == len(short):
-            return short
+            return _apart(short)
     return [f"{shortened(name, _VALUE)} ({i})" for i, name in enumerate(ways[-1], start=1)]
+
+
+def _apart(names: list[str]) -> list[str]:
+    """Names of several runs without what all begin with, up to a mark between words."""
+    if len(names) < _SEVERAL or min(names) == max(names):
+        return names
+    low, high = min(names), max(names)
+    parting = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), 0)
+    start = max((i + 1 for i, letter in enumerate(low[:parting]) if letter in "-_/. "), default=0)
+    return [name[start:] for name in names] if start >= _COMMON else names
 
 
 def who(side: Side) -> str:
@@ -186,13 +198,17 @@ def who(side: Side) -> str:
 def notes(comparisons: Sequence[Comparison]) -> Iterable[str]:
     """The sentences below the table: flips, what a reader must see, and how numbers were made."""
     names = labels(comparisons)[1:]
-    for name, comparison in zip(names, comparisons, strict=True):
+    allowed = [tuple(waivers(comparison)) for comparison in comparisons]
+    for name, comparison, waived in zip(names, comparisons, allowed, strict=True):
         prefix = f"{name}, " if len(names) > 1 else ""
         for task in comparison.tasks:
             told = (*unseen(task, comparison.alpha), flip_line(task), *_doubts(task), *task.notes)
             yield from (f"{prefix}{task.task}: {note}" for note in told)
-        yield from (f"{prefix}{line}" for line in waivers(comparison))
+        if len(set(allowed)) > 1:
+            yield from (f"{prefix}{line}" for line in waived)
         yield from (f"{prefix}not compared: {line}." for line in comparison.absent)
+    if len(set(allowed)) == 1:
+        yield from allowed[0]
     yield from methods(comparisons)
     yield f"reference: {who(comparisons[0].first)}"
     for name, comparison in zip(names, comparisons, strict=True):

@@ -14,6 +14,7 @@ Questions = Mapping[tuple[str, str], Asked]
 CAUSES = {
     "answer": "another answer",
     "format": "perhaps format alone",
+    "verdict": "judged otherwise",
     "failure": "one of the two failed",
 }
 """Why a sample flipped, in words."""

@@ -288,7 +288,7 @@ def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:
     raw = "; raw where a metric is no headline" if len(found) > family else ""
     yield (
         "p: the two runs exchanged cluster by cluster, two-sided; Holm: corrected for "
-        f"{family} headline{'' if family == 1 else 's'}{raw}; verdicts at {alpha:.4g}."
+        f"{family} headline{'' if family == 1 else 's'}{raw}; verdicts go by it at {alpha:.4g}."
     )
     yield (
         "values are over the samples that both have; could see: the true difference that these "

@@ -13,6 +13,8 @@ from evalkit.store import RunFolder
 UNKNOWN = frozenset({"prompt", "generation", "preprocessing"})
 ANSWERS = Choice(allow=UNKNOWN)
 VERDICTS = Choice(allow=UNKNOWN | {"judge"})
+REVIEWS = "llava-bench/reviews/in-the-wild/llava-v1.5-13b-eval?.jsonl"
+WILD = "llava-bench/in-the-wild/questions.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +110,7 @@ def test_mmvet_of_two_sizes_of_one_model(reviewed):
 
 def test_three_reviews_of_one_model_do_not_differ(reviewed, reference):
     """GPT-4 said it three times: 72.8, 72.7 and 72.1 are one number."""
-    wild = "llava-bench/in-the-wild/questions.jsonl"
-    folders = reviewed("llava-bench/reviews/in-the-wild/llava-v1.5-13b-eval?.jsonl", wild)
+    folders = reviewed(REVIEWS, WILD)
     first, *others = map(sides.load, folders)
     found = [one.comparison.tasks[0] for one in compare_all(first, others, VERDICTS)]
     told = [task.differences[0] for task in found]
@@ -121,9 +122,7 @@ def test_three_reviews_of_one_model_do_not_differ(reviewed, reference):
 
 
 def test_nobody_says_how_published_answers_were_asked(evalkit, reviewed):
-    folders = reviewed(
-        "llava-bench/reviews/in-the-wild/llava-v1.5-13b-eval?.jsonl", "mm-vet/mm-vet.json"
-    )
+    folders = reviewed(REVIEWS, WILD)
     done = evalkit("compare", *folders[:2])
     assert done.code == 13
     for part in ("prompt", "generation", "preprocessing", "judge"):

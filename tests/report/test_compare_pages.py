@@ -149,7 +149,7 @@ def test_alpha_is_what_was_asked():
     assert verdict(difference(adjusted=0.04), 0.01) == "no difference seen"
     table = compare_table([comparison(alpha=0.01)])
     assert "99 % interval" in table.header
-    assert any("verdicts at 0.01" in note for note in table.notes)
+    assert any("verdicts go by it at 0.01" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def _text(sheet: _Sheet, width: int) -> str:
     lines = [*wrapped(summaries(sheet.comparisons), room)]
     lines += [text_table(part, "").rstrip("\n") for part in folded(bare, keys, width)]
     lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
-    for title, held in titled(sheet.comparisons, sheet.flips):
+    for _, title, held in titled(sheet.comparisons, sheet.flips):
         lines += ["", *wrapped([title], room), *flip_lines(held, sheet.questions, room)]
     return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
 

@@ -78,11 +78,10 @@ class Table:
             UsageError: It is another.
         """
         known = tuple(words)
-        found = self.raw.get(key, default)
-        for word in known:
-            if found == word:
-                return word
-        self.refuse(key, " or ".join(f'"{word}"' for word in known))
+        found = next((word for word in known if word == self.raw.get(key, default)), None)
+        if found is None:
+            self.refuse(key, " or ".join(f'"{word}"' for word in known))
+        return found
 
     def number(self, key: str, meant: str) -> float | None:
         """A finite number; None where the key is not there.

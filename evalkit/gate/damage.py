@@ -1,0 +1,281 @@
+"""How much worse a candidate is by one demand, and what is known of that: bounds, p-value, power.
+
+Damage D is how much worse the candidate is, in the metric's unit. A demand allows a margin m. The
+candidate passes if the one-sided upper bound of D is within m, so that a candidate that is truly
+worse than m passes with probability alpha at most: the test of non-inferiority (Blackwelder,
+Controlled Clinical Trials 3 (1982), 345-353). The p-value is that of "D is at most m".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from evalkit import stats
+from evalkit.gate.coverage import Aligned
+from evalkit.gate.demands import Demand
+from evalkit.paired import Estimate, Paired, estimate, pair
+from evalkit.power import detectable, needed
+from evalkit.records import SampleScore
+from evalkit.sampling import StudentT
+from evalkit.sums import Statistics, statistics
+from evalkit.task import Metric
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_HUNDREDTH = 0.01
+_TAG = 0.01  # share of the units above which the column that marks the baseline is taken as set
+_HALVINGS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """What one demand comes to in numbers; the fields are those of `Judgement`.
+
+    Attributes:
+        error: Standard error of the damage, or what the bounds make of it; None without bounds.
+        samples: Samples that were compared.
+    """
+
+    baseline: float | None
+    candidate: float
+    damage: float
+    low: float | None
+    high: float | None
+    margin: float
+    p: float | None
+    method: str
+    n: int
+    clusters: int
+    discordant: int
+    maximum: float | None
+    error: float | None
+    samples: int
+
+    def detectable(self, alpha: float, power: float) -> float | None:
+        """How far from the margin the damage must be to be settled with the power."""
+        return None if self.error is None else detectable(
+            self.error, alpha=alpha, power=power, sides=1
+        )
+
+    def needed(self, alpha: float, power: float) -> int | None:
+        """How many samples would settle it if the damage is what it seems; None if no number."""
+        if not self.error:
+            return None
+        gap = self.damage - self.margin
+        return needed(gap, self.error, self.samples, alpha=alpha, power=power, sides=1)
+
+
+def paired_damage(
+    demand: Demand,
+    metric: Metric,
+    aligned: Aligned,
+    *,
+    strata: Mapping[str, str] | None,
+    draws: int,
+    seed: int,
+) -> Damage | None:
+    """The damage of a candidate beside its baseline, on the same samples.
+
+    Args:
+        demand: "max_drop" or "max_drop_relative".
+        metric: The metric, of which more or less is better.
+        aligned: The samples.
+        strata: Cluster -> its stratum, as `evalkit.paired.pair` takes it.
+        draws: Resamples.
+        seed: Of their generator.
+
+    Returns:
+        None where the metric is undefined on the samples.
+    """
+    paired = pair(metric, aligned.first, aligned.second, strata=strata)
+    found = estimate(metric, paired, draws=draws, seed=seed)
+    if found is None:
+        return None
+    margin = _margin(demand, found)
+    low, high, p = _bounds(found, metric, demand.alpha, margin)
+    if demand.kind == "max_drop_relative":
+        marked = _marked(metric, demand.bound.size, len(paired.codes))
+        moved = estimate(marked, _with_mark(paired), draws=draws, seed=seed)
+        if moved is None:
+            return None
+        others = _bounds(moved, metric, demand.alpha, 0.0)
+        low, high, p = _wider((low, high, p), others, margin)
+    return Damage(
+        baseline=found.first,
+        candidate=found.second,
+        damage=_sign(metric) * (found.first - found.second),
+        low=low,
+        high=high,
+        margin=margin,
+        p=p,
+        method=found.method,
+        n=found.n,
+        clusters=found.clusters,
+        discordant=found.discordant,
+        maximum=metric.low + found.limit if metric.bounded else None,
+        error=_error(found, demand.alpha),
+        samples=_counted(metric, aligned.second),
+    )
+
+
+def _sign(metric: Metric) -> int:
+    return 1 if metric.higher_is_better else -1
+
+
+def _margin(demand: Demand, found: Estimate) -> float:
+    if demand.kind == "max_drop_relative":
+        return demand.bound.size * found.first
+    if demand.bound.points:
+        return demand.bound.size * _HUNDREDTH * found.limit
+    return demand.bound.size
+
+
+_Bounds = tuple[float | None, float | None, float | None]
+"""Lower and upper bound of the damage, and the p-value of "it is within the margin"."""
+
+
+def _bounds(found: Estimate, metric: Metric, alpha: float, margin: float) -> _Bounds:
+    """The one-sided bounds at alpha: the ends of the interval with alpha on either side."""
+    ends = found.interval(1 - 2 * alpha)
+    if found.sampling is None or ends is None:
+        return None, None, None
+    if metric.higher_is_better:
+        return -ends[1], -ends[0], found.sampling.tail_below(-margin)
+    return ends[0], ends[1], found.sampling.tail_above(margin)
+
+
+def _wider(one: _Bounds, other: _Bounds, margin: float) -> _Bounds:
+    """The bounds that hold both for a fixed margin and for one that hangs on the baseline."""
+    if None in one or None in other:
+        return None, None, None
+    (low, high, p), (least, most, chance) = one, other
+    assert low is not None and high is not None and p is not None
+    return min(low, least + margin), max(high, most + margin), max(p, chance)
+
+
+def _error(found: Estimate, alpha: float) -> float | None:
+    """The standard error; where few clusters differ, what the bounds make of it."""
+    from scipy.special import ndtri
+
+    ends = found.interval(1 - 2 * alpha)
+    if ends is None:
+        return None
+    if found.error and not (isinstance(found.sampling, StudentT) and found.sampling.jump):
+        return found.error
+    return (ends[1] - ends[0]) / (2 * float(ndtri(1 - alpha)))
+
+
+def _counted(metric: Metric, scores: Sequence[SampleScore]) -> int:
+    return len(scores) if metric.only is None else sum(map(bool, map(metric.only, scores)))
+
+
+# A margin that is a share of the baseline
+
+
+def _marked(metric: Metric, share: float, units: int) -> Metric:
+    """The metric, but for the baseline times 1 - share: then "worse by at most that" is "not worse".
+
+    That D is at most share · A, for the baseline's value A and the candidate's B, is that B is at
+    least (1 - share) · A. Comparing these takes A's own uncertainty along. A last column marks the
+    baseline; its sum is about the number of units there, and 0 in the candidate.
+    """
+    factor = 1 - share if metric.higher_is_better else 1 + share
+
+    def value(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        import numpy as np
+
+        scale = np.where(sums[..., -1] > _TAG * units, factor, 1.0)
+        scaled: npt.NDArray[np.float64] = metric.value(sums[..., :-1]) * scale
+        return scaled
+
+    reach = metric.reach
+    return replace(
+        metric,
+        value=value,
+        columns=metric.columns + 1,
+        reach=None if reach is None else lambda sums: reach(sums[:-1]),
+    )
+
+
+def _with_mark(paired: Paired) -> Paired:
+    """The rows with a column that is 1 in the baseline and 0 in the candidate."""
+    import numpy as np
+
+    ones = np.ones((len(paired.codes), 1))
+    return replace(
+        paired,
+        first=np.hstack([paired.first, ones]),
+        second=np.hstack([paired.second, 0 * ones]),
+    )
+
+
+# The candidate alone
+
+
+def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -> Damage | None:
+    """By how much a candidate is below a floor, or above a ceiling.
+
+    Args:
+        demand: "min" or "max".
+        metric: The metric.
+        scores: The candidate's.
+
+    Returns:
+        None where the metric is undefined on the scores.
+    """
+    import math
+
+    counted = statistics(metric, scores)
+    value = float(metric.value(counted.sums))
+    if math.isnan(value):
+        return None
+    if metric.reach is not None:
+        metric = replace(metric, high=metric.reach(counted.sums))
+    sign, floor = _sign(metric), demand.bound.size
+    method, ends = stats.bounds(metric, counted, 1 - 2 * demand.alpha)
+    low = high = error = None
+    if ends is not None:
+        low, high = sorted((sign * (floor - ends[0]), sign * (floor - ends[1])))
+        error = _error_of(low, high, demand.alpha)
+    return Damage(
+        baseline=None,
+        candidate=value,
+        damage=sign * (floor - value),
+        low=low,
+        high=high,
+        margin=0.0,
+        p=None if ends is None else _p_of(metric, counted, floor),
+        method=method,
+        n=len(counted.rows),
+        clusters=counted.clusters,
+        discordant=0,
+        maximum=metric.high if metric.bounded else None,
+        error=error,
+        samples=_counted(metric, scores),
+    )
+
+
+def _error_of(low: float, high: float, alpha: float) -> float:
+    from scipy.special import ndtri
+
+    return (high - low) / (2 * float(ndtri(1 - alpha)))
+
+
+def _p_of(metric: Metric, counted: Statistics, floor: float) -> float:
+    """One-sided p-value of "the value is on the right side of the floor", from its intervals.
+
+    It is the alpha at which the interval with alpha on either side just reaches the floor.
+    """
+    value = float(metric.value(counted.sums))
+    wrong = value < floor if metric.higher_is_better else value > floor
+    least, most = 0.0, 0.5
+    for _ in range(_HALVINGS):
+        alpha = (least + most) / 2
+        _, ends = stats.bounds(metric, counted, 1 - 2 * alpha)
+        reaches = ends is None or ends[0] <= floor <= ends[1]
+        least, most = (alpha, most) if reaches else (least, alpha)
+    return most if wrong else 1 - most

@@ -14,7 +14,13 @@
     mmvp_review  MMVP's judge, who says yes or no
     metrics     scores -> numbers, each a sum and a function of that sum
     sums        scores -> sums of a metric's rows
+    gradient    how fast a metric moves with its sums
     stats       intervals over any metric, by clusters
+    pairing     a metric's rows in two runs, side by side
+    resampling  clusters drawn again, or their two runs exchanged
+    sampling    what is known of a difference: a formula, or draws
+    paired      by how much two runs differ, and how sure that is
+    power       what samples can show
     data        dataset reference -> samples
     columns     scored samples -> columns of a table
     store       the only reader and writer of run folders

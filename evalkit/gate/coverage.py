@@ -153,9 +153,7 @@ def _at_worst(
     return _paired(task.name, [key for key in ids if key not in out], (one, two), notes)
 
 
-def _paired(
-    name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]
-) -> Aligned:
+def _paired(name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]) -> Aligned:
     first, second = (tuple(side[key] for key in ids) for side in sides)
     for a, b in zip(first, second, strict=True):
         if (a.cluster, a.group) != (b.cluster, b.group):

@@ -40,33 +40,37 @@ class Damage:
         samples: Samples that were compared.
     """
 
-    baseline: float | None
-    candidate: float
-    damage: float
-    low: float | None
-    high: float | None
-    margin: float
-    p: float | None
-    method: str
-    n: int
-    clusters: int
-    discordant: int
-    maximum: float | None
-    error: float | None
-    samples: int
+    baseline: float | None = None
+    candidate: float | None = None
+    damage: float | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    p: float | None = None
+    method: str = ""
+    n: int = 0
+    clusters: int = 0
+    discordant: int = 0
+    maximum: float | None = None
+    error: float | None = None
+    samples: int = 0
 
     def detectable(self, alpha: float, power: float) -> float | None:
         """How far from the margin the damage must be to be settled with the power."""
-        return None if self.error is None else detectable(
-            self.error, alpha=alpha, power=power, sides=1
-        )
+        if self.error is None:
+            return None
+        return detectable(self.error, alpha=alpha, power=power, sides=1)
 
     def needed(self, alpha: float, power: float) -> int | None:
         """How many samples would settle it if the damage is what it seems; None if no number."""
-        if not self.error:
+        if not self.error or self.damage is None or self.margin is None:
             return None
         gap = self.damage - self.margin
         return needed(gap, self.error, self.samples, alpha=alpha, power=power, sides=1)
+
+
+UNKNOWN = Damage()
+"""Where nothing could be compared."""
 
 
 def paired_damage(
@@ -96,14 +100,13 @@ def paired_damage(
     if found is None:
         return None
     margin = _margin(demand, found)
-    low, high, p = _bounds(found, metric, demand.alpha, margin)
+    bounds = _bounds(found, metric, demand.alpha, margin)
     if demand.kind == "max_drop_relative":
         marked = _marked(metric, demand.bound.size, len(paired.codes))
         moved = estimate(marked, _with_mark(paired), draws=draws, seed=seed)
-        if moved is None:
-            return None
-        others = _bounds(moved, metric, demand.alpha, 0.0)
-        low, high, p = _wider((low, high, p), others, margin)
+        others = None if moved is None else _bounds(moved, metric, demand.alpha, 0.0)
+        bounds = _wider(bounds, others, margin)
+    low, high, p = bounds or (None, None, None)
     return Damage(
         baseline=found.first,
         candidate=found.second,
@@ -134,27 +137,26 @@ def _margin(demand: Demand, found: Estimate) -> float:
     return demand.bound.size
 
 
-_Bounds = tuple[float | None, float | None, float | None]
+_Bounds = tuple[float, float, float]
 """Lower and upper bound of the damage, and the p-value of "it is within the margin"."""
 
 
-def _bounds(found: Estimate, metric: Metric, alpha: float, margin: float) -> _Bounds:
+def _bounds(found: Estimate, metric: Metric, alpha: float, margin: float) -> _Bounds | None:
     """The one-sided bounds at alpha: the ends of the interval with alpha on either side."""
     ends = found.interval(1 - 2 * alpha)
     if found.sampling is None or ends is None:
-        return None, None, None
+        return None
     if metric.higher_is_better:
         return -ends[1], -ends[0], found.sampling.tail_below(-margin)
     return ends[0], ends[1], found.sampling.tail_above(margin)
 
 
-def _wider(one: _Bounds, other: _Bounds, margin: float) -> _Bounds:
-    """The bounds that hold both for a fixed margin and for one that hangs on the baseline."""
-    if None in one or None in other:
-        return None, None, None
-    (low, high, p), (least, most, chance) = one, other
-    assert low is not None and high is not None and p is not None
-    return min(low, least + margin), max(high, most + margin), max(p, chance)
+def _wider(fixed: _Bounds | None, moved: _Bounds | None, margin: float) -> _Bounds | None:
+    """Bounds that hold both for a fixed margin and for one that moves with the baseline."""
+    if fixed is None or moved is None:
+        return None
+    low, high = min(fixed[0], moved[0] + margin), max(fixed[1], moved[1] + margin)
+    return low, high, max(fixed[2], moved[2])
 
 
 def _error(found: Estimate, alpha: float) -> float | None:
@@ -177,7 +179,7 @@ def _counted(metric: Metric, scores: Sequence[SampleScore]) -> int:
 
 
 def _marked(metric: Metric, share: float, units: int) -> Metric:
-    """The metric, but for the baseline times 1 - share: then "worse by at most that" is "not worse".
+    """The metric, times 1 - share in the baseline: "worse by at most that" becomes "not worse".
 
     That D is at most share · A, for the baseline's value A and the candidate's B, is that B is at
     least (1 - share) · A. Comparing these takes A's own uncertainty along. A last column marks the

@@ -34,6 +34,11 @@ class Demand:
     alpha: float
     waiver: Waiver | None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is about the candidate alone."""
+        return self.kind in ("min", "max")
+
 
 def demands(policy: Policy, tasks: Mapping[str, Task], gated: Iterable[str]) -> tuple[Demand, ...]:
     """What the policy demands of the runs, in its order.
@@ -55,7 +60,9 @@ def demands(policy: Policy, tasks: Mapping[str, Task], gated: Iterable[str]) -> 
         for name, metric in _places(rule, tasks, every):
             for kind, bound in rule.demands.items():
                 chosen[name, metric, kind] = (rule, bound)
-    places = {(name, metric): None for r in policy.rules for name, metric in _places(r, tasks, every)}
+    places = {
+        (name, metric): None for r in policy.rules for name, metric in _places(r, tasks, every)
+    }
     found = tuple(
         Demand(
             task=name,
@@ -127,9 +134,11 @@ def _check_direction(task: Task, demand: Demand) -> None:
         )
         raise UsageError(message)
     wanted = "min" if better else "max"
-    if demand.kind in ("min", "max") and demand.kind != wanted:
+    if demand.is_alone and demand.kind != wanted:
         more = "more" if better else "less"
-        message = f"The policy demands {demand.kind} of {where}, of which {more} is better: {wanted}."
+        message = (
+            f"The policy demands {demand.kind} of {where}, of which {more} is better: {wanted}."
+        )
         raise UsageError(message)
     if demand.bound.points and not metric.bounded:
         message = (
@@ -143,9 +152,7 @@ def _waiver_of(waivers: Iterable[Waiver], task: str, metric: str) -> Waiver | No
     return next((w for w in waivers if w.task == task and w.metric in (None, metric)), None)
 
 
-def _check_exceptions(
-    policy: Policy, found: Iterable[Demand], tasks: Mapping[str, Task]
-) -> None:
+def _check_exceptions(policy: Policy, found: Iterable[Demand], tasks: Mapping[str, Task]) -> None:
     """Refuse waivers and flaky samples that are about nothing: a typo would hide in them."""
     places = {(demand.task, demand.metric) for demand in found}
     for waiver in policy.waivers:

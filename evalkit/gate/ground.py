@@ -1,0 +1,107 @@
+"""What of two runs may be compared, task by task: fingerprints, judges, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from evalkit.compare.comparable import mismatches
+from evalkit.compare.sides import Scored
+from evalkit.gate.coverage import Aligned, align
+from evalkit.gate.policy import Policy
+from evalkit.records import SampleScore
+from evalkit.run_record import TaskResult
+from evalkit.task import Task
+
+
+class Tasks(Mapping[str, Task]):
+    """The tasks that two runs have, loaded when they are asked for."""
+
+    def __init__(self, baseline: Scored, candidate: Scored) -> None:
+        """Take two runs; where both have a task, it is the candidate's."""
+        self._sides = {
+            **dict.fromkeys(baseline.results, baseline),
+            **dict.fromkeys(candidate.results, candidate),
+        }
+
+    def __getitem__(self, name: str) -> Task:
+        """A task, with the metrics that it is counted by."""
+        return self._sides[name].task(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._sides)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._sides)
+
+
+class Runs:
+    """The two runs, and for each task what of them is compared."""
+
+    def __init__(
+        self, policy: Policy, baseline: Scored, candidate: Scored, allow: frozenset[str]
+    ) -> None:
+        """Take two runs, and parts of their fingerprints that may differ."""
+        self.policy, self.baseline, self.candidate = policy, baseline, candidate
+        self.allow = allow
+        self.waived: list[str] = []
+        self._grounds: dict[tuple[str, bool], Aligned] = {}
+
+    def ground(self, task: str, *, alone: bool) -> Aligned:
+        """The samples of a task that are compared, or of the candidate alone."""
+        key = (task, alone)
+        if key not in self._grounds:
+            self._grounds[key] = self._lone(task) if alone else self._both(task)
+        return self._grounds[key]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the samples."""
+        return [note for ground in self._grounds.values() for note in ground.notes]
+
+    def _both(self, task: str) -> Aligned:
+        for side, who in ((self.baseline, "baseline"), (self.candidate, "candidate")):
+            if task not in side.results:
+                return incomplete(f"The {who} {side.side.name} has no result of {task}.")
+        results = self.baseline.result(task), self.candidate.result(task)
+        found = mismatches(*results, self.allow)
+        self.waived += [
+            f"{task}: {m.part} may differ: it is {m.first} in the baseline, {m.second} in the "
+            "candidate."
+            for m in found
+            if m.waived
+        ]
+        if left := [m for m in found if not m.waived]:
+            told = "; ".join(f"{m.part} is {m.first} and {m.second}" for m in left)
+            reason = f"The two runs were not made alike: {told}."
+            return Aligned(verdict="not comparable", reason=reason)
+        if ill := _unhealthy(results):
+            return ill
+        return self._aligned(task, self.baseline.scores(task))
+
+    def _lone(self, task: str) -> Aligned:
+        if task not in self.candidate.results:
+            name = self.candidate.side.name
+            return incomplete(f"The candidate {name} has no result of {task}.")
+        if ill := _unhealthy([self.candidate.result(task)]):
+            return ill
+        return self._aligned(task, self.candidate.scores(task))
+
+    def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
+        flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
+        second = self.candidate.scores(task)
+        return align(self.candidate.task(task), first, second, self.policy.missing, flaky)
+
+
+def incomplete(reason: str) -> Aligned:
+    """Samples that cannot be compared, as some are not there."""
+    return Aligned(verdict="incomplete", reason=reason)
+
+
+def _unhealthy(results: Sequence[TaskResult]) -> Aligned | None:
+    """What to say where too many verdicts of a judge failed in a run; None where all is well."""
+    if all(result.judge is None or result.judge.healthy for result in results):
+        return None
+    reason = "Too many of its judge's verdicts failed; judge it again: evalkit judge RUN."
+    return Aligned(verdict="judge unhealthy", reason=reason)

@@ -23,6 +23,9 @@
     power       what samples can show
     data        dataset reference -> samples
     columns     scored samples -> columns of a table
+    score_rows  columns of a table -> scored samples
+    integrity   digests that tie a record to what it says, and to its scores
+    writing     the only writer of whole files
     store       the only reader and writer of run folders
     registry    name -> task or backend
     suites      task lists
@@ -37,6 +40,8 @@
     scored_folder  a scored file as a run folder
     explain     why two protocols give two numbers
     report      records -> tables
+    compare     two runs beside each other, and the baseline file
+    gate        whether a candidate may replace a baseline
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evalkit.compare.pairing import strata_of
 from evalkit.compare.sides import Scored
 from evalkit.errors import ExitCode
 from evalkit.gate.coverage import Aligned
@@ -88,7 +87,7 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
     if metric is not None and demand.is_alone:
         damage = lone_damage(demand, metric, ground.second)
     elif metric is not None:
-        strata = strata_of(ground.first, task.parts)
+        strata = None
         damage = paired_damage(demand, metric, ground, strata=strata, draws=draws, seed=seed)
     if damage is None:
         return UNKNOWN, incomplete("The metric is not defined on the samples.")

@@ -1,0 +1,168 @@
+"""`evalkit gate`: may the candidate replace the baseline? The answer is the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.errors import UnwritableError, UsageError
+
+if TYPE_CHECKING:
+    from evalkit.verdicts import GateResult
+
+OTHERS: Mapping[str, tuple[str, str]] = {}
+"""Verbs below `gate`, with their modules and lines; without one the gate itself is meant."""
+
+FORMATS = ("text", "json", "junit", "github", "markdown")
+"""How a verdict can be written."""
+
+_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+class _Gate(click.Group):
+    """The gate, and a few verbs, which are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
+        """The verbs in the order of use."""
+        return list(OTHERS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click asks so
+        cmd_name: str,
+    ) -> click.Command | None:
+        """A verb's command; None where there is no such verb."""
+        if cmd_name not in OTHERS:
+            return None
+        found: click.Command = import_module(OTHERS[cmd_name][0]).command
+        return found
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click asks so
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the verbs without importing them."""
+        if OTHERS:
+            with formatter.section("Verbs"):
+                formatter.write_dl([(verb, line) for verb, (_, line) in OTHERS.items()])
+
+
+@click.group(
+    cls=_Gate,
+    invoke_without_command=True,
+    epilog="Exit codes: 0 pass, 10 regression, 11 inconclusive, 12 incomplete, 13 not comparable, "
+    "14 judge unhealthy, 15 stale, 2 a mistake in the command or the policy, 20 infrastructure.",
+)
+@click.option("--baseline", metavar="RUN", help="A run's folder, its run.json, or a baseline file.")
+@click.option("--candidate", metavar="RUN", help="The run that is judged, named alike.")
+@click.option("--policy", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    default="text",
+    help="github prints annotations, and adds the comment to the step's summary.",
+)
+@click.option(
+    "--out",
+    "outs",
+    multiple=True,
+    metavar="[FORMAT=]FILE",
+    help="Write to a file (in --format, or its own), and the text to the screen; may be repeated.",
+)
+@click.option("--allow", multiple=True, metavar="PARTS", help="Parts that may differ: prompt,...")
+@click.option("--draws", type=click.IntRange(100), default=10_000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> int:
+    """Judge a candidate run beside a baseline by a policy."""
+    if context.invoked_subcommand is not None:
+        return 0
+    runs = {name: given.pop(name) for name in ("baseline", "candidate", "policy")}
+    if absent := [f"--{name}" for name, value in runs.items() if value is None]:
+        message = f"The gate needs {' and '.join(absent)} (see evalkit gate --help)."
+        raise UsageError(message)
+    return _gate(**runs, **given)
+
+
+def _gate(
+    *,
+    baseline: str,
+    candidate: str,
+    policy: Path,
+    kind: str,
+    outs: Sequence[str],
+    allow: Sequence[str],
+    draws: int,
+    seed: int,
+    task_paths: Sequence[str],
+) -> int:
+    from evalkit.cli.show import place_of
+    from evalkit.compare.comparable import allowed
+    from evalkit.compare.sides import load
+    from evalkit.gate.decide import decide
+    from evalkit.gate.policy import load_policy
+    from evalkit.writing import write_text
+
+    now = datetime.now(UTC)
+    targets = [_target(out, kind) for out in outs]
+    rules = load_policy(policy, now.date())
+    first, second = (load(place_of(run), task_paths) for run in (baseline, candidate))
+    found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
+    for form, path in targets:
+        write_text(path, page(found, form, policy, now))
+    plainly = any(form == kind for form, _ in targets)
+    print(page(found, "text" if plainly else kind, policy, now), end="")
+    if kind == "github":
+        _summarise(page(found, "markdown", policy, now))
+    return int(found.exit_code)
+
+
+def _target(out: str, kind: str) -> tuple[str, Path]:
+    """The format and the place of what `--out` names."""
+    form, equals, path = out.partition("=")
+    if equals and form in FORMATS:
+        return form, Path(path)
+    return kind, Path(out)
+
+
+def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:
+    """The verdict in one of `FORMATS`."""
+    from evalkit.cli.screen import text_table
+    from evalkit.records import plain
+    from evalkit.report import gate_page
+    from evalkit.report.junit import gate_junit
+
+    if form == "json":
+        return json.dumps(plain(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    if form == "junit":
+        return gate_junit(found, now.strftime("%Y-%m-%dT%H:%M:%S"))
+    if form == "markdown":
+        return gate_page.gate_comment(found)
+    if form == "github":
+        return gate_page.gate_annotations(found, str(policy))
+    text = text_table(gate_page.gate_table(found), gate_page.title(found))
+    flips = gate_page.flips_table(found)
+    return text + ("\n" + text_table(flips, "The worst flips") if flips.rows else "")
+
+
+def _summarise(comment: str) -> None:
+    """Add the comment to the summary of a GitHub workflow's step, where this is one."""
+    place = os.environ.get(_SUMMARY)
+    if not place:
+        return
+    try:
+        with Path(place).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(comment + "\n")
+    except OSError as error:
+        what = f"{place} (which {_SUMMARY} names)"
+        raise UnwritableError(what, error) from error

@@ -133,7 +133,7 @@ def to_sample(row):
 def score(sample, text):
     wanted = sample.targets[0] == "yes"
     said = not wanted if text is None else text == "yes"
-    right = text is not None and said == wanted
+    right = text == ("yes" if wanted else "no")
     return Outcome(
         answer=text if text in ("yes", "no") else None,
         values={
@@ -167,7 +167,7 @@ TASK = Task(
 '''
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sight:
     """The task `sight` with some rows, and runs on it by what was answered."""
 

@@ -128,6 +128,15 @@ def read(path: Path) -> Baseline:
     return Baseline(path=path, record=record, blocks=blocks)
 
 
+def is_baseline(path: Path) -> bool:
+    """Whether a file says that it is a baseline file; it may still be damaged."""
+    try:
+        raw = read_json(path)
+    except StoreError:
+        return False
+    return isinstance(raw, dict) and raw.get("format") == FORMAT
+
+
 def packed(scores: Sequence[SampleScore]) -> Block:
     """Scored samples as a block: one list for each column, values and tags by name."""
     import msgspec

@@ -111,7 +111,7 @@ class Scored:
             scores = self.source.scores(result)
             if counted.foreign is not None:
                 counted = replace(counted, metrics=counted.foreign.metrics(scores))
-            _check_numbers(counted, result, scores, self.side.name)
+            check_numbers(counted, result, scores, self.side.name)
             self._known[task] = counted, scores
         return self._known[task]
 
@@ -201,10 +201,14 @@ def counted_task(result: TaskResult, task_paths: Sequence[str] = (), name: str =
     raise StaleError(message)
 
 
-def _check_numbers(
-    task: Task, result: TaskResult, scores: Sequence[SampleScore], name: str
-) -> None:
+def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore], name: str) -> None:
     """Check that the task's metrics over the scores are the recorded ones.
+
+    Args:
+        task: With the metrics of the result.
+        result: What was recorded.
+        scores: The scored samples.
+        name: Whose result it is, for the error's text.
 
     Raises:
         StaleError: One is another, is missing, or should not be there.

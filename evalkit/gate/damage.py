@@ -8,6 +8,7 @@ Controlled Clinical Trials 3 (1982), 345-353). The p-value is that of "D is at m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -65,6 +66,9 @@ class Damage:
         """How many samples would settle it if the damage is what it seems; None if no number."""
         if not self.error or self.damage is None or self.margin is None:
             return None
+        if self.high and self.margin > 0 and not (self.damage or self.discordant):
+            # Where nothing differs the bound shrinks with the clusters, not with their root.
+            return math.ceil(self.samples * self.high / self.margin)
         gap = self.damage - self.margin
         return needed(gap, self.error, self.samples, alpha=alpha, power=power, sides=1)
 
@@ -229,8 +233,6 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
     Returns:
         None where the metric is undefined on the scores.
     """
-    import math
-
     counted = statistics(metric, scores)
     value = float(metric.value(counted.sums))
     if math.isnan(value):

@@ -90,7 +90,7 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
         strata = None
         damage = paired_damage(demand, metric, ground, strata=strata, draws=draws, seed=seed)
     if damage is None:
-        return UNKNOWN, incomplete("The metric is not defined on the samples.")
+        return UNKNOWN, incomplete(f"{demand.metric} is not defined on the samples.")
     return damage, ground
 
 

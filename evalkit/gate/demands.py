@@ -102,6 +102,12 @@ def _places(
     for name in every if rule.task == EVERY else (rule.task,):
         task = tasks[name]
         metrics = [metric.name for metric in task.metrics]
+        if not task.headline:
+            message = (
+                f"The policy has a rule for {name}, which has no number to gate: it was not "
+                "judged, or its split has no gold answers."
+            )
+            raise UsageError(message)
         for metric in task.headline if rule.metric is None else (rule.metric,):
             if metric in metrics:
                 held = True

@@ -12,6 +12,8 @@ from evalkit.records import SampleScore
 from evalkit.run_record import TaskResult
 from evalkit.task import Task
 
+_WIDTH = 40  # characters of a fingerprint's value
+
 
 class Tasks(Mapping[str, Task]):
     """The tasks that two runs have, loaded when they are asked for."""
@@ -67,14 +69,18 @@ class Runs:
         results = self.baseline.result(task), self.candidate.result(task)
         found = mismatches(*results, self.allow)
         self.waived += [
-            f"{task}: {m.part} may differ: it is {m.first} in the baseline, {m.second} in the "
-            "candidate."
+            f"{task}: {m.part} may differ: it is {_cut(m.first)} in the baseline, "
+            f"{_cut(m.second)} in the candidate."
             for m in found
             if m.waived
         ]
         if left := [m for m in found if not m.waived]:
-            told = "; ".join(f"{m.part} is {m.first} and {m.second}" for m in left)
-            reason = f"The two runs were not made alike: {told}."
+            told = "; ".join(f"{m.part} is {_cut(m.first)} and {_cut(m.second)}" for m in left)
+            parts = ", ".join(dict.fromkeys(m.part.partition(".")[0] for m in left))
+            reason = (
+                f"The two runs were not made alike: {told}. Where that may differ, allow {parts} "
+                "in the policy."
+            )
             return Aligned(verdict="not comparable", reason=reason)
         if ill := _unhealthy(results):
             return ill
@@ -105,3 +111,8 @@ def _unhealthy(results: Sequence[TaskResult]) -> Aligned | None:
         return None
     reason = "Too many of its judge's verdicts failed; judge it again: evalkit judge RUN."
     return Aligned(verdict="judge unhealthy", reason=reason)
+
+
+def _cut(value: str) -> str:
+    """A value of a fingerprint; of a digest its beginning will do."""
+    return value if len(value) <= _WIDTH else f"{value[: _WIDTH - 3]}..."

@@ -26,7 +26,7 @@ def reason_of(
             f"By itself it is beyond the margin (p = {damage.p:.4f}), but not among all rules that "
             f"count (p = {adjusted:.4f} after Holm's correction)."
         )
-    return f"{words(demand, damage, verdict)} {_needed_words(needed)}"
+    return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples)}"
 
 
 def _drop_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
@@ -34,14 +34,14 @@ def _drop_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
         "-" if value is None else number(value, damage.maximum)
         for value in (damage.low, damage.high, damage.margin, damage.damage)
     )
-    sure = f"{1 - demand.alpha:.4g}"
+    sure = f"{100 * (1 - demand.alpha):.4g} %"
     if verdict == "pass":
         return f"The damage is at most {high}, within the margin of {margin}."
     if verdict == "regression":
         return f"The damage is {found}, at least {low}, beyond the margin of {margin}."
     return (
-        f"The damage is {found}, but may be {low} as well as {high} (each end is sure to {sure}), "
-        f"and the margin of {margin} lies between."
+        f"The damage is {found}, but may be from {low} to {high} (either bound holds with "
+        f"{sure}), and the margin of {margin} lies between."
     )
 
 
@@ -62,15 +62,15 @@ def _floor_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
     if verdict == "regression":
         return f"The candidate has {value}, {most} {bad}, which the {name} of {limit} forbids."
     return (
-        f"The candidate has {value}, but may be {safe} as well as {bad}, and the {name} of {limit} "
+        f"The candidate has {value}, but may have from {safe} to {bad}, and the {name} of {limit} "
         "lies between."
     )
 
 
-def _needed_words(needed: int | None) -> str:
+def _needed_words(needed: int | None, samples: int) -> str:
     if needed is None:
-        return "If it is what it seems, no number of samples would settle it."
-    return f"If it is what it seems, about {needed:,} samples would settle it."
+        return "If that is the truth, no number of samples would settle it."
+    return f"If that is the truth, about {needed:,} samples would settle it; here are {samples:,}."
 
 
 def waiver_words(waiver: Waiver) -> str:
@@ -85,6 +85,7 @@ def notes_of(
     return tuple(
         dict.fromkeys(
             [
+                *_same_run(runs),
                 *runs.notes,
                 *_flaky_notes(policy),
                 *_waiver_notes(wanted, judgements),
@@ -93,6 +94,11 @@ def notes_of(
             ]
         )
     )
+
+
+def _same_run(runs: Runs) -> Iterable[str]:
+    if runs.baseline.side.digest == runs.candidate.side.digest:
+        yield "The candidate is the baseline itself: its record is the same, so this shows nothing."
 
 
 def _flaky_notes(policy: Policy) -> Iterable[str]:

@@ -43,6 +43,8 @@ def title(result: GateResult) -> str:
     """The verdict in one sentence, with the rules that make it."""
     worst = [j for j in deciding(result) if j.verdict == result.verdict]
     counted = sum(j.counts for j in result.judgements)
+    if not counted:
+        return f"{_TITLES[result.verdict]}, but no rule decides it."
     if not worst:
         idle = sum(j.verdict != "pass" for j in result.judgements)
         rest = f", {idle} not, which do not decide" if idle else ""
@@ -79,7 +81,11 @@ def gate_table(result: GateResult) -> Table:
 def _reasons(result: GateResult) -> tuple[str, ...]:
     """Why rules do not simply pass, each sentence once."""
     told = (j for j in result.judgements if j.verdict != "pass" or j.waiver)
-    return tuple(dict.fromkeys(f"{j.task} {j.metric}: {j.reason}" for j in told))
+    return tuple(
+        dict.fromkeys(
+            f"{j.task} {j.metric}: {j.reason}" if j.n else f"{j.task}: {j.reason}" for j in told
+        )
+    )
 
 
 def _key(result: GateResult) -> str:
@@ -99,7 +105,7 @@ def _row(j: Judgement) -> tuple[str, ...]:
         _number(j, j.margin),
         p_words(j.adjusted),
         _number(j, j.detectable),
-        *(f"{j.n:,}", f"{j.clusters:,}"),
+        *((f"{j.n:,}", f"{j.clusters:,}") if j.n else ("-", "-")),
     )
 
 

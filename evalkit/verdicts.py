@@ -111,7 +111,8 @@ class GateResult:
         family: Whether regressions are corrected over all rules that count ("holm"), or not.
         inconclusive: What the policy makes of an inconclusive gate: "fail", "pass" or "neutral".
         judgements: One a rule, in the policy's order.
-        flips: The worst flips over all gated tasks, worst first.
+        flips: The worst flips of the gated tasks, which take turns: the worst of each, then the
+            second of each.
         waived: What the policy or the command allowed to differ, and which waivers were used.
         notes: Sentences that a reader must see: expired waivers, left out samples, error rates.
     """

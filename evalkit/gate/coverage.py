@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.compare.matching import Pairs
 from evalkit.errors import UsageError
 from evalkit.gate.policy import Missing
 from evalkit.records import Sample, SampleScore
@@ -38,6 +39,11 @@ class Aligned:
     notes: tuple[str, ...] = ()
     verdict: Verdict | None = None
     reason: str = ""
+
+    @property
+    def pairs(self) -> Pairs:
+        """The samples as comparisons take them."""
+        return Pairs(first=self.first, second=self.second, only_first=(), only_second=())
 
 
 def align(

@@ -9,14 +9,13 @@ Controlled Clinical Trials 3 (1982), 345-353). The p-value is that of "D is at m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.gate.coverage import Aligned
 from evalkit.gate.demands import Demand
-from evalkit.paired import Estimate, Paired, estimate, pair
+from evalkit.paired import Estimate, Paired, estimate
 from evalkit.power import detectable, needed
 from evalkit.records import SampleScore
 from evalkit.sampling import StudentT
@@ -80,9 +79,9 @@ UNKNOWN = Damage()
 def paired_damage(
     demand: Demand,
     metric: Metric,
-    aligned: Aligned,
+    paired: Paired,
     *,
-    strata: Mapping[str, str] | None,
+    samples: int,
     draws: int,
     seed: int,
 ) -> Damage | None:
@@ -91,16 +90,15 @@ def paired_damage(
     Args:
         demand: "max_drop" or "max_drop_relative".
         metric: The metric, of which more or less is better.
-        aligned: The samples.
-        strata: Cluster -> its stratum, as `evalkit.paired.pair` takes it.
+        paired: Its rows in both runs, the baseline first.
+        samples: How many samples these are.
         draws: Resamples.
         seed: Of their generator.
 
     Returns:
         None where the metric is undefined on the samples.
     """
-    paired = pair(metric, aligned.first, aligned.second, strata=strata)
-    found = estimate(metric, paired, draws=draws, seed=seed)
+    found = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
     if found is None:
         return None
     margin = _margin(demand, found)
@@ -125,7 +123,7 @@ def paired_damage(
         discordant=found.discordant,
         maximum=metric.low + found.limit if metric.bounded else None,
         error=_error(found, demand.alpha),
-        samples=_counted(metric, aligned.second),
+        samples=samples,
     )
 
 
@@ -175,7 +173,8 @@ def _error(found: Estimate, alpha: float) -> float | None:
     return (ends[1] - ends[0]) / (2 * float(ndtri(1 - alpha)))
 
 
-def _counted(metric: Metric, scores: Sequence[SampleScore]) -> int:
+def counted_samples(metric: Metric, scores: Sequence[SampleScore]) -> int:
+    """How many of the samples a metric counts."""
     return len(scores) if metric.only is None else sum(map(bool, map(metric.only, scores)))
 
 
@@ -259,7 +258,7 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
         discordant=0,
         maximum=metric.high if metric.bounded else None,
         error=error,
-        samples=_counted(metric, scores),
+        samples=counted_samples(metric, scores),
     )
 
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from evalkit.compare.matching import strata_of
+from evalkit.compare.measuring import rows_of
 from evalkit.compare.sides import Scored
 from evalkit.errors import ExitCode
 from evalkit.gate.coverage import Aligned
-from evalkit.gate.damage import UNKNOWN, Damage, lone_damage, paired_damage
+from evalkit.gate.damage import UNKNOWN, Damage, counted_samples, lone_damage, paired_damage
 from evalkit.gate.demands import Demand, demands
+from evalkit.gate.examples import worst_flips
 from evalkit.gate.ground import Runs, Tasks, incomplete
 from evalkit.gate.policy import Policy
 from evalkit.gate.reasons import notes_of, reason_of, waiver_words
@@ -70,7 +73,7 @@ def decide(
         family=policy.family,
         inconclusive=policy.inconclusive,
         judgements=judgements,
-        flips=(),
+        flips=worst_flips(runs, judgements),
         waived=tuple(runs.waived),
         notes=notes_of(policy, runs, wanted, judgements),
     )
@@ -87,8 +90,9 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
     if metric is not None and demand.is_alone:
         damage = lone_damage(demand, metric, ground.second)
     elif metric is not None:
-        strata = None
-        damage = paired_damage(demand, metric, ground, strata=strata, draws=draws, seed=seed)
+        samples = counted_samples(metric, ground.second)
+        paired = rows_of(task, metric, ground.pairs, strata_of(ground.first, task.parts))
+        damage = paired_damage(demand, metric, paired, samples=samples, draws=draws, seed=seed)
     if damage is None:
         return UNKNOWN, incomplete(f"{demand.metric} is not defined on the samples.")
     return damage, ground

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from evalkit.gate.coverage import Aligned
-from evalkit.gate.damage import lone_damage, paired_damage
+from evalkit.gate.damage import counted_samples, lone_damage, paired_damage
 from evalkit.gate.demands import Demand
 from evalkit.gate.policy import Bound
 from evalkit.metrics import accuracy, group_accuracy, precision_recall_f1
+from evalkit.paired import pair
 from evalkit.records import SampleScore
 
 ACCURACY = accuracy()
@@ -56,8 +56,8 @@ def demand(kind, size, *, alpha=0.05, points=False):
 
 
 def damage(metric, first, second, wanted):
-    aligned = Aligned(first=scores(first), second=scores(second))
-    return paired_damage(wanted, metric, aligned, strata=None, draws=2000, seed=0)
+    paired = pair(metric, scores(first), scores(second))
+    return paired_damage(wanted, metric, paired, samples=len(first), draws=2000, seed=0)
 
 
 def runs(seed, n=400, one=0.8, two=0.7):
@@ -109,6 +109,8 @@ def test_samples_are_counted_where_units_are_pairs():
     first, second = runs(3)
     found = damage(PAIRS, first, second, demand("max_drop", 0.05))
     assert (found.n, found.samples) == (200, 400)
+    odd = replace(ACCURACY, only=lambda score: int(score.sample_id) % 2 == 1)
+    assert counted_samples(odd, scores(first)) == 200
 
 
 @settings(max_examples=25, deadline=None)
@@ -148,6 +150,11 @@ def test_one_run_twice_has_no_damage_and_bounds_that_shrink_with_clusters():
         assert found.damage == 0.0
         assert found.low <= 0 <= found.high
         highs.append(found.high)
+        if found.high > found.margin:
+            needed = found.needed(0.05, 0.8)
+            more = np.arange(needed) % 5 > 0
+            settled = damage(ACCURACY, more, more, demand("max_drop", 0.01))
+            assert settled.high <= 1.1 * settled.margin
     assert highs == sorted(highs, reverse=True)
     assert highs[0] > 0.05 > highs[-1] > 0
 
@@ -181,9 +188,7 @@ def test_what_is_undefined_has_no_damage():
 
 def test_one_cluster_knows_nothing():
     same = scores([True, False] * 4, per_cluster=100)
-    aligned = Aligned(first=same, second=same)
-    found = paired_damage(
-        demand("max_drop", 0.1), ACCURACY, aligned, strata=None, draws=200, seed=0
-    )
+    paired = pair(ACCURACY, same, same)
+    found = paired_damage(demand("max_drop", 0.1), ACCURACY, paired, samples=8, draws=200, seed=0)
     assert (found.low, found.high, found.p, found.error) == (None, None, None, None)
     assert found.method == "none (one cluster)"

@@ -105,6 +105,12 @@ class IncompleteError(EvalkitError):
     exit_code = ExitCode.INCOMPLETE
 
 
+class UnhealthyJudgeError(EvalkitError):
+    """Too many verdicts of a judge are missing for its numbers to be relied on."""
+
+    exit_code = ExitCode.JUDGE_UNHEALTHY
+
+
 class NotComparableError(EvalkitError):
     """Two things that must agree do not; the text names the part that differs."""
 

@@ -110,11 +110,11 @@ def _scores(
     rows = zip(
         columns["sample_id"],
         columns["answer"],
-        _lists(batch["targets"], known),
+        _lists(batch["targets"], known, place),
         _mappings(_numbers(batch, place), known, len(batch)),
         columns["group"],
         columns["cluster"],
-        _mappings(_tags(batch, single, known), known, len(batch)),
+        _mappings(_tags(batch, single, known, place), known, len(batch)),
         flags["failed"],
         columns["rule"],
         flags["ambiguous"],
@@ -186,11 +186,14 @@ def _texts(column: pa.Array, known: dict[Any, Any]) -> list[Any]:
     return list(map(words.__getitem__, coded.indices.to_numpy().tolist()))
 
 
-def _lists(column: pa.Array, known: dict[Any, Any]) -> list[tuple[str, ...]]:
+def _lists(column: pa.Array, known: dict[Any, Any], place: str) -> list[tuple[str, ...]]:
     """A column's lists as tuples; equal ones are one object."""
     import pyarrow.compute as pc
 
-    words = iter(_texts(column.flatten(), known))
+    flat = column.flatten()
+    if flat.null_count:
+        _refuse(place, "a list of texts has gaps")
+    words = iter(_texts(flat, known))
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy().tolist()
     tuples = [tuple(islice(words, length)) for length in lengths]
     return [known.setdefault(held, held) for held in tuples]
@@ -209,13 +212,13 @@ def _numbers(table: pa.RecordBatch, place: str) -> dict[str, list[float | None]]
 
 
 def _tags(
-    table: pa.RecordBatch, single: Collection[str], known: dict[Any, Any]
+    table: pa.RecordBatch, single: Collection[str], known: dict[Any, Any], place: str
 ) -> dict[str, list[str | tuple[str, ...] | None]]:
     """The tags by name; None where a sample has none."""
     found: dict[str, list[str | tuple[str, ...] | None]] = {}
     for name in table.schema.names:
         if name.startswith("tag."):
-            held = _lists(table[name], known)
+            held = _lists(table[name], known, place)
             found[name.removeprefix("tag.")] = [
                 (tags[0] if name in single else tags) if tags else None for tags in held
             ]

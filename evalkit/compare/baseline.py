@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from evalkit.compare.comparable import mismatches
 from evalkit.compare.sides import Scored, check_numbers
 from evalkit.comparison import Mismatch
-from evalkit.errors import IncompleteError, UsageError
+from evalkit.errors import IncompleteError, UnhealthyJudgeError, UsageError
 from evalkit.records import SampleScore
 from evalkit.run_record import TaskResult
 
@@ -58,7 +58,8 @@ def accepted(run: Scored, *, allow_incomplete: bool = False) -> dict[str, tuple[
     Raises:
         UsageError: It is a baseline already, has no task, or a metric looks at targets, which a
             baseline does not keep.
-        IncompleteError: Samples or verdicts are missing.
+        IncompleteError: Samples failed or are missing, or a task has no number.
+        UnhealthyJudgeError: Too many verdicts are missing.
         EvalkitError: As `Scored.scores`.
     """
     if run.side.kind == "baseline":
@@ -71,9 +72,10 @@ def accepted(run: Scored, *, allow_incomplete: bool = False) -> dict[str, tuple[
     if faults and not allow_incomplete:
         message = (
             f"{run.side.name} is no baseline: {'; '.join(faults)}. The command that made the run, "
-            "given again, asks failed samples again; --allow-incomplete takes it as it is."
+            "given again, asks again for what failed; --allow-incomplete takes it as it is."
         )
-        raise IncompleteError(message)
+        healthy = all(r.judge is None or r.judge.healthy for r in run.record.results)
+        raise (IncompleteError if healthy else UnhealthyJudgeError)(message)
     return {task: _without_targets(run, task) for task in run.results}
 
 

@@ -9,8 +9,8 @@ One JSON object, meant to be committed and reviewed:
              compressed (bzip2) and written in base 85
 
 Scored samples are kept without targets. Nothing but the record and the scores enters, so the same
-run gives the same bytes; bzip2's output has not changed since 1996, which cannot be said of zlib's
-and xz's. The record's digests cover all of it.
+run gives the same bytes: bzip2 has one library, which hardly moves, where zlib has several, whose
+bytes differ. The record's digests cover all of it.
 """
 
 from __future__ import annotations

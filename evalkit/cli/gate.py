@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
@@ -115,13 +116,14 @@ def _gate(
 
     now = datetime.now(UTC)
     targets = [_target(out, kind) for out in outs]
+    _forget([path for _, path in targets], [policy, Path(baseline), Path(candidate)])
     rules = load_policy(policy, now.date())
     first, second = (load(place_of(run), task_paths) for run in (baseline, candidate))
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
     for form, path in targets:
         write_text(path, page(found, form, policy, now))
     plainly = any(form == kind for form, _ in targets)
-    print(page(found, "text" if plainly else kind, policy, now), end="")
+    _show(page(found, "text" if plainly else kind, policy, now))
     if kind == "github":
         _summarise(page(found, "markdown", policy, now))
     return int(found.exit_code)
@@ -133,6 +135,32 @@ def _target(out: str, kind: str) -> tuple[str, Path]:
     if equals and form in FORMATS:
         return form, Path(path)
     return kind, Path(out)
+
+
+def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:
+    """Remove the pages of an earlier gate: a pass must not outlive a gate that cannot judge.
+
+    Raises:
+        UsageError: A page would take the place of what was given, or of a run's record.
+        UnwritableError: A page cannot be removed.
+    """
+    for path in paths:
+        if path.name == "run.json" or path.resolve() in {one.resolve() for one in given}:
+            message = f"{path} is what the gate reads; give the page another name."
+            raise UsageError(message)
+        if path.is_file():
+            try:
+                path.unlink()
+            except OSError as error:
+                raise UnwritableError(str(path), error) from error
+
+
+def _show(text: str) -> None:
+    """Print a page; whether anybody reads to its end does not change the exit code."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:

@@ -105,7 +105,7 @@ def _places(
         if not task.headline:
             message = (
                 f"The policy has a rule for {name}, which has no number to gate: it was not "
-                "judged, or its split has no gold answers."
+                "judged, or its split has no gold answers. Name the tasks that shall be gated."
             )
             raise UsageError(message)
         for metric in task.headline if rule.metric is None else (rule.metric,):

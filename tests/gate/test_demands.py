@@ -86,6 +86,14 @@ def test_a_star_without_any_task_is_an_error_and_no_pass(demanded):
         demanded('[[rule]]\ntask = "*"\nmax_drop = 0.1\n', gated=())
 
 
+def test_a_task_without_a_number_is_an_error_and_not_left_out(demanded, tasks):
+    known = tasks | {"mmvet": load_task("mmvet")}
+    with pytest.raises(
+        UsageError, match="for mmvet, which has no number to gate: it was not judged"
+    ):
+        demanded('[[rule]]\ntask = "*"\nmax_drop = 0.1\n', ("pope", "mmvet"), known)
+
+
 def test_points_need_a_range_and_less_is_better_needs_a_ceiling(demanded, tasks):
     error = replace(tasks["pope"].metrics[0], name="error", higher_is_better=False, bounded=False)
     known = {"pope": replace(tasks["pope"], metrics=(error,), headline=("error",))}

@@ -1,6 +1,9 @@
 """The gate through the command line: every exit code, and what a policy can say."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -206,6 +209,25 @@ def test_both_error_rates_are_printed(good, gate):
     assert "96 % interval" in done.out
 
 
+def test_a_baseline_file_gates_as_its_run_does(good, bad, gate, evalkit, tmp_path):
+    kept = tmp_path / "kept.json"
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    by_run, by_file = (gate(side, bad, DROP, "--format", "json") for side in (good, kept))
+    assert by_run.code == by_file.code == 10
+    assert by_run.record["judgements"] == by_file.record["judgements"]
+    assert by_file.record["baseline"]["kind"] == "baseline"
+    assert by_run.record["flips"][0]["targets"] == by_file.record["flips"][0]["targets"]
+
+
+def test_the_flips_are_the_lost_samples_with_what_was_said(good, bad, gate):
+    flips = gate(good, bad, DROP, "--format", "json").record["flips"]
+    assert len(flips) == 10
+    assert [flip["sample_id"] for flip in flips[:2]] == ["q0005", "q0015"]
+    assert all(flip["gain"] == pytest.approx(-1.0) for flip in flips)
+    assert flips[0]["texts"] == ["no", "perhaps"]
+    assert (flips[0]["first"], flips[0]["second"], flips[0]["cause"]) == ("no", None, "format")
+
+
 # Pages
 
 
@@ -231,6 +253,35 @@ def test_one_page_in_a_file_leaves_the_text_on_the_screen(good, gate, tmp_path):
     done = gate(good, good, DROP, "--format", "junit", "--out", out)
     assert done.out.startswith("Pass:")
     assert out.read_text().startswith("<?xml")
+
+
+def test_a_reader_who_leaves_early_does_not_turn_a_regression_into_a_pass(good, bad, tmp_path):
+    (tmp_path / "gate.toml").write_text(DROP)
+    words = ("gate", "--baseline", good, "--candidate", bad, "--policy", tmp_path / "gate.toml")
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "evalkit", *map(str, words)],
+        stdout=write, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == 10
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_old_page_does_not_outlive_a_gate_that_cannot_judge(good, gate, tmp_path):
+    out = tmp_path / "gate.xml"
+    assert gate(good, good, DROP, "--out", f"junit={out}").code == 0
+    assert gate(good, good, "alpha = 1\n", "--out", f"junit={out}").code == 2
+    assert not out.exists()
+
+
+def test_a_page_takes_the_place_of_no_policy_and_no_record(good, gate, tmp_path):
+    record = (good / "run.json").read_bytes()
+    for out in (tmp_path / "gate.toml", good / "run.json"):
+        assert gate(good, good, DROP, "--out", out).code == 2
+    assert (good / "run.json").read_bytes() == record
+    assert (tmp_path / "gate.toml").read_text() == DROP
 
 
 def test_the_page_is_a_function_of_runs_policy_and_seed(good, bad, gate):

@@ -133,14 +133,19 @@ def _rates(policy: Policy, judgements: Sequence[Judgement]) -> Iterable[str]:
         yield "No rule decides: each is advisory, waived, or supporting and inconclusive."
         return
     worst = max(j.alpha for j in judgements)
+    if policy.inconclusive == "fail":
+        yield (
+            "Error rates: the gate passes a candidate of which a metric is truly worse than its "
+            f"margin with probability {worst:.3g} at most, as every critical rule must pass."
+        )
+    else:
+        yield (
+            f'By the policy (inconclusive = "{policy.inconclusive}") damage that these samples '
+            "cannot show does not fail the gate."
+        )
+    together = policy.family == "holm"
+    over = "over all rules together (Holm)" if together else "for each rule by itself"
     yield (
-        f"Error rates: the gate passes a candidate of which a metric is truly worse than its "
-        f"margin with probability {worst:.3g} at most, as every rule must pass."
-    )
-    over = (
-        "over all rules together (Holm)" if policy.family == "holm" else "for each rule by itself"
-    )
-    yield (
-        f"A regression is called although all metrics are within their margins with probability "
+        "A regression is called although all metrics are within their margins with probability "
         f"{worst:.3g} at most, {over}."
     )

@@ -186,6 +186,7 @@ class Sight:
 
         `rows` are other data than the fixture's; their ids end in a number of four digits.
         """
+        name = f"{name}-{len(list(self.folder.iterdir()))}"
         data = self.folder / name / "data"
         for task in {task.partition(":")[0] for task in tasks}:
             (data / task).mkdir(parents=True)
@@ -227,6 +228,12 @@ def _rows(number, per_picture):
 def single(evalkit, tmp_path_factory) -> Sight:
     """1,000 questions, two about each picture."""
     return _sight(evalkit, tmp_path_factory.mktemp("single"), _rows(1000, 2))
+
+
+@pytest.fixture(scope="session")
+def good(single) -> Path:
+    """A baseline that is right but on every tenth question."""
+    return single.run("good", lambda i: single.wrong(i) if i % 10 == 0 else single.gold(i))
 
 
 @pytest.fixture(scope="session")

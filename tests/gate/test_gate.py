@@ -13,11 +13,6 @@ DROP = '[[rule]]\ntask = "sight"\nmax_drop = 0.05\n'
 
 
 @pytest.fixture(scope="module")
-def good(single):
-    return single.run("good", lambda i: single.wrong(i) if i % 10 == 0 else single.gold(i))
-
-
-@pytest.fixture(scope="module")
 def bad(single):
     """A candidate that says nothing readable on every fifth question."""
     return single.run("bad", lambda i: "perhaps" if i % 5 == 0 else single.gold(i))

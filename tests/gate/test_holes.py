@@ -12,12 +12,6 @@ from scipy.stats import norm, t
 DROP = '[[rule]]\ntask = "*"\nmax_drop = "1pt"\n'
 
 
-@pytest.fixture(scope="module")
-def good(single):
-    """A baseline that is right but on every tenth question."""
-    return single.run("good", lambda i: single.wrong(i) if i % 10 == 0 else single.gold(i))
-
-
 def test_1_nothing_in_common_never_passes(single, good, gate):
     done = gate(good, single.run("variant", single.gold, tasks=["sight:v1"]), DROP)
     assert done.code == 12

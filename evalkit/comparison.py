@@ -133,6 +133,21 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a sample asked, for pages that show flips.
+
+    Attributes:
+        question: As the dataset has it.
+        choices: Options of a multiple-choice question.
+        pictures: Small versions of its pictures as data URLs.
+    """
+
+    question: str
+    choices: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskComparison:
     """Two results of one task side by side.
 
@@ -147,7 +162,7 @@ class TaskComparison:
         mismatches: What differs in the fingerprints; all of it waived, or nothing is compared.
         differences: One a metric.
         flips: The number of samples that got better, and that got worse, by cause.
-        notes: Sentences that a reader must see.
+        notes: Sentences that a reader must see, without the task's name.
     """
 
     task: str

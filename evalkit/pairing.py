@@ -178,6 +178,7 @@ def correlation(metric: Metric, paired: Paired) -> float | None:
         return None
     one, two = (rows @ slopes for rows in (paired.first, paired.second))
     one, two = one - one.mean(), two - two.mean()
-    spread = float(((one @ one) * (two @ two)) ** 0.5)
     least = (_NO_SPREAD * (metric.high - metric.low)) ** 2 / len(one)
-    return float(np.clip(one @ two / spread, -1, 1)) if spread > least else None
+    if min(one @ one, two @ two) <= least:
+        return None
+    return float(np.clip(one @ two / ((one @ one) * (two @ two)) ** 0.5, -1, 1))

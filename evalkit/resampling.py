@@ -110,17 +110,17 @@ def resampled(
     generator, sums = np.random.default_rng(seed), np.zeros((draws, rows.shape[1]))
     for stratum in np.unique(strata):
         held = rows[strata == stratum]
-        if len(held) == 1:
-            sums += held
-        else:
-            sums += _drawn(held, draws, generator)
+        varies = (held != held[0]).any(axis=0)
+        sums[:, ~varies] += len(held) * held[0, ~varies]
+        if varies.any():
+            sums[:, varies] += _drawn(held[:, varies], draws, generator)
     return sums
 
 
 def _drawn(
     rows: npt.NDArray[np.float64], draws: int, generator: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Shape (draws, c): the resampled sums of one stratum of two clusters or more."""
+    """Shape (draws, c): the resampled sums of one stratum, whose columns vary."""
     import numpy as np
 
     different, counts = collapse(rows)
@@ -144,7 +144,8 @@ def _counted(generator: np.random.Generator, some: int, size: int) -> npt.NDArra
     """Shape (some, size): how often each of `size` is drawn when `size` - 1 are."""
     import numpy as np
 
-    places = generator.integers(size, size=(some, size - 1)) + size * np.arange(some)[:, None]
+    drawn = generator.integers(size, size=(some, size - 1), dtype=np.int32)
+    places = drawn + size * np.arange(some)[:, None]
     return np.bincount(places.ravel(), minlength=size * some).reshape(some, size)
 
 

@@ -1,17 +1,18 @@
-"""Whole runs side by side: every task that both have, every metric, and one family of p-values."""
+"""Whole runs side by side: every task that both have, and one family of p-values."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 from evalkit.compare.comparable import check, mismatches_with_scores
-from evalkit.compare.flips import counts, flips_of
-from evalkit.compare.matching import Pairs, pair_by_id
+from evalkit.compare.flips import counts, extremes, flips_of, with_texts
+from evalkit.compare.matching import Pairs, pair_by_id, unwhole, without
 from evalkit.compare.measuring import measure
 from evalkit.compare.sides import Scored
-from evalkit.comparison import Comparison, Flip, TaskComparison
+from evalkit.comparison import Comparison, Flip, Mismatch, TaskComparison
 from evalkit.errors import NotComparableError, UsageError
 from evalkit.paired import DRAWS, holm
 from evalkit.run_record import TaskResult
@@ -41,10 +42,34 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A comparison with what its pages show beside the numbers: the flips, worst first."""
+    """A comparison with the samples behind it.
 
+    Attributes:
+        first: The reference.
+        second: The run.
+        comparison: The numbers.
+        flips: All samples that are better or worse, worst first in each task; without what the
+            models wrote, which is read for those that are shown (`shown`).
+    """
+
+    first: Scored
+    second: Scored
     comparison: Comparison
     flips: tuple[Flip, ...]
+
+    def shown(self, most: int) -> tuple[Flip, ...]:
+        """The worst and the best flips of each task, with what both models wrote.
+
+        Args:
+            most: At most so many of the worst, and of the best.
+
+        Raises:
+            StoreError: Predictions are damaged.
+        """
+        found: list[Flip] = []
+        for task, held in groupby(extremes(self.flips, most), key=lambda flip: flip.task):
+            found += with_texts(list(held), self.first.texts(task), self.second.texts(task))
+        return tuple(found)
 
 
 def compare(first: Scored, second: Scored, choice: Choice = Choice()) -> Compared:
@@ -78,7 +103,8 @@ def compare_all(
 
 def _compared(first: Scored, second: Scored, choice: Choice) -> Compared:
     names, absent = _common(first, second, choice.tasks)
-    found = [_task(first, second, name, choice) for name in names]
+    different = _checked(first, second, names, choice)
+    found = [_task(first, second, name, different[name], choice) for name in names]
     comparison = Comparison(
         first=first.side,
         second=second.side,
@@ -87,7 +113,31 @@ def _compared(first: Scored, second: Scored, choice: Choice) -> Compared:
         draws=choice.draws,
         seed=choice.seed,
     )
-    return Compared(comparison=comparison, flips=tuple(f for _, flips in found for f in flips))
+    flips = tuple(flip for _, held in found for flip in held)
+    return Compared(first=first, second=second, comparison=comparison, flips=flips)
+
+
+def _checked(
+    first: Scored, second: Scored, names: Sequence[str], choice: Choice
+) -> dict[str, tuple[Mismatch, ...]]:
+    """What differs in each task, all of it allowed.
+
+    Raises:
+        NotComparableError: Some of it is not; the text has a line for each task.
+    """
+    found: dict[str, tuple[Mismatch, ...]] = {}
+    refused = []
+    for name in names:
+        results = first.result(name), second.result(name)
+        scores = first.scores(name), second.scores(name)
+        found[name] = mismatches_with_scores(*results, scores, choice.allow)
+        try:
+            check(found[name], name)
+        except NotComparableError as error:
+            refused.append(str(error))
+    if refused:
+        raise NotComparableError("\n".join(refused))
+    return found
 
 
 def _common(
@@ -116,17 +166,17 @@ def _common(
 
 
 def _task(
-    first: Scored, second: Scored, name: str, choice: Choice
+    first: Scored, second: Scored, name: str, different: tuple[Mismatch, ...], choice: Choice
 ) -> tuple[TaskComparison, tuple[Flip, ...]]:
-    one, two = first.result(name), second.result(name)
+    one, two, task = first.result(name), second.result(name), first.task(name)
     scores = first.scores(name), second.scores(name)
-    different = mismatches_with_scores(one, two, scores, choice.allow)
-    check(different, name)
-    pairs, task = pair_by_id(*scores), first.task(name)
+    pairs = pair_by_id(*scores)
+    halves = unwhole(pairs, *scores)
+    pairs = without(pairs, halves)
     if not pairs.first:
         message = f"The two results of {name} have no sample in common."
         raise NotComparableError(message)
-    flips = flips_of(task, pairs, (first.texts(name), second.texts(name)))
+    flips = flips_of(task, pairs)
     made = TaskComparison(
         task=name,
         protocol=one.protocol,
@@ -140,7 +190,7 @@ def _task(
             task, pairs, _chosen(task, choice.metrics), draws=choice.draws, seed=choice.seed
         ),
         flips=counts(flips),
-        notes=tuple(_notes(name, pairs, one, two)),
+        notes=tuple(_notes(pairs, len(halves), one, two)),
     )
     return made, flips
 
@@ -161,26 +211,28 @@ def _is_unhealthy(result: TaskResult) -> bool:
     return result.judge is not None and not result.judge.healthy
 
 
-def _notes(name: str, pairs: Pairs, one: TaskResult, two: TaskResult) -> Iterator[str]:
-    for left, which in ((pairs.only_first, "first"), (pairs.only_second, "second")):
+def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Iterator[str]:
+    """What a reader must know of a task, without its name."""
+    for left, whose in ((pairs.only_first, "the reference"), (pairs.only_second, "the other run")):
         if left:
-            yield (
-                f"{name}: {len(left):,} samples are in the {which} run alone and are not compared."
-            )
-    for side, result in (("first", one), ("second", two)):
+            yield f"{_many(len(left), 'sample')} of {whose} alone left out."
+    if halves:
+        yield f"{_many(halves, 'sample')} left out whose pair is not whole in both runs."
+    for whose, result in (("the reference", one), ("the other run", two)):
         if _is_unhealthy(result):
-            yield f"{name}: too many verdicts of the judge failed in the {side} run."
+            yield f"too many verdicts of the judge failed in {whose}."
     failed = _failed(pairs)
     if any(failed):
         yield (
-            f"{name}: {failed[0]:,} of the compared samples failed in the first run and "
-            f"{failed[1]:,} in the second; they count as wrong."
+            f"{failed[0]:,} of the compared samples failed in the reference and {failed[1]:,} in "
+            "the other run; they count as wrong."
         )
-    if one.fingerprint.dataset.samples < one.fingerprint.dataset.rows:
-        yield (
-            f"{name}: {len(pairs.first):,} samples of the {one.fingerprint.dataset.rows:,} rows of "
-            "the data."
-        )
+    if len(pairs.first) < one.fingerprint.dataset.rows:
+        yield f"{len(pairs.first):,} samples of the {one.fingerprint.dataset.rows:,} of the data."
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what} is" if count == 1 else f"{count:,} {what}s are"
 
 
 def _adjusted(compared: Sequence[Compared]) -> tuple[Compared, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from evalkit.compare.matching import Pairs
@@ -30,8 +31,9 @@ def flips_of(
 ) -> tuple[Flip, ...]:
     """The samples that are better or worse in the second run, worst first.
 
-    Better and worse is meant in the first headline metric in which more, or less, is better. Where
-    it counts groups (MMVP's pairs), a group's gain is that of each sample in it that changed.
+    Better and worse is meant in the first headline metric that counts the sample and in which more,
+    or less, is better. Where it counts groups (MMVP's pairs), a group's gain is that of each sample
+    in it that changed.
 
     Args:
         task: Whose metrics count.
@@ -41,22 +43,46 @@ def flips_of(
     Raises:
         UsageError: The metric does not fit the scores.
     """
-    metric = directed(task)
-    if metric is None or not pairs.first:
-        return ()
-    found = [
-        _flip(task.name, first, second, gain, texts)
-        for first, second, gain in _gains(task, metric, pairs)
-        if abs(gain) > _NOTHING
-    ]
-    return tuple(sorted(found, key=lambda flip: flip.gain))
+    found: dict[str, Flip | None] = {}
+    for metric in directed(task):
+        for first, second, gain in _gains(task, metric, pairs):
+            if first.sample_id not in found:
+                moved = abs(gain) > _NOTHING
+                flip = _flip(task.name, first, second, gain, texts) if moved else None
+                found[first.sample_id] = flip
+    return tuple(sorted((f for f in found.values() if f), key=lambda flip: flip.gain))
 
 
-def directed(task: Task) -> Metric | None:
-    """The first headline metric that has a good direction; None where none has."""
+def directed(task: Task) -> tuple[Metric, ...]:
+    """The headline metrics that have a good direction."""
     by_name = {metric.name: metric for metric in task.metrics}
     chosen = (by_name[name] for name in task.headline if name in by_name)
-    return next((metric for metric in chosen if metric.higher_is_better is not None), None)
+    return tuple(metric for metric in chosen if metric.higher_is_better is not None)
+
+
+def extremes(flips: Sequence[Flip], most: int) -> tuple[Flip, ...]:
+    """The worst and the best flips of each task, at most so many of either, worst first."""
+    by_task: dict[str, list[Flip]] = {}
+    for flip in flips:
+        by_task.setdefault(flip.task, []).append(flip)
+    return tuple(
+        flip
+        for held in by_task.values()
+        for flip in (
+            *[f for f in held if f.gain < 0][:most],
+            *[f for f in held if f.gain > 0][max(0, sum(f.gain > 0 for f in held) - most) :],
+        )
+    )
+
+
+def with_texts(
+    flips: Sequence[Flip], first: Mapping[str, str], second: Mapping[str, str]
+) -> tuple[Flip, ...]:
+    """The flips of a task with what the two models wrote, by sample id."""
+    return tuple(
+        replace(flip, texts=(first.get(flip.sample_id), second.get(flip.sample_id)))
+        for flip in flips
+    )
 
 
 def counts(flips: Sequence[Flip]) -> dict[str, tuple[int, int]]:
@@ -71,14 +97,16 @@ def counts(flips: Sequence[Flip]) -> dict[str, tuple[int, int]]:
 def _gains(
     task: Task, metric: Metric, pairs: Pairs
 ) -> Iterator[tuple[SampleScore, SampleScore, float]]:
-    """Each counted sample in both runs, with its gain; none where the metric has no gradient."""
+    """Each counted sample in both runs with its gain; none where the metric has no gradient."""
+    if not pairs.first:
+        return
     moved = gains(metric, rows_of(task, metric, pairs))
     if moved is None:
         return
-    for place, unit in enumerate(_units(metric, pairs)):
+    for unit, gain in zip(_units(metric, pairs), moved.tolist(), strict=True):
         for one, two in unit:
-            if len(unit) == 1 or one.values != two.values:
-                yield one, two, float(moved[place])
+            changed = len(unit) == 1 or one.values != two.values
+            yield one, two, gain if changed else 0.0
 
 
 def _units(metric: Metric, pairs: Pairs) -> list[list[tuple[SampleScore, SampleScore]]]:

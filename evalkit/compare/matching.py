@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.records import SampleScore
@@ -45,7 +45,14 @@ def _tied(score: SampleScore, like: SampleScore) -> SampleScore:
     return score if same else replace(score, group=like.group, cluster=like.cluster, tags=like.tags)
 
 
-def without(pairs: Pairs, left_out: frozenset[str]) -> Pairs:
+def unwhole(pairs: Pairs, first: Sequence[SampleScore], second: Sequence[SampleScore]) -> set[str]:
+    """Ids of shared samples whose group is not whole in both runs: half a pair is no pair."""
+    lacking = {*pairs.only_first, *pairs.only_second}
+    broken = {s.group for side in (first, second) for s in side if s.sample_id in lacking} - {None}
+    return {s.sample_id for s in pairs.first if s.group in broken}
+
+
+def without(pairs: Pairs, left_out: Collection[str]) -> Pairs:
     """The pairs without some samples."""
     if not left_out:
         return pairs

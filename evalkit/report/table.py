@@ -20,7 +20,12 @@ HEADER = (
 )
 """Column names of `rows`."""
 
-NUMERIC = frozenset({"value", "95 % interval", "of", "n", "clusters", "failed", "unparsed"})
+NUMERIC = frozenset(
+    {
+        *("value", "95 % interval", "of", "n", "clusters", "failed", "unparsed"),
+        *("difference", "p"),
+    }
+)
 """Columns that are set to the right."""
 
 

@@ -22,6 +22,7 @@ VERBS = {
     "judge": ("evalkit.cli.judge", "Judge a run's answers; calibrate and compare judges."),
     "gate": ("evalkit.cli.gate", "Judge a candidate run beside a baseline, by a policy."),
     "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
+    "compare": ("evalkit.cli.compare", "Compare runs, sample by sample, with a reference."),
     "baseline": ("evalkit.cli.baseline", "Keep a run to be compared with; show it, and changes."),
     "tasks": ("evalkit.cli.tasks", "List, show, start or check tasks."),
     "doctor": ("evalkit.cli.doctor", "Say what is installed and what is missing."),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from evalkit.compare.comparable import PARTS, mismatches, mismatches_with_scores
+from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with_scores
 from evalkit.compare.sides import Scored
 from evalkit.comparison import Mismatch
+from evalkit.errors import NotComparableError
 from evalkit.gate.coverage import Aligned, align
 from evalkit.gate.policy import Policy
 from evalkit.records import SampleScore
@@ -100,8 +101,10 @@ class Runs:
             found = mismatches(*results, self.allow)
         found = tuple(m for m in found if m.part.partition(".")[0] in parts)
         self._waive(task, [m for m in found if m.waived])
-        if left := [m for m in found if not m.waived]:
-            return Aligned(verdict="not comparable", reason=_told(left))
+        try:
+            check(found, task)
+        except NotComparableError as error:
+            return Aligned(verdict="not comparable", reason=str(error))
         if narrower and not any(m.part.startswith("dataset") for m in found):
             return incomplete(
                 f"The candidate was asked {len(ids[1]):,} of the baseline's {len(ids[0]):,} "
@@ -121,16 +124,6 @@ class Runs:
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
         second = self.candidate.scores(task)
         return align(self.candidate.task(task), first, second, self.policy.missing, flaky)
-
-
-def _told(left: Sequence[Mismatch]) -> str:
-    """What differs, and what to do."""
-    told = "; ".join(f"{m.part} is {_cut(m.first)} and {_cut(m.second)}" for m in left)
-    parts = ", ".join(dict.fromkeys(m.part.partition(".")[0] for m in left))
-    return (
-        f"The two runs were not made alike: {told}. Where that may differ, allow {parts} in the "
-        "policy."
-    )
 
 
 def incomplete(reason: str) -> Aligned:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalkit.comparison import Asked, Comparison, Difference, Flip
+from evalkit.comparison import Asked, Comparison, Difference, Flip, TaskComparison
 from evalkit.records import plain
 from evalkit.report.compare_table import (
     compare_table,
@@ -25,6 +25,9 @@ from evalkit.report.flips import (
 )
 from evalkit.report.markdown import escaped, markdown_table
 from evalkit.report.table import numeric_columns, printable
+
+if TYPE_CHECKING:
+    import jinja2
 
 SCHEMA = 1
 """Version of the JSON object's layout."""
@@ -81,25 +84,27 @@ def compare_json(
         "alpha": first.alpha,
         "draws": first.draws,
         "seed": first.seed,
-        "runs": [
-            {
-                "run": plain(comparison.second),
-                "absent": list(comparison.absent),
-                "tasks": [
-                    {
-                        **plain(task),
-                        "differences": [_difference(d, comparison.alpha) for d in task.differences],
-                        "flips": {
-                            cause: {"better": better, "worse": worse}
-                            for cause, (better, worse) in task.flips.items()
-                        },
-                    }
-                    for task in comparison.tasks
-                ],
-                "flips": [plain(flip) for flip in held],
-            }
-            for comparison, held in zip(comparisons, flips, strict=True)
-        ],
+        "runs": [_run(*pair) for pair in zip(comparisons, flips, strict=True)],
+    }
+
+
+def _run(comparison: Comparison, flips: Sequence[Flip]) -> dict[str, Any]:
+    return {
+        "run": plain(comparison.second),
+        "absent": list(comparison.absent),
+        "tasks": [_task(task, comparison.alpha) for task in comparison.tasks],
+        "flips": [plain(flip) for flip in flips],
+    }
+
+
+def _task(task: TaskComparison, alpha: float) -> dict[str, Any]:
+    return {
+        **plain(task),
+        "differences": [_difference(d, alpha) for d in task.differences],
+        "flips": {
+            cause: {"better": better, "worse": worse}
+            for cause, (better, worse) in task.flips.items()
+        },
     }
 
 
@@ -126,22 +131,13 @@ def compare_html(
         questions: What was asked, with pictures, by task and sample id, where it is known.
         absent: Why questions and pictures are not there.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("evalkit.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     table = compare_table(comparisons)
     names = labels(comparisons)
     sections = [
         {"title": printable(title), "flips": [_card(flip, questions) for flip in held]}
         for title, held in titled(comparisons, flips)
     ]
-    return environment.get_template("compare.html.j2").render(
+    return _template("compare.html.j2").render(
         title=printable(compare_title(comparisons)),
         summaries=list(map(printable, summaries(comparisons))),
         header=table.header,
@@ -152,6 +148,20 @@ def compare_html(
         sections=sections,
         names=(names[0], names[1] if len(names) == 2 else "run"),  # noqa: PLR2004 - two runs
     )
+
+
+def _template(name: str) -> jinja2.Template:
+    """A template of this package, which escapes all that it is given."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("evalkit.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def _card(flip: Flip, questions: Questions) -> Mapping[str, Any]:

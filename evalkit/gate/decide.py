@@ -62,6 +62,13 @@ def decide(
         _judgement(policy, demand, damage, ground, corrected)
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
     )
+    return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
+
+
+def _result(
+    policy: Policy, runs: Runs, judgements: tuple[Judgement, ...], notes: tuple[str, ...]
+) -> GateResult:
+    """The verdict over all rules, after the policy's word on inconclusive ones."""
     verdict = _overall(judgements)
     if verdict == "inconclusive" and policy.inconclusive == "pass":
         verdict = "pass"
@@ -69,8 +76,8 @@ def decide(
     return GateResult(
         verdict=verdict,
         exit_code=ExitCode.OK if neutral else CODES[verdict],
-        baseline=baseline.side,
-        candidate=candidate.side,
+        baseline=runs.baseline.side,
+        candidate=runs.candidate.side,
         policy=policy.digest,
         power=policy.power,
         family=policy.family,
@@ -78,7 +85,7 @@ def decide(
         judgements=judgements,
         flips=worst_flips(runs, judgements),
         waived=tuple(runs.waived),
-        notes=notes_of(policy, runs, wanted, judgements),
+        notes=notes,
     )
 
 

@@ -29,7 +29,7 @@ FORMATS = ("text", "json", "junit", "github", "markdown")
 _SUMMARY = "GITHUB_STEP_SUMMARY"
 _WIDEST = 110  # columns of a note
 _ENDLESS = 10_000  # columns of what is no terminal
-_KEYS = 4  # columns that name a rule and its verdict
+_KEYS = 3  # columns that name a rule
 
 
 class _Gate(click.Group):

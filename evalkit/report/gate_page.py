@@ -40,7 +40,10 @@ def title(result: GateResult) -> str:
         return f"{_TITLES[result.verdict]}, but no rule decides it."
     if not worst:
         idle = sum(j.verdict != "pass" for j in result.judgements)
-        rest = f", {idle} not, which do not decide" if idle else ""
+        others = f"{idle} other{'' if idle == 1 else 's'}"
+        rest = (
+            f"; {others}, which cannot decide, {'does' if idle == 1 else 'do'} not" if idle else ""
+        )
         passed = sum(j.verdict == "pass" and j.counts for j in result.judgements)
         return f"{_TITLES[result.verdict]}: {passed} of {_rules(counted)} hold{rest}."
     shown = ", ".join(f"{j.task} {j.metric}" for j in worst[:3])

@@ -10,6 +10,9 @@ ROOT = Path(__file__).parents[2]
 BASELINES = ROOT / "results" / "baselines"
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def judged(evalkit, tmp_path_factory):
     """What the gate says of each checkpoint, with its pages."""

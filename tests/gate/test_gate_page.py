@@ -122,6 +122,12 @@ def test_a_gate_without_doubt_says_how_many_rules_hold(result, judgement):
     )
 
 
+def test_a_pass_tells_of_rules_that_do_not_hold_and_cannot_decide(result, judgement):
+    idle = judgement(verdict="inconclusive", tier="advisory", counts=False)
+    ends = "; 1 other, which cannot decide, does not."
+    assert title(result(judgement(), idle)) == f"Pass: 1 of 1 rule that counts hold{ends}"
+
+
 def test_nothing_in_a_name_is_markdown(result, judgement, flip, side):
     odd = judgement(task=HOSTILE, metric=HOSTILE, reason=HOSTILE, verdict="regression")
     flips = (flip(task=HOSTILE, sample_id=HOSTILE, first=HOSTILE, targets=(HOSTILE,)),)

@@ -22,6 +22,9 @@ DESIGN = ("task", "rubric", "temperature", "max_tokens", "omitted", "votes", "or
 WHO = ("backend", "model", "weights", "revision", "dtype", "options", "server")
 """Parts that say which judge it was."""
 
+DIGEST, DIGITS = 64, 12
+"""Characters of a SHA-256, and of those that are shown of one."""
+
 
 def who_of(order: JudgeOrder, identity: ModelIdentity) -> dict[str, str]:
     """Which judge it is; empty parts are those that its backend does not have.
@@ -109,10 +112,15 @@ def differences(
 ) -> tuple[str, ...]:
     """The parts that differ, in words with both values; a part that one side lacks is unknown."""
     return tuple(
-        f"{name} was {then[name] or 'none'}, is {now[name] or 'none'}"
+        f"{name} was {_shown(then[name])}, is {_shown(now[name])}"
         for name in names
         if name in then and name in now and then[name] != now[name]
     )
+
+
+def _shown(value: str) -> str:
+    """A part's value for people; of a digest its beginning."""
+    return value[:DIGITS] if len(value) == DIGEST else value or "none"
 
 
 def check_design(then: Mapping[str, str], now: Mapping[str, str], name: str) -> None:

@@ -114,7 +114,7 @@ def asked(rubric=RUBRIC, **order):
         (asked(swap=True), "orders was one, is both"),
         (asked(model="openai:m,omit=temperature"), "omitted was none, is temperature"),
         (asked(replace(RUBRIC, max_tokens=9)), f"max_tokens was {RUBRIC.max_tokens}, is 9"),
-        (asked(replace(RUBRIC, words="Other.")), f"rubric was {RUBRIC.digest}, is "),
+        (asked(replace(RUBRIC, words="Other.")), f"rubric was {RUBRIC.digest[:12]}, is "),
         (asked(replace(RUBRIC, attempts=RUBRIC.attempts * 2)), "temperature was "),
     ],
 )

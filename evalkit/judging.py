@@ -23,6 +23,7 @@ from evalkit.judge.order import (
     check,
     check_questions,
     check_rubrics,
+    counted_as,
     is_served,
     price_of,
     rubric_of,
@@ -321,7 +322,8 @@ def judge_alongside(
         swap = order.swap and rubric.pairwise
         units = expected_units(p.samples, p.task.generation, order.votes, swap=swap)
         price = price_of(order)
-        found = estimate(p.task.name, rubric, units, price[0] if price else None)
+        known = price[0] if price else None
+        found = estimate(p.task.name, rubric, units, known, model=counted_as(order))
         watch.note(f"At most: {found.line(p.task.name)}")
     with (
         JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
@@ -339,7 +341,8 @@ def _announce(
     units = units_of(prepared.samples, answers, order.votes, swap=swap)
     price = price_of(order)
     known = price[0] if price else None
-    found = estimate(prepared.task.name, rubric, units, known, share_of(order))
+    share, model = share_of(order), counted_as(order)
+    found = estimate(prepared.task.name, rubric, units, known, share, model=model)
     watch.note(found.line(prepared.task.name))
 
 

@@ -90,6 +90,8 @@ class Request:
     the same pictures (a picture that a table holds in every row has a key of its own in each): they
     are planned together, and who answers finds out. `verbatim` asks for the text as it was written,
     white space at its ends included: some official ways of reading a judge's reply look at it.
+    `copy` tells requests apart that say the same and are to be answered one by one (a judge's
+    votes); those of equal copies may share an answer.
     """
 
     task: str
@@ -98,6 +100,7 @@ class Request:
     generation: Generation
     kin: str = ""
     verbatim: bool = False
+    copy: str = ""
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -213,7 +213,7 @@ class OpenAIBatchBackend(OpenAIBackend):
             sheet.made[place] = ready.broken[request.sample_id]
         else:
             try:
-                line = line_of(self.body(request, ready.pictures))
+                line = line_of(self.body(request, ready.pictures), request.copy)
             except UnicodeEncodeError as error:
                 sheet.made[place] = failed(request, "backend", f"the request is no text: {error}")
                 return None

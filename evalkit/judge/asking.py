@@ -93,13 +93,11 @@ class _Wave:
     Attributes:
         keys: What each is, by its name.
         first: Of equal questions the name of the one that is asked, by their key.
-        asked: How many are.
         trouble: Why no more can be written.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
-    asked: int = 0
     trouble: Exception | None = None
 
 
@@ -211,14 +209,14 @@ class Asker:
         return [(unit, at) for unit, at in found if isinstance(at, int)]
 
     def _wave(self, asks: Sequence[tuple[Unit, int]], purse: Purse) -> bool:
-        """Get one reply for each, as far as the purse allows; False where nothing could be had."""
-        wave = _Wave()
+        """Get one reply for each, as far as the purse allows; False where there is no new one."""
+        wave, known = _Wave(), len(self._replies)
         self._ask(wave, self._bundles(asks, purse, wave), purse)
         for name, key in wave.keys.items():  # of equal questions one was asked
             made = self._replies.get(wave.first.get(key, ""))
             if made is not None:
                 self._replies.setdefault(name, replace(made, sample_id=name))
-        return bool(wave.asked) or len(wave.first) < len(wave.keys)
+        return len(self._replies) > known
 
     def _bundles(
         self, asks: Sequence[tuple[Unit, int]], purse: Purse, wave: _Wave
@@ -234,7 +232,6 @@ class Asker:
         try:
             for start in range(0, len(asks), size):
                 chosen = purse.affords(self._unknown(asks[start : start + size], wave))
-                wave.asked += len(chosen)
                 names = [_marked(r.sample_id, wave.keys[r.sample_id]) for r in chosen]
                 own = [replace(r, sample_id=n) for r, n in zip(chosen, names, strict=True)]
                 yield from plan({self._task: own}, capacity, sharing=False)

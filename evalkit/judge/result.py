@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from evalkit.prices import Price
 from evalkit.records import MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
 from evalkit.rubric import Rubric
 from evalkit.run_record import JudgeReport, ModelIdentity
+from evalkit.score import fitting
 from evalkit.store import verdict_lines
 from evalkit.task import Task
 
@@ -51,14 +53,13 @@ def judged_task(task: Task, judged: Judged) -> Task:
 
 
 def further(task: Task, scores: Sequence[SampleScore]) -> dict[str, MetricValue]:
-    """Numbers of a judged task that are no sums over samples.
+    """Numbers of a judged task that are no sums over samples; none that is undefined on them.
 
     Raises:
-        UsageError: The task needs no judge.
+        UsageError: The task needs no judge, or its code does not fit the scores.
     """
-    judging = judging_of(task)
-    found = judging.further(scores) if judging.further and scores else {}
-    clusters = len({score.cluster for score in scores})
+    count, clusters = judging_of(task).further, len({score.cluster for score in scores})
+    found = fitting(task, "function further", count, scores) if count and scores else {}
     return {
         name: MetricValue(
             value=value,
@@ -70,6 +71,7 @@ def further(task: Task, scores: Sequence[SampleScore]) -> dict[str, MetricValue]
             maximum=None,
         )
         for name, (value, method) in found.items()
+        if not math.isnan(value)
     }
 
 

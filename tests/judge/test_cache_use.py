@@ -29,7 +29,7 @@ def samples_of(task, questions):
 def judge(chat_server, tmp_path):
     """Judges answers in a run folder: judge(server, "folder", texts, votes=3) -> Judged."""
 
-    def made(server, folder, texts, task=None, questions=None, **order):
+    def made(server, folder, texts, task=None, questions=None, progress=None, **order):
         task = task or registry.load_task("mmvet")
         samples = samples_of(task, questions or [f"No. {i}?" for i in range(len(texts))])
         predictions = {
@@ -42,7 +42,7 @@ def judge(chat_server, tmp_path):
             **order,
         }
         with JudgeStage(JudgeOrder(**told), tmp_path / folder, [task]) as stage:
-            return stage.judge(task, samples, predictions)
+            return stage.judge(task, samples, predictions, progress)
 
     return made
 
@@ -85,6 +85,26 @@ def test_identical_questions_are_asked_once(chat_server, judge, tmp_path, cache)
         again = judge(server, "one", ["a"] * 6, questions=questions, **kept)
         assert len(server.asked) == 2, "nor when the same folder is judged again"
     assert again.report.requests == found.report.requests == 2
+
+
+@pytest.mark.parametrize(("budget", "paid"), [(0.0001, 0), (0.03, 1)])
+def test_equal_questions_that_cannot_be_paid_for_are_not_waited_for(
+    chat_server, judge, tmp_path, budget, paid
+):
+    table = tmp_path / "prices.toml"
+    table.write_text('date = "2026-11-01"\n[models.toy-model]\ninput = 90\noutput = 500\n')
+    waves = []
+
+    def progress(done, total):
+        waves.append(done)
+        assert len(waves) < 9, "the judge goes round in circles"
+
+    with chat_server(answer=lambda asked: "0.4") as server:
+        told = {"cache": None, "budget": budget, "progress": progress}
+        told["model"] = f"openai:toy-model,base_url={server.url},prices={table}"
+        questions = ["same?", "other?", "same?", "other?"]
+        report = judge(server, "one", ["a"] * 4, questions=questions, **told).report
+        assert (len(server.asked), report.failed["unasked"]) == (paid, 4 - 2 * paid)
 
 
 def test_what_is_asked_otherwise_is_asked_anew(chat_server, judge):

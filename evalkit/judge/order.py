@@ -225,6 +225,15 @@ def is_served(order: JudgeOrder) -> bool:
     return registry.parse_model(order.model).backend == "openai"
 
 
+def cache_of(order: JudgeOrder) -> Path | None:
+    """The file of replies that are known; None for recorded replies, which are in a file already.
+
+    Raises:
+        UsageError: The spec is wrong.
+    """
+    return None if registry.parse_model(order.model).backend == "replay" else order.cache
+
+
 @contextmanager
 def judge_workers(order: JudgeOrder, state: Path) -> Iterator[Workers]:
     """The judge, loaded; closed in the end.

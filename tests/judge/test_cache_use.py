@@ -29,7 +29,7 @@ def samples_of(task, questions):
 def judge(chat_server, tmp_path):
     """Judges answers in a run folder: judge(server, "folder", texts, votes=3) -> Judged."""
 
-    def made(server, folder, texts, task=None, questions=None, progress=None, **order):
+    def made(server, folder, texts, task=None, questions=None, *, progress=None, **order):
         task = task or registry.load_task("mmvet")
         samples = samples_of(task, questions or [f"No. {i}?" for i in range(len(texts))])
         predictions = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Self
 
@@ -146,7 +148,7 @@ def judged_again(
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
     fresh = replace(order, cache=None)
-    with TemporaryDirectory() as place, JudgeStage(fresh, Path(place), [own]) as stage:
+    with _kept_meanwhile(folder, order, watch) as place, JudgeStage(fresh, place, [own]) as stage:
         judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
     clusters = {sample.id: sample.cluster for sample in ready.samples}
     lengths = {key: len(made.text or "") for key, made in answers.items()}
@@ -155,6 +157,28 @@ def judged_again(
         values=values(judged.verdicts, lengths, clusters),
         judge=parts_of(judged.fingerprint, stem),
     )
+
+
+@contextmanager
+def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> Iterator[Path]:
+    """Where replies, and batches that are out, are kept until the judge has said all of them.
+
+    It is beside the cache, or in the run where there is none, and the same for the same order.
+    """
+    about = [str(folder.path.resolve()), order.model, order.votes, order.swap, order.batch]
+    rubrics = sorted((name, str(path.resolve())) for name, path in order.rubrics.items())
+    name = hashlib.sha256(json.dumps([*about, rubrics]).encode()).hexdigest()[:12]
+    place = (order.cache.parent if order.cache else folder.path) / "judge-drift" / name
+    with held(RunFolder(place)):
+        if any(path.stat().st_size for path in (place / "judge").glob("*.json*")):
+            watch.note(
+                f"Going on where the same command was stopped: what {place} holds is not asked "
+                "again (remove it to begin anew)."
+            )
+        yield place
+    shutil.rmtree(place)
+    with suppress(OSError):  # another one may be at work beside it
+        place.parent.rmdir()
 
 
 class Alongside:

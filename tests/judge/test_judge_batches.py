@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 from collections import Counter
 
 import pytest
@@ -87,3 +88,31 @@ def test_votes_of_a_killed_judge_are_taken_up(batch_server, evalkit, start, fold
         assert (server.count("upload"), len(server.batches)) == (1, 1)
     assert report["requests"] == 2 * ANSWERS
     assert len(set(ratings_of(folder).values())) == 2 * ANSWERS
+
+
+def test_a_drift_that_was_interrupted_twice_is_one_batch(
+    batch_server, evalkit, start, folder, words, tmp_path
+):
+    drift = (
+        *("judge", "drift", "--anchors", folder, "--judge-batch", "--json"),
+        *("--judge-cache", tmp_path / "cache" / "judge.sqlite", "--judge"),
+    )
+    with batch_server(answer=lambda asked: "0.4", steps=1) as server:
+        result(evalkit(*words(server)))
+        server.steps = None
+        before, spec = server.count("upload"), f"openai:toy-model,base_url={server.url}"
+        for _ in range(2):
+            seen = server.count("poll")
+            process = start(*drift, spec)
+            while server.count("poll") == seen:
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+            assert "the same command waits for it again" in " ".join(err.split())
+        server.steps = 1
+        done = evalkit(*drift, spec)
+        assert (done.code, server.count("upload") - before) == (0, 1), done.err
+        assert "Going on where the same command was stopped" in done.err
+        assert not (tmp_path / "cache" / "judge-drift").exists()
+        assert evalkit(*drift, spec).code == 0
+        assert server.count("upload") - before == 2, "asked anew, once it has ended"

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Self
 
@@ -69,8 +70,9 @@ def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bo
         message = "None of the tasks needs a judge; leave --judge away."
         raise UsageError(message)
     check_rubrics(judged, order)
-    backend_class, options = backend_of(order, Path())
-    backend_class.preflight(options)
+    with TemporaryDirectory() as place:  # the run's folder may not be there yet
+        backend_class, options = backend_of(order, Path(place))
+        backend_class.preflight(options)
 
 
 def judge_run(

@@ -18,6 +18,7 @@ from itertools import islice
 from evalkit.errors import EvalkitError
 from evalkit.judge.cache import CachedReply, VerdictCache, cache_key
 from evalkit.judge.estimate import most_costly
+from evalkit.judge.receipts import cost_of
 from evalkit.judge.together import Together
 from evalkit.judge.units import Unit, request_of, step, unasked
 from evalkit.prices import Price
@@ -57,11 +58,9 @@ class Purse(engine.Watch):
         self.requests += int(outcome.counts.get("requests", len(outcome.lease.requests)))
 
     def paid(self, replies: Iterable[Prediction]) -> None:
-        """Count what earlier sessions paid for; tokens that were cached are not known any more."""
+        """Count what earlier sessions paid for."""
         if self._price is not None:
-            for made in replies:
-                cost = self._price.cost(made.prompt_tokens or 0, made.output_tokens or 0)
-                self.spent += self._share * cost
+            self.spent += sum(cost_of(made, self._price) for made in replies)
 
     def is_empty(self) -> bool:
         """Whether nothing more may be asked: all is spent, or somebody said stop."""

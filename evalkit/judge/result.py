@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
+from evalkit.judge.receipts import billed, cost_of
 from evalkit.judge.units import UNASKED, Unit, by_sample, digest_of_units
 from evalkit.prices import Price
 from evalkit.records import MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
@@ -104,7 +105,7 @@ def report_of(
         rubric: What was asked.
         units: About what; each has a verdict.
         verdicts: What came of it.
-        paid: Replies that were paid for, in all sessions.
+        paid: Replies that were paid for, in all sessions, also those that failed.
         price: The judge's, and its day.
     """
     return JudgeReport(
@@ -117,9 +118,9 @@ def report_of(
         failed=dict(_failed(verdicts).most_common()),
         cached=sum(v.cached for v in verdicts),
         requests=len(paid),
-        prompt_tokens=sum(made.prompt_tokens or 0 for made in paid),
-        output_tokens=sum(made.output_tokens or 0 for made in paid),
-        cost_usd=None if price is None else _cost(order, price[0], paid),
+        prompt_tokens=sum(billed(made).prompt_tokens for made in paid),
+        output_tokens=sum(billed(made).output_tokens for made in paid),
+        cost_usd=None if price is None else round(sum(cost_of(p, price[0]) for p in paid), 6),
         prices=None if price is None else price[1],
         healthy=_is_healthy(_failed(verdicts), len(verdicts), order.max_failures),
         consistency=_consistency(verdicts),
@@ -128,13 +129,6 @@ def report_of(
         digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
         answers=digest_of_units(units),
     )
-
-
-def _cost(order: JudgeOrder, price: Price, paid: Sequence[Prediction]) -> float:
-    """In USD; a batch service is half the price."""
-    prompt = sum(made.prompt_tokens or 0 for made in paid)
-    output = sum(made.output_tokens or 0 for made in paid)
-    return round((0.5 if order.batch else 1.0) * price.cost(prompt, output), 6)
 
 
 def _failed(verdicts: Sequence[Verdict]) -> Counter[str]:

@@ -91,11 +91,12 @@ def test_votes_of_a_killed_judge_are_taken_up(batch_server, evalkit, start, fold
 
 
 def test_a_drift_that_was_interrupted_twice_is_one_batch(
-    batch_server, evalkit, start, folder, words, tmp_path
+    batch_server, evalkit, start, folder, words
 ):
+    cache = folder.parent / "cache"
     drift = (
         *("judge", "drift", "--anchors", folder, "--judge-batch", "--json"),
-        *("--judge-cache", tmp_path / "cache" / "judge.sqlite", "--judge"),
+        *("--judge-cache", cache / "judge.sqlite", "--judge"),
     )
     with batch_server(answer=lambda asked: "0.4", steps=1) as server:
         result(evalkit(*words(server)))
@@ -113,6 +114,6 @@ def test_a_drift_that_was_interrupted_twice_is_one_batch(
         done = evalkit(*drift, spec)
         assert (done.code, server.count("upload") - before) == (0, 1), done.err
         assert "Going on where the same command was stopped" in done.err
-        assert not (tmp_path / "cache" / "judge-drift").exists()
+        assert not (cache / "judge-drift").exists()
         assert evalkit(*drift, spec).code == 0
         assert server.count("upload") - before == 2, "asked anew, once it has ended"

@@ -285,6 +285,9 @@ class Asker:
         def came(_: str, predictions: Sequence[Prediction]) -> None:
             made = [replace(p, sample_id=p.sample_id.rpartition("@")[0]) for p in predictions]
             self._replies.update({one.sample_id: one for one in made})
+            for one in made:
+                if one.failure is None:
+                    self._alike.setdefault(wave.keys[one.sample_id], one)
             self._keep(made, wave.keys)
 
         if ahead:

@@ -87,6 +87,26 @@ def test_identical_questions_are_asked_once(chat_server, judge, tmp_path, cache)
     assert again.report.requests == found.report.requests == 2
 
 
+@pytest.mark.parametrize("cache", ["cache", None])
+def test_what_is_asked_beside_the_model_is_asked_once(chat_server, tmp_path, cache):
+    """A judge beside a model is told of answers as they come: equal ones come at any time."""
+    task = registry.load_task("mmvet")
+    samples = samples_of(task, ["same?", "same?", "other?", "same?"])
+    answers = {sample.id: Prediction(sample_id=sample.id, text="a") for sample in samples}
+    with chat_server(answer=lambda asked: f"0.{asked.times}") as server:
+        order = JudgeOrder(
+            model=f"openai:toy-model,base_url={server.url}",
+            cache=tmp_path / "cache.sqlite" if cache else None,
+        )
+        with JudgeStage(order, tmp_path, [task]) as stage:
+            for sample in samples:
+                stage.judge(task, [sample], {sample.id: answers[sample.id]})
+            found = stage.judge(task, samples, answers)
+        assert len(server.asked) == 2
+    assert {verdict.ratings for verdict in found.verdicts} == {(0.1,)}
+    assert found.report.requests == 2
+
+
 @pytest.mark.parametrize(("budget", "paid"), [(0.0001, 0), (0.03, 1)])
 def test_equal_questions_that_cannot_be_paid_for_are_not_waited_for(
     chat_server, judge, tmp_path, budget, paid

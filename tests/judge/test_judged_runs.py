@@ -35,10 +35,12 @@ def write_rows(data, caption):
 
 @pytest.fixture
 def run(evalkit, data, tmp_path):
-    """Runs and judges the questions: run(server, model="dummy:echo") -> Done."""
+    """Runs and judges the questions: run(server, model="dummy:echo") -> Done; None: no judge."""
 
     def made(server, *more, model="dummy:echo", name="r"):
-        judge = ("--judge", f"openai:toy-model,base_url={server.url}", "--judge-cache", "none")
+        judge = ("--no-judge",)
+        if server is not None:
+            judge = ("--judge", f"openai:toy-model,base_url={server.url}", "--judge-cache", "none")
         return evalkit(
             *("run", "llava_bench_coco", "--model", model, "--data", data, "--json"),
             *("--out", tmp_path / "out", "--name", name, *judge, *more),
@@ -146,7 +148,7 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
         assert run(other, name="other").code == 0
         record, asked = (folder / "run.json").read_bytes(), len(judge.asked)
         harm(folder)
-        again = run(judge)
+        again = run(None)
         assert (again.code, again.err.count("\n")) == (2, 1)
         assert f"{folder / 'verdicts' / 'llava_bench_coco.jsonl'} " in again.err
         assert f"`evalkit judge {folder} --judge ...` judges it again" in again.err
@@ -154,15 +156,36 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
         if harm is not another_answer:
             shown = evalkit("judge", "drift", "--anchors", folder, "--now", folder)
             assert shown.code == 2, shown.out
+        mended = run(judge)
+        assert mended.code == 0, mended.err
+        assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
+        assert run(None).record == mended.record
+        if harm is not another_answer:
+            harm(folder)
         spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
         assert evalkit("judge", folder, *spec).code == 0
-        assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
-        mended = run(judge)
-        assert mended.code == 0
+        assert len(judge.asked) == asked + (harm is another_answer)
     (before,), (after,) = first.record["results"], mended.record["results"]
     assert (before["metrics"] == after["metrics"]) or harm is another_answer
     content = (folder / "verdicts" / "llava_bench_coco.jsonl").read_bytes()
     assert hashlib.sha256(content).hexdigest() == after["judge"]["digest"]
+
+
+def test_a_judge_that_was_killed_after_its_verdicts_stands_in_no_way(chat_server, run, folder):
+    """Verdicts are written before the record: what is left are the new ones, and the old record."""
+    with chat_server(answer=grade) as judge, chat_server(answer=lambda asked: "3 9") as other:
+        assert run(judge).code == 0
+        record = (folder / "run.json").read_bytes()
+        assert run(other).code == 0
+        (folder / "run.json").write_bytes(record)
+        refused = run(None)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        again = run(other)
+        assert again.code == 0, again.err
+        assert len(other.asked) == 12, "known replies are not asked"
+    (result,) = again.record["results"]
+    assert result["metrics"]["relative"]["value"] == pytest.approx(300)
+    assert run(None).record == again.record
 
 
 @pytest.mark.parametrize(

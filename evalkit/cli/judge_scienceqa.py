@@ -83,7 +83,7 @@ def command(
     from evalkit.cli.screen import print_json
     from evalkit.judge.ensemble import combine, seeded_guess
     from evalkit.judge.ensemble_files import disagreement_requests, read_sources
-    from evalkit.store import write_text
+    from evalkit.writing import write_text
 
     order = judge_order(files)
     sources = read_sources(**files)
@@ -131,7 +131,7 @@ def _judged(sources: Sources, judged: Judged, written: Path | None) -> Sources:
 
     from evalkit.judge.ensemble_asking import replies
     from evalkit.report.table import judge_line
-    from evalkit.store import write_text
+    from evalkit.writing import write_text
 
     said = replies(judged.verdicts)
     if written is not None:

@@ -31,7 +31,7 @@ from evalkit.manifest import (
     settings,
     with_weights,
 )
-from evalkit.prepare import Prepared, backend_options, checked_name, preflight, prepare
+from evalkit.prepare import Prepared, backend_options, check_name, preflight, prepare
 from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
 from evalkit.run_record import (
@@ -102,7 +102,7 @@ def run(
     """
     watch, spec = observer or Observer(), registry.parse_model(config.model)
     judge = judge and replace(judge, offline=judge.offline or config.offline)
-    folder = RunFolder(Path(out) / spec.folder / (checked_name(name) or default_name(config)))
+    folder = RunFolder(Path(out) / spec.folder / (check_name(name) or default_name(config)))
     backend_class, options = registry.backend_class(spec), backend_options(config, spec)
     tasks = preflight(config, backend_class, options)
     check_judge([task for task, _ in tasks], judge, unjudged=unjudged)

@@ -77,7 +77,7 @@ def preflight(
     return tasks
 
 
-def checked_name(name: str | None) -> str | None:
+def check_name(name: str | None) -> str | None:
     """A run's name, if it stays in the results folder; None is none yet.
 
     Raises:

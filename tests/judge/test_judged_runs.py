@@ -171,6 +171,37 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
     assert hashlib.sha256(content).hexdigest() == after["judge"]["digest"]
 
 
+def fair(asked):
+    """Eight for the reference and four for the other, wherever they stand."""
+    first = asked.text.partition("<answer_1>\n")[2].partition("\n</answer_1>")[0]
+    return "8 4\nwhy" if first == "a dog" else "4 8\nwhy"
+
+
+def partial(asked):
+    """Who stands first gets the more, but for even numbers."""
+    number = int(asked.text.partition("No. ")[2].partition("?")[0])
+    return "9 3\nwhy" if number % 2 else fair(asked)
+
+
+@pytest.mark.parametrize(
+    ("judge_of", "numbers"),
+    [(fair, (1.0, 50.0)), (lambda asked: "9 3\nwhy", (0.0, 100.0)), (partial, (0.5, 500 / 7))],
+)
+def test_both_orders_show_a_judge_that_likes_a_place(chat_server, run, folder, judge_of, numbers):
+    with chat_server(answer=judge_of) as judge:
+        done = run(judge, "--swap")
+        assert done.code == 0, done.err
+        assert len(judge.asked) == 24
+    (result,) = done.record["results"]
+    found = result["judge"]["consistency"], result["metrics"]["relative"]["value"]
+    assert found == pytest.approx(numbers)
+    lines = (folder / "verdicts" / "llava_bench_coco.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        shown = [float(word) for word in row["reply"].split()[:2]]
+        assert row["ratings"] == (shown[::-1] if row["swapped"] else shown), "the reference's first"
+
+
 def test_a_judge_that_was_killed_after_its_verdicts_stands_in_no_way(chat_server, run, folder):
     """Verdicts are written before the record: what is left are the new ones, and the old record."""
     with chat_server(answer=grade) as judge, chat_server(answer=lambda asked: "3 9") as other:

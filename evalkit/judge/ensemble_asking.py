@@ -107,11 +107,11 @@ def ask(
     _check(order)
     task, samples = ensemble_task(), tuple(_asked(sources, ensemble))
     answers = {s.id: Prediction(sample_id=s.id, text=sources.ours[s.id]) for s in samples}
+    units, price = units_of(samples, answers, 1, swap=False), price_of(order)
+    told = (rubric(), units, price and price[0], share_of(order))
+    note(estimate(task.name, *told, model=counted_as(order)).line(task.name))
     folder = out / f"scienceqa-ensemble-{_digest(samples)}"
     with held(RunFolder(folder)), JudgeStage(order, folder, [task]) as stage:
-        units, price = units_of(samples, answers, 1, swap=False), price_of(order)
-        told = (rubric(), units, price and price[0], share_of(order))
-        note(estimate(task.name, *told, model=counted_as(order)).line(task.name))
         return stage.judge(task, samples, answers, progress)
 
 

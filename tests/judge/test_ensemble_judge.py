@@ -87,6 +87,15 @@ def test_what_has_no_effect_is_refused(chat_server, evalkit, words, option, said
     assert said in done.err
 
 
+def test_a_judge_without_a_batch_service_leaves_nothing_behind(evalkit, words, tmp_path):
+    class Nobody:
+        url = "nowhere"
+
+    done = evalkit(*words(Nobody, "--judge", "dummy:echo", "--judge-batch"))
+    assert (done.code, "Only openai: judges have a batch service" in done.err) == (2, True)
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_budget_is_one_budget_over_all_sessions(chat_server, evalkit, words, tmp_path):
     money = ("--judge-prices", tmp_path / "prices.toml", "--judge-budget")
     with chat_server(answer=right) as server:

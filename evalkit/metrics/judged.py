@@ -32,8 +32,8 @@ def grade_outcome(text: str | None, verdicts: Sequence[Verdict]) -> Outcome:
     verdicts that are there, and `judged` 1 if there is one; `low` and `high` take failed ones for 0
     and for 1; `run1`, `run2`, ... are the official grades of each repetition.
     """
-    if text is None:
-        names = ("official", "grade", "low", "high", *(f"run{v.repetition}" for v in verdicts))
+    if text is None:  # there are no verdicts, and so no runs
+        names = ("official", "grade", "low", "high")
         return Outcome(answer=None, values={**dict.fromkeys(names, 0.0), "judged": 1.0})
     read = [verdict.ratings[0] for verdict in verdicts if verdict.ratings]
     failed = len(verdicts) - len(read)
@@ -93,12 +93,19 @@ def _said(ratings: Sequence[float]) -> str | None:
 def run_totals(scores: Sequence[SampleScore]) -> dict[str, tuple[float, str]]:
     """Each repetition's total on MM-Vet's scale, and their population standard deviation.
 
+    An answer that failed has no repetitions, and is worth 0 in each; nothing where all failed.
+
     Source: yuweihao/MM-Vet acde843, mm-vet_evaluator.py.
     """
     import numpy as np
 
-    names = [f"run{r}" for r in range(1, 1 + sum(n.startswith("run") for n in scores[0].values))]
-    totals = [100 * sum(score.values[name] for score in scores) / len(scores) for name in names]
+    runs = {int(n[3:]) for score in scores for n in score.values if n.startswith("run")}
+    if not runs:
+        return {}
+    names = [f"run{run}" for run in sorted(runs)]
+    totals = [
+        100 * sum(score.values.get(name, 0.0) for score in scores) / len(scores) for name in names
+    ]
     found = {
         f"total_{name}": (total, "one repetition")
         for name, total in zip(names, totals, strict=True)

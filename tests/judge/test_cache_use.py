@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 from evalkit import registry
+from evalkit.judge.design import server_of
 from evalkit.judge.order import JudgeOrder
-from evalkit.judge.result import fingerprint_of, server_of
+from evalkit.judge.result import fingerprint_of
 from evalkit.judge.stage import JudgeStage
 from evalkit.records import Prediction
 from evalkit.rubric import Attempt
@@ -28,7 +29,7 @@ def samples_of(task, questions):
 def judge(chat_server, tmp_path):
     """Judges answers in a run folder: judge(server, "folder", texts, votes=3) -> Judged."""
 
-    def made(server, folder, texts, task=None, questions=None, **order):
+    def made(server, folder, texts, task=None, questions=None, *, progress=None, **order):
         task = task or registry.load_task("mmvet")
         samples = samples_of(task, questions or [f"No. {i}?" for i in range(len(texts))])
         predictions = {
@@ -41,7 +42,7 @@ def judge(chat_server, tmp_path):
             **order,
         }
         with JudgeStage(JudgeOrder(**told), tmp_path / folder, [task]) as stage:
-            return stage.judge(task, samples, predictions)
+            return stage.judge(task, samples, predictions, progress)
 
     return made
 
@@ -84,6 +85,46 @@ def test_identical_questions_are_asked_once(chat_server, judge, tmp_path, cache)
         again = judge(server, "one", ["a"] * 6, questions=questions, **kept)
         assert len(server.asked) == 2, "nor when the same folder is judged again"
     assert again.report.requests == found.report.requests == 2
+
+
+@pytest.mark.parametrize("cache", ["cache", None])
+def test_what_is_asked_beside_the_model_is_asked_once(chat_server, tmp_path, cache):
+    """A judge beside a model is told of answers as they come: equal ones come at any time."""
+    task = registry.load_task("mmvet")
+    samples = samples_of(task, ["same?", "same?", "other?", "same?"])
+    answers = {sample.id: Prediction(sample_id=sample.id, text="a") for sample in samples}
+    with chat_server(answer=lambda asked: f"0.{asked.times}") as server:
+        order = JudgeOrder(
+            model=f"openai:toy-model,base_url={server.url}",
+            cache=tmp_path / "cache.sqlite" if cache else None,
+        )
+        with JudgeStage(order, tmp_path, [task]) as stage:
+            for sample in samples:
+                stage.judge(task, [sample], {sample.id: answers[sample.id]})
+            found = stage.judge(task, samples, answers)
+        assert len(server.asked) == 2
+    assert {verdict.ratings for verdict in found.verdicts} == {(0.1,)}
+    assert found.report.requests == 2
+
+
+@pytest.mark.parametrize(("budget", "paid"), [(0.0001, 0), (0.03, 1)])
+def test_equal_questions_that_cannot_be_paid_for_are_not_waited_for(
+    chat_server, judge, tmp_path, budget, paid
+):
+    table = tmp_path / "prices.toml"
+    table.write_text('date = "2026-11-01"\n[models.toy-model]\ninput = 90\noutput = 500\n')
+    waves = []
+
+    def progress(done, total):
+        waves.append(done)
+        assert len(waves) < 9, "the judge goes round in circles"
+
+    with chat_server(answer=lambda asked: "0.4") as server:
+        told = {"cache": None, "budget": budget, "progress": progress}
+        told["model"] = f"openai:toy-model,base_url={server.url},prices={table}"
+        questions = ["same?", "other?", "same?", "other?"]
+        report = judge(server, "one", ["a"] * 4, questions=questions, **told).report
+        assert (len(server.asked), report.failed["unasked"]) == (paid, 4 - 2 * paid)
 
 
 def test_what_is_asked_otherwise_is_asked_anew(chat_server, judge):

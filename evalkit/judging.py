@@ -14,6 +14,8 @@ from typing import Self
 from evalkit import provenance, registry
 from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
+from evalkit.judge.anchors import Anchors, judge_of, parts_of
+from evalkit.judge.design import asked_of, check_design
 from evalkit.judge.estimate import estimate, expected_units
 from evalkit.judge.order import (
     JudgeOrder,
@@ -21,6 +23,7 @@ from evalkit.judge.order import (
     check,
     check_questions,
     check_rubrics,
+    counted_as,
     is_served,
     price_of,
     rubric_of,
@@ -28,7 +31,7 @@ from evalkit.judge.order import (
 )
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import units_of
-from evalkit.judge.values import Value, judged_stem, values
+from evalkit.judge.values import judged_stem, values
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
@@ -124,11 +127,11 @@ def _judged_tasks(
 
 def judged_again(
     path: Path, order: JudgeOrder, task: str | None, observer: Observer | None = None
-) -> dict[str, Value]:
+) -> Anchors:
     """What the judge says now of a judged run's answers; nothing is taken from the cache.
 
     Raises:
-        NotComparableError: Rubric, votes or orders are others than those of the run's verdicts.
+        NotComparableError: It would be asked in another way than for the run's verdicts.
         EvalkitError: The run, its data or the judge cannot be had.
     """
     watch, folder = observer or Observer(), RunFolder(path)
@@ -138,14 +141,7 @@ def judged_again(
     own, choice = next((t, c) for t, c in tasks if t.file_stem == stem)
     before = _result_of(folder, record, own)
     check_rubrics([own], order)
-    rubric = rubric_of(own, order)
-    if before.judge is not None and before.judge.rubric != rubric.digest:
-        message = (
-            f"The verdicts in {path} were given on the rubric {before.judge.rubric[:8]}, not on "
-            f"{rubric.digest[:8]}: give the same rubric, or another's verdicts are compared."
-        )
-        raise NotComparableError(message)
-    _check_design(before, order, path, swap=order.swap and rubric.pairwise)
+    check_design(judge_of(folder, stem), asked_of(order, rubric_of(own, order)), str(path))
     ready = prepare(own, choice, record.config, watch)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
@@ -154,23 +150,11 @@ def judged_again(
         judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
     clusters = {sample.id: sample.cluster for sample in ready.samples}
     lengths = {key: len(made.text or "") for key, made in answers.items()}
-    return values(judged.verdicts, lengths, clusters)
-
-
-def _check_design(before: TaskResult, order: JudgeOrder, path: Path, *, swap: bool) -> None:
-    """Refuse verdicts by other votes or orders: they differ where no judge has moved."""
-    report = before.judge
-    if report is not None and (report.votes, report.swapped) != (order.votes, swap):
-        message = (
-            f"The verdicts in {path} were given in {_design(report.votes, report.swapped)}, not in "
-            f"{_design(order.votes, swap)}: give the same --votes, and --swap or not."
-        )
-        raise NotComparableError(message)
-
-
-def _design(votes: int, swapped: bool) -> str:  # noqa: FBT001 - as the report has it
-    orders = "both orders" if swapped else "one order"
-    return f"{votes} {'vote' if votes == 1 else 'votes'} and {orders}"
+    return Anchors(
+        name=order.model,
+        values=values(judged.verdicts, lengths, clusters),
+        judge=parts_of(judged.fingerprint, stem),
+    )
 
 
 class Alongside:
@@ -338,7 +322,8 @@ def judge_alongside(
         swap = order.swap and rubric.pairwise
         units = expected_units(p.samples, p.task.generation, order.votes, swap=swap)
         price = price_of(order)
-        found = estimate(p.task.name, rubric, units, price[0] if price else None)
+        known = price[0] if price else None
+        found = estimate(p.task.name, rubric, units, known, model=counted_as(order))
         watch.note(f"At most: {found.line(p.task.name)}")
     with (
         JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
@@ -356,7 +341,8 @@ def _announce(
     units = units_of(prepared.samples, answers, order.votes, swap=swap)
     price = price_of(order)
     known = price[0] if price else None
-    found = estimate(prepared.task.name, rubric, units, known, share_of(order))
+    share, model = share_of(order), counted_as(order)
+    found = estimate(prepared.task.name, rubric, units, known, share, model=model)
     watch.note(found.line(prepared.task.name))
 
 

@@ -100,6 +100,7 @@ def run(
     finished run with nothing left to ask is read, not made again.
     """
     watch, spec = observer or Observer(), registry.parse_model(config.model)
+    judge = judge and replace(judge, offline=judge.offline or config.offline)
     check_name(name)
     backend_class, options = registry.backend_class(spec), backend_options(config, spec)
     tasks = preflight(config, backend_class, options)

@@ -54,6 +54,7 @@ class OpenAIBackend(Backend):
 
     shares_prefixes = True
     option_names: ClassVar[frozenset[str]] = OPTIONS
+    neutral_options: ClassVar[frozenset[str]] = OPTIONS  # a fingerprint has base_url and omit apart
 
     def __init__(self, settings: Settings, options: BackendOptions) -> None:
         """Start the event loop on a thread that does not outlive the process."""

@@ -90,6 +90,7 @@ class OpenAIBatchBackend(OpenAIBackend):
 
     shares_prefixes = False
     option_names: ClassVar[frozenset[str]] = OPTIONS | {"state", "poll", "window"}
+    neutral_options: ClassVar[frozenset[str]] = option_names
 
     def __init__(self, settings: Settings, options: BackendOptions) -> None:
         """Make the client; nothing is asked."""

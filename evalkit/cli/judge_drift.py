@@ -16,7 +16,8 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.command(
     epilog="Anchors: a judged run, whose answers are judged again without the cache (--judge), or "
     "a grade or review file, beside another of the same answers (--now). Exit code 14: the judge "
-    "has moved; 11: too few anchors to tell."
+    "has moved, or another judge differs; 11: too few anchors to tell; 13: the verdicts were asked "
+    "for in different ways, or are about different answers."
 )
 @click.option("--anchors", type=_PATH, required=True, metavar="RUN|FILE", help="The verdicts then.")
 @click.option("--now", type=_PATH, metavar="RUN|FILE", help="The verdicts now, if there are any.")
@@ -43,24 +44,34 @@ def command(
 ) -> int:
     """Whether a judge still gives the verdicts that it gave: flips, direction, size."""
     from evalkit.cli.screen import print_json
-    from evalkit.judge.drift import MOVED, SAME, drift
-    from evalkit.judge.values import values_of
+    from evalkit.judge.anchors import anchors_of, compared
+    from evalkit.judge.drift import drift
     from evalkit.report.judge_pages import drift_page
 
-    before = values_of(anchors, task, references)
-    after = values_of(now, task, references) if now else _again(anchors, task, given)
+    before = anchors_of(anchors, task, references)
+    after = anchors_of(now, task, references) if now else _again(anchors, task, given)
+    another, notes = compared(before, after)
     found = drift(
-        {key: value.rating for key, value in before.items() if value.rating is not None},
-        {key: value.rating for key, value in after.items() if value.rating is not None},
+        before.ratings,
+        after.ratings,
         tolerance=tolerance,
         allowed=allowed,
+        another=another,
+        notes=notes,
     )
     if as_json:
         print_json(found)
     else:
         print(drift_page(found), end="")
-    codes = {SAME: ExitCode.OK, MOVED: ExitCode.JUDGE_UNHEALTHY}
-    return codes.get(found.verdict, ExitCode.INCONCLUSIVE)
+    return _exit_code(found.verdict)
+
+
+def _exit_code(verdict: str) -> ExitCode:
+    from evalkit.judge.drift import APART, MOVED, UNKNOWN
+
+    if verdict == UNKNOWN:
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.JUDGE_UNHEALTHY if verdict in (MOVED, APART) else ExitCode.OK
 
 
 def _again(anchors: Path, task: str | None, given: dict[str, Any]) -> Any:

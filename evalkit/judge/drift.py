@@ -1,5 +1,7 @@
 """Whether a judge still gives the verdicts it gave: the same anchors, judged twice.
 
+Where the second judge is another one, the same is said of the two, and nothing has moved.
+
 Two things can go wrong, and each has a test at `ALPHA`: verdicts lean to one side of what they were
 (McNemar's test, Wilcoxon's), or they change to and fro more often than is allowed, where the sides
 balance and the first kind of test sees nothing. Anchors are taken for independent of each other.
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 """A test says that the judge has moved where its p-value is at most this."""
 
-SAME, MOVED, UNKNOWN = (
+SAME, MOVED, ALIKE, APART, UNKNOWN = (
     "the judge gives the verdicts it gave",
     "the judge has moved",
+    "the other judge gives the verdicts of the first",
+    "the two judges differ",
     "too few anchors to tell",
 )
-"""The three verdicts."""
+"""The verdicts: the first two on one judge, the next two on two of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +98,10 @@ class Drift:
         flip_p: Chance of so many flips or more, if `allowed` is the judge's share of flips.
         direction: The test of a lean to one side.
         shift: How far ratings moved in the mean; None for labels.
-        verdict: `SAME`, `MOVED` or `UNKNOWN`.
+        verdict: `SAME` or `MOVED`, of two judges `ALIKE` or `APART`; or `UNKNOWN`.
         sentence: The verdict with what it rests on.
+        another: What makes the second judge another one; empty where it is the same.
+        notes: What a reader should know of the verdicts.
     """
 
     kind: Kind
@@ -113,6 +119,8 @@ class Drift:
     shift: Shift | None
     verdict: str
     sentence: str
+    another: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def drift(
@@ -121,6 +129,8 @@ def drift(
     *,
     tolerance: float = 0.0,
     allowed: float = 0.1,
+    another: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Drift:
     """Compare a judge's verdicts on anchors with those that it gave before.
 
@@ -130,6 +140,8 @@ def drift(
         tolerance: For ratings: those that differ by this much are the same.
         allowed: The share of anchors that may flip without the judge having moved; a judge that is
             asked twice at once flips some.
+        another: What makes the present judge another one than the earlier; empty: it is the same.
+        notes: What a reader should know of the verdicts.
 
     Raises:
         UsageError: Labels and ratings are mixed, a verdict is neither, or an option is impossible.
@@ -139,7 +151,9 @@ def drift(
     kind = _shared_kind(before, now)
     shared = {name: (before[name], now[name]) for name in sorted(before.keys() & now.keys())}
     return replace(
-        _compared(kind, shared, tolerance, allowed),
+        _compared(kind, shared, (tolerance, allowed), two=bool(another)),
+        another=another,
+        notes=notes,
         missing_before=tuple(sorted(now.keys() - before.keys())),
         missing_now=tuple(sorted(before.keys() - now.keys())),
     )
@@ -148,11 +162,12 @@ def drift(
 def _compared(
     kind: Kind,
     shared: Mapping[str, tuple[str | float, str | float]],
-    tolerance: float,
-    allowed: float,
+    limits: tuple[float, float],
+    *,
+    two: bool,
 ) -> Drift:
-    """The drift of anchors that have both verdicts, as (before, now)."""
-    n = len(shared)
+    """The drift of anchors that have both verdicts, as (before, now), of one judge or of two."""
+    n, (tolerance, allowed) = len(shared), limits
     flips = tuple(
         Flip(sample_id=name, before=old, now=new)
         for name, (old, new) in shared.items()
@@ -160,7 +175,7 @@ def _compared(
     )
     direction, shift = _tested(kind, list(shared.values()))
     flip_p = _many_flips(len(flips), n, allowed)
-    verdict = _verdict(direction, flip_p)
+    verdict = _verdict(direction, flip_p, two=two)
     return Drift(
         kind=kind,
         tolerance=tolerance,
@@ -291,10 +306,12 @@ def _many_flips(flips: int, n: int, allowed: float) -> float | None:
 # Words
 
 
-def _verdict(direction: Direction, flip_p: float | None) -> str:
+def _verdict(direction: Direction, flip_p: float | None, *, two: bool) -> str:
     if any(p is not None and p <= ALPHA for p in (direction.p, flip_p)):
-        return MOVED
-    return UNKNOWN if direction.smallest_p > ALPHA else SAME
+        return APART if two else MOVED
+    if direction.smallest_p > ALPHA:
+        return UNKNOWN
+    return ALIKE if two else SAME
 
 
 def _sentence(

@@ -16,6 +16,7 @@ from evalkit.answers.sentence import sentence_letter
 from evalkit.errors import UsageError
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
+from evalkit.judge.design import place_of
 from evalkit.judge.ensemble import Ensemble
 from evalkit.judge.ensemble_files import Sources, disagreement_requests
 from evalkit.judge.order import JudgeOrder, check, judge_workers, price_of, share_of
@@ -73,11 +74,12 @@ def ask(
         Unit(sample=sample, answer=sources.ours[sample.id]) for sample in _asked(sources, ensemble)
     ]
     with ExitStack() as stack:
-        place = Path(stack.enter_context(TemporaryDirectory()))
-        workers = stack.enter_context(judge_workers(order, place))
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        workers = stack.enter_context(judge_workers(order, folder))
         cache = order.cache and stack.enter_context(VerdictCache(order.cache))
-        journal = stack.enter_context(Journal(place / "replies.jsonl"))
-        asker = Asker("scienceqa", rubric(), workers, journal, cache=cache or None)
+        journal = stack.enter_context(Journal(folder / "replies.jsonl"))
+        place = place_of(order, workers.crew().identity)
+        asker = Asker("scienceqa", rubric(), workers, journal, cache=cache or None, place=place)
         price = price_of(order)
         purse = Purse(order.budget, price and price[0], share_of(order))
         return tuple(asker.verdicts(units, purse, progress))

@@ -210,6 +210,12 @@ def share_of(order: JudgeOrder) -> float:
     return 0.5 if order.batch else 1.0
 
 
+def counted_as(order: JudgeOrder) -> str | None:
+    """The judge's name, where OpenAI's vocabularies may count its tokens and may be fetched."""
+    spec = registry.parse_model(order.model)
+    return spec.name if spec.backend.startswith("openai") and not order.offline else None
+
+
 def is_served(order: JudgeOrder) -> bool:
     """Whether the judge is behind a server, so that it takes nothing from a model here.
 

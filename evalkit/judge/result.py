@@ -7,10 +7,8 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
-from evalkit import registry
-from evalkit.backends.openai_settings import BASE_URL
+from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
 from evalkit.judge.units import UNASKED, Unit, by_sample, digest_of_units
 from evalkit.prices import Price
@@ -81,41 +79,11 @@ def fingerprint_of(
     """All of a judge that can move a number: other judges' numbers are not comparable."""
     served = sorted({" ".join(v.served[:2]).strip() for v in verdicts if v.served})
     part = {
-        "backend": identity.backend,
-        "model": identity.name,
-        "weights": identity.digest or "",
-        "revision": identity.revision or "",
-        "server": server_of(order),
-        "omitted": omitted_of(order),
+        **who_of(order, identity),
         "served": ", ".join(served),
-        "rubric": rubric.digest,
-        "temperature": f"{rubric.attempts[0].temperature:g}",
-        "votes": str(order.votes),
-        "orders": "both" if order.swap and rubric.pairwise else "one",
+        **asked_of(order, rubric),
     }
     return {name: value for name, value in part.items() if value}
-
-
-def server_of(order: JudgeOrder) -> str:
-    """The judge's server, host and path; empty where its backend's name stands for it.
-
-    Two servers may serve two models under one name.
-    """
-    spec = registry.parse_model(order.model)
-    place, usual = (
-        f"{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
-        for parts in map(urlsplit, (spec.options.get("base_url", BASE_URL), BASE_URL))
-    )
-    return "" if place == usual else place
-
-
-def omitted_of(order: JudgeOrder) -> str:
-    """Fields that the user has left out of what a server is sent, joined by "+"; else empty.
-
-    The seed is not among them: no judge is sent one.
-    """
-    told = registry.parse_model(order.model).options.get("omit", "").split("+")
-    return "+".join(sorted({*told} - {"", "seed"}))
 
 
 def report_of(

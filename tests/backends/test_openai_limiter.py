@@ -44,9 +44,14 @@ def limits(capacity, requests, most=MOST):
     return asyncio.run(go())
 
 
-def test_a_server_that_takes_all_is_asked_for_all_after_three_rounds():
-    soon = [limit for at, limit in limits(MOST, 600) if at <= 3]
+def test_a_server_that_takes_all_is_asked_for_all_after_a_round():
+    soon = [limit for at, limit in limits(MOST, 600) if at <= 1]
     assert (soon[0], soon[-1]) == (FIRST, MOST)
+
+
+def test_four_times_as_many_are_found_out_in_five_rounds():
+    soon = [limit for at, limit in limits(256, 2500, 256) if at <= 5]
+    assert (soon[0], soon[-1]) == (FIRST, 256)
 
 
 @pytest.mark.parametrize("most", [1, 3, 16])

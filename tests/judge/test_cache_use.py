@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 from evalkit import registry
+from evalkit.judge.design import server_of
 from evalkit.judge.order import JudgeOrder
-from evalkit.judge.result import fingerprint_of, server_of
+from evalkit.judge.result import fingerprint_of
 from evalkit.judge.stage import JudgeStage
 from evalkit.records import Prediction
 from evalkit.rubric import Attempt

@@ -165,14 +165,61 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
     assert hashlib.sha256(content).hexdigest() == after["judge"]["digest"]
 
 
-@pytest.mark.parametrize("design", [("--votes", "2"), ("--swap",)])
+@pytest.mark.parametrize(
+    "design", [("--votes", "2", "votes was 1, is 2"), ("--swap", "orders was one, is both")]
+)
 def test_drift_compares_no_other_design(chat_server, evalkit, run, folder, design):
+    *design, said = design
     with chat_server(answer=grade) as judge:
         assert run(judge).code == 0
+        words = ("judge", "drift", "--anchors", folder)
         spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
-        words = ("judge", "drift", "--anchors", folder, *spec, "--allowed", "0.1")
         asked = len(judge.asked)
-        refused = evalkit(*words, *design)
+        refused = evalkit(*words, *spec, *design)
         assert (refused.code, len(judge.asked)) == (13, asked)
-        assert "were given in 1 vote and one order, not in" in refused.err
-        assert evalkit(*words).code == 0
+        assert f"The verdicts in {folder} were asked for in another way" in refused.err
+        assert said in refused.err
+        assert evalkit(*words, *spec).code == 0
+        assert run(judge, *design, name="other").code == 0
+        beside = evalkit(*words, "--now", folder.with_name("other"))
+    assert (beside.code, beside.out) == (13, "")
+    assert said in beside.err
+
+
+def test_a_field_that_is_not_sent_is_another_design(chat_server, evalkit, run, folder):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        asked, spec = len(judge.asked), f"openai:toy-model,base_url={judge.url},omit=temperature"
+        words = ("judge", "drift", "--anchors", folder, "--judge-cache", "none")
+        refused = evalkit(*words, "--judge", spec)
+        assert (refused.code, len(judge.asked)) == (13, asked)
+    assert "omitted was none, is temperature" in refused.err
+
+
+def test_another_judge_has_not_moved(chat_server, evalkit, run, folder):
+    """The same verdicts, and others: of this judge, and of another server's."""
+    with chat_server(answer=grade) as judge, chat_server(answer=lambda asked: "9 1") as other:
+        assert run(judge).code == run(judge, name="again").code == run(other, name="other").code
+        words = ("judge", "drift", "--anchors", folder)
+        same = evalkit(*words, "--now", folder.with_name("again"), "--json")
+        apart = evalkit(*words, "--now", folder.with_name("other"), "--json")
+        shown = evalkit(*words, "--now", folder.with_name("other"))
+        spec = f"openai:toy-model,base_url={other.url}"
+        asked = evalkit(*words, "--judge", spec, "--judge-cache", "none", "--json")
+    assert (same.code, same.record["verdict"]) == (0, "the judge gives the verdicts it gave")
+    assert (apart.code, apart.record["verdict"]) == (14, "the two judges differ")
+    hosts = [url.partition("//")[2] for url in (judge.url, other.url)]
+    assert apart.record["another"] == ["server was {}, is {}".format(*hosts)]
+    assert (asked.code, asked.record["another"]) == (14, apart.record["another"])
+    assert "The second judge is another" in shown.out
+    assert "judge has moved" not in shown.out
+
+
+def test_verdicts_on_other_answers_are_no_drift(chat_server, evalkit, run, folder, tmp_path):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        assert run(judge, model="dummy:constant,text=a cat", name="r").code == 0
+        (other,) = (path for path in (tmp_path / "out").iterdir() if path.name != "echo")
+        refused = evalkit("judge", "drift", "--anchors", folder, "--now", other / "r")
+    assert (refused.code, refused.out) == (13, "")
+    assert "are about different answers: those to 'q00' differ, as 12 of 12 do" in refused.err

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalkit.cli.judge_options import REFERENCES
+
 _PATH = click.Path(path_type=Path, exists=True)
 
 
@@ -16,7 +18,7 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.argument("source", type=_PATH, metavar="RUN|FILE")
 @click.option("--labels", type=_PATH, required=True, metavar="FILE", help="What people said.")
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
 @click.option(
     "--tolerance", type=float, default=0.0, help="Ratings that differ by this much agree."
 )

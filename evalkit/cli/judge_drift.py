@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.cli.judge_options import REFERENCES, judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
 
 _PATH = click.Path(path_type=Path, exists=True)
@@ -22,7 +22,7 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.option("--anchors", type=_PATH, required=True, metavar="RUN|FILE", help="The verdicts then.")
 @click.option("--now", type=_PATH, metavar="RUN|FILE", help="The verdicts now, if there are any.")
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
 @click.option(
     "--tolerance", type=float, default=0.0, help="Ratings that differ by this much are the same."
 )

@@ -13,6 +13,9 @@ from evalkit.errors import UsageError
 if TYPE_CHECKING:
     from evalkit.judge.order import JudgeOrder
 
+REFERENCES = "MM-Vet's mm-vet.json, or LLaVA's questions.jsonl."
+"""The help of the option that says what published verdicts are about."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (

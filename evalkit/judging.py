@@ -31,7 +31,7 @@ from evalkit.judge.order import (
 )
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import units_of
-from evalkit.judge.values import judged_stem, values
+from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
@@ -148,11 +148,10 @@ def judged_again(
     fresh = replace(order, cache=None)
     with TemporaryDirectory() as place, JudgeStage(fresh, Path(place), [own]) as stage:
         judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
-    clusters = {sample.id: sample.cluster for sample in ready.samples}
-    lengths = {key: len(made.text or "") for key, made in answers.items()}
+    labels = own.judging.labels if own.judging else ()
     return Anchors(
         name=order.model,
-        values=values(judged.verdicts, lengths, clusters),
+        values=Values(by_sample=values(judged.verdicts, {}, {}, labels), labels=labels),
         judge=parts_of(judged.fingerprint, stem),
     )
 

@@ -20,6 +20,9 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
 @click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
 @click.option(
+    "--positive", metavar="LABEL", help="The label that counts as 1 (of MMVP's verdicts: yes)."
+)
+@click.option(
     "--tolerance", type=float, default=0.0, help="Ratings that differ by this much agree."
 )
 @click.option("--scale", type=(float, float), metavar="LOW HIGH", help="The scale of the ratings.")
@@ -30,6 +33,7 @@ def command(
     *,
     task: str | None,
     references: Path | None,
+    positive: str | None,
     tolerance: float,
     scale: tuple[float, float] | None,
     as_json: bool,
@@ -41,18 +45,25 @@ def command(
     from evalkit.judge.values import human_values, values_of
     from evalkit.report.judge_pages import calibration_page
 
-    people = human_values(labels, references)
+    judged = values_of(source, task, references)
+    people = human_values(labels, references, task=task, labels=judged.labels)
     pairs = [
         Pair(
             sample_id=sample_id,
-            judge=value.rating,
+            judge=value.verdict,
             human=people.get(sample_id),
-            length=value.length,
+            length=value.length or 0,
             cluster=value.cluster,
         )
-        for sample_id, value in values_of(source, task, references).items()
+        for sample_id, value in judged.by_sample.items()
     ]
-    found = calibrate(pairs, tolerance=tolerance, scale=scale)
+    found = calibrate(
+        pairs,
+        positive=positive or (judged.labels[-1] if judged.labels else None),
+        tolerance=tolerance,
+        labels=judged.labels,
+        scale=scale,
+    )
     if as_json:
         print_json(found)
     else:

@@ -52,8 +52,8 @@ def command(
     after = anchors_of(now, task, references) if now else _again(anchors, task, given)
     another, notes = compared(before, after)
     found = drift(
-        before.ratings,
-        after.ratings,
+        before.values.verdicts,
+        after.values.verdicts,
         tolerance=tolerance,
         allowed=allowed,
         another=another,

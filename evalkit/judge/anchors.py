@@ -13,7 +13,7 @@ from pathlib import Path
 from evalkit.errors import NotComparableError
 from evalkit.judge.design import DESIGN, WHO, check_design, differences
 from evalkit.judge.review import read_review
-from evalkit.judge.values import Value, judged_stem, values, values_of
+from evalkit.judge.values import Values, judged_stem, values, values_of
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
 
@@ -24,21 +24,16 @@ class Anchors:
 
     Attributes:
         name: The run's folder, or the file.
-        values: By sample id.
+        values: What they say.
         judge: Which judge was asked, and how: the parts of `evalkit.judge.design`. A file shows no
             more than votes and orders.
         answers: What was judged, by sample id; empty where a file does not tell.
     """
 
     name: str
-    values: Mapping[str, Value]
+    values: Values
     judge: Mapping[str, str]
     answers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def ratings(self) -> dict[str, str | float]:
-        """The ratings that there are, by sample id."""
-        return {key: value.rating for key, value in self.values.items() if value.rating is not None}
 
 
 def anchors_of(path: Path, task: str | None = None, references: Path | None = None) -> Anchors:
@@ -61,7 +56,7 @@ def anchors_of(path: Path, task: str | None = None, references: Path | None = No
     votes = max((verdict.repetition for verdict in review.verdicts), default=1)
     return Anchors(
         name=str(path),
-        values=values(review.verdicts, {}, clusters),
+        values=Values(by_sample=values(review.verdicts, {}, clusters)),
         judge={"votes": str(votes), "orders": "both" if swapped else "one"},
     )
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 """A test says that the judge has moved where its p-value is at most this."""
 
+MOST_EXACT = 500
+"""Ratings that moved, of which the p-value is exact; of more it is approximated."""
+
 SAME, MOVED, ALIKE, APART, UNKNOWN = (
     "the judge gives the verdicts it gave",
     "the judge has moved",
@@ -266,17 +269,36 @@ def _sign_test(one_way: int, discordant: int) -> float:
 def _wilcoxon(moves: list[float]) -> Direction:
     """Wilcoxon's signed-rank test of now - before; ratings that did not move are left out.
 
-    Wilcoxon, Biometrics Bulletin 1 (1945), 80-83, as `scipy.stats.wilcoxon` does it: exact where
-    ratings are few, normal otherwise. Where no rating moved, p is 1.
+    Wilcoxon, Biometrics Bulletin 1 (1945), 80-83. Where no rating moved, p is 1.
     """
     name = "Wilcoxon's signed-rank test"
     smallest = _sign_test(0, len(moves))  # all ranks on one side: as likely as all signs alike
     moved = [move for move in moves if move]
     if not moved:
         return Direction(test=name, p=1.0 if moves else None, smallest_p=smallest)
-    from scipy.stats import wilcoxon
+    return Direction(test=name, p=_signed_rank(moved), smallest_p=smallest)
 
-    return Direction(test=name, p=float(wilcoxon(moved).pvalue), smallest_p=smallest)
+
+def _signed_rank(moved: list[float]) -> float:
+    """The two-sided p-value of moves, exact also where several are of one size.
+
+    The chances of all sums of ranks grow by one rank at a time. The normal approximation calls too
+    often for a move where most are of one size, as on yes and no; it is left to very many.
+    """
+    import numpy as np
+    from scipy.stats import rankdata, wilcoxon
+
+    if len(moved) > MOST_EXACT:
+        return float(wilcoxon(moved).pvalue)
+    ranks = np.rint(2 * rankdata(np.abs(moved))).astype(int)  # halves are whole
+    chances = np.zeros(1 + ranks.sum())
+    chances[0] = 1.0
+    for rank in ranks:
+        chances[rank:] += chances[:-rank].copy()
+        chances /= 2
+    upward = int(ranks[np.array(moved) > 0].sum())
+    tail = min(chances[: 1 + upward].sum(), chances[upward:].sum())
+    return float(min(1.0, 2 * tail))
 
 
 def _shift(moves: list[float]) -> Shift:

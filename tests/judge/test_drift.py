@@ -126,6 +126,37 @@ def test_wilcoxon_is_exact_for_few_ratings(moves):
     assert found.direction.p == pytest.approx(signed_rank_p(moves))
 
 
+@given(*[st.integers(0, 20)] * 3)
+@settings(max_examples=50, deadline=None)
+def test_yes_and_no_as_numbers_have_the_p_value_of_labels(same, up, down):
+    as_labels = drift(*labelled(nn=same, ny=up, yn=down))
+    as_ratings = drift(
+        *(
+            {key: float(value == "y") for key, value in side.items()}
+            for side in labelled(nn=same, ny=up, yn=down)
+        )
+    )
+    assert as_ratings.direction.p == pytest.approx(as_labels.direction.p)
+    assert as_ratings.verdict == as_labels.verdict
+
+
+def test_eleven_against_three_of_two_hundred_are_no_move():
+    """The normal approximation, which is no exact test of moves of one size, has p = 0.033."""
+    found = drift(*rated([1.0] * 11 + [-1.0] * 3 + [0.0] * 186))
+    assert found.direction.p == pytest.approx(exact_mcnemar(11, 3))
+    assert found.verdict == SAME
+
+
+def test_wilcoxon_is_that_of_scipy_where_no_two_moves_are_of_one_size():
+    from scipy.stats import wilcoxon
+
+    moves = [(-1) ** (i % 3 == 0) * (1 + i / 7) for i in range(40)]
+    exact = float(wilcoxon(moves, method="exact").pvalue)
+    assert drift(*rated(moves)).direction.p == pytest.approx(exact)
+    many = [(-1) ** (i % 3 == 0) * (1 + i / 7) for i in range(600)]
+    assert 0 < drift(*rated(many)).direction.p < 1e-6
+
+
 def test_tenths_that_are_equal_have_one_rank():
     before, moves = [1, 2, 3, 4, 5, 6, 7, 8], [1, 1, -1, 1, 2, -1, 1, 2]
     now = [rating + move for rating, move in zip(before, moves, strict=True)]

@@ -26,14 +26,16 @@ ALPHA = 0.05
 MOST_EXACT = 500
 """Ratings that moved, of which the p-value is exact; of more it is approximated."""
 
-SAME, MOVED, ALIKE, APART, UNKNOWN = (
+SAME, MOVED, ALIKE, APART, UNKNOWN, UNHEALTHY = (
     "the judge gives the verdicts it gave",
     "the judge has moved",
     "the other judge gives the verdicts of the first",
     "the two judges differ",
     "too few anchors to tell",
+    "too many of the judge's verdicts are missing",
 )
-"""The verdicts: the first two on one judge, the next two on two of them."""
+"""The verdicts: the first two on one judge, the next two on two of them. The last stands in the
+place of all that call no judge another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class Drift:
         flip_p: Chance of so many flips or more, if `allowed` is the judge's share of flips.
         direction: The test of a lean to one side.
         shift: How far ratings moved in the mean; None for labels.
-        verdict: `SAME` or `MOVED`, of two judges `ALIKE` or `APART`; or `UNKNOWN`.
+        verdict: `SAME` or `MOVED`, of two judges `ALIKE` or `APART`; `UNKNOWN`, or `UNHEALTHY`.
         sentence: The verdict with what it rests on.
         another: What makes the second judge another one; empty where it is the same.
         notes: What a reader should know of the verdicts.
@@ -134,6 +136,7 @@ def drift(
     allowed: float = 0.1,
     another: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
+    unhealthy: str = "",
 ) -> Drift:
     """Compare a judge's verdicts on anchors with those that it gave before.
 
@@ -145,6 +148,8 @@ def drift(
             asked twice at once flips some.
         another: What makes the present judge another one than the earlier; empty: it is the same.
         notes: What a reader should know of the verdicts.
+        unhealthy: Why too many present verdicts are missing to trust those that are there, in
+            words; empty where they are not.
 
     Raises:
         UsageError: Labels and ratings are mixed, a verdict is neither, or an option is impossible.
@@ -153,8 +158,12 @@ def drift(
     _require_share(allowed)
     kind = _shared_kind(before, now)
     shared = {name: (before[name], now[name]) for name in sorted(before.keys() & now.keys())}
+    found = _compared(kind, shared, (tolerance, allowed), two=bool(another))
+    if unhealthy and found.verdict not in (MOVED, APART):
+        sentence = f"{UNHEALTHY}: {unhealthy}; of {found.n} anchors {len(found.flips)} flipped."
+        found = replace(found, verdict=UNHEALTHY, sentence=sentence)
     return replace(
-        _compared(kind, shared, (tolerance, allowed), two=bool(another)),
+        found,
         another=another,
         notes=notes,
         missing_before=tuple(sorted(now.keys() - before.keys())),

@@ -104,14 +104,14 @@ def report_of(
         votes=order.votes,
         swapped=order.swap and rubric.pairwise,
         verdicts=len(verdicts),
-        failed=dict(_failed(verdicts).most_common()),
+        failed=failures_of(verdicts),
         cached=sum(v.cached for v in verdicts),
         requests=len(paid),
         prompt_tokens=sum(made.prompt_tokens or 0 for made in paid),
         output_tokens=sum(made.output_tokens or 0 for made in paid),
         cost_usd=None if price is None else _cost(order, price[0], paid),
         prices=None if price is None else price[1],
-        healthy=_is_healthy(_failed(verdicts), len(verdicts), order.max_failures),
+        healthy=_is_healthy(failures_of(verdicts), len(verdicts), order.max_failures),
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
@@ -127,9 +127,9 @@ def _cost(order: JudgeOrder, price: Price, paid: Sequence[Prediction]) -> float:
     return round((0.5 if order.batch else 1.0) * price.cost(prompt, output), 6)
 
 
-def _failed(verdicts: Sequence[Verdict]) -> Counter[str]:
-    """Missing verdicts by kind."""
-    return Counter(v.failure.kind for v in verdicts if v.failure)
+def failures_of(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """Missing verdicts by kind, the most frequent first."""
+    return dict(Counter(v.failure.kind for v in verdicts if v.failure).most_common())
 
 
 def _is_healthy(failed: Mapping[str, int], total: int, allowed: float) -> bool:

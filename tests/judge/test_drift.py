@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import UsageError
-from evalkit.judge.drift import MOVED, SAME, UNKNOWN, Flip, drift
+from evalkit.judge.drift import MOVED, SAME, UNHEALTHY, UNKNOWN, Flip, drift
 from evalkit.records import plain
 
 
@@ -70,6 +70,15 @@ def test_the_verdict_on_labels(counts, verdict):
     assert found.verdict == verdict
     assert found.sentence.startswith(f"{verdict}: ")
     assert found.sentence.endswith(".")
+
+
+def test_missing_verdicts_call_no_judge_the_same_and_hide_no_move():
+    same, moved = labelled(yy=50, nn=50), labelled(yy=50, nn=30, ny=20)
+    for sides in (same, labelled(yy=3)):
+        found = drift(*sides, unhealthy="9 of 109 verdicts are missing (timeout 9)")
+        assert found.verdict == UNHEALTHY
+        assert found.sentence.startswith(f"{UNHEALTHY}: 9 of 109 verdicts are missing (timeout 9)")
+    assert drift(*moved, unhealthy="9 of 109 are missing").verdict == MOVED
 
 
 def test_half_of_all_verdicts_may_flip_if_that_is_allowed():

@@ -135,3 +135,56 @@ def test_a_judge_that_turns_to_no_has_moved(evalkit, run, changed, every, code, 
     assert found["direction"]["gained"] == 0
     assert {flip["now"] for flip in found["flips"]} <= {"no"}
     assert bool(found["flips"]) == bool(every)
+
+
+def test_a_judge_that_fails_has_not_given_the_verdicts_it_gave(evalkit, run, changed):
+    """A fifth of the questions gets no reply that can be read, whatever the others get."""
+    folder, judge, _ = run
+    words = ("judge", "drift", "--anchors", folder, *judge)
+    changed(5, "Perhaps")
+    done = evalkit(*words)
+    assert done.code == 14, done.out
+    page = " ".join(done.out.split())
+    assert page.startswith("Too many of the judge's verdicts are missing: ")
+    assert "of 60 verdicts are missing (unreadable " in page
+    assert "gives the verdicts it gave" not in page
+    assert "Judging mmvp:judged: 60 questions if" in done.err
+    assert "UNHEALTHY" in done.err
+    changed(5, "Perhaps")
+    allowed = evalkit(*words, "--max-judge-failures", "0.5", "--json")
+    assert (allowed.code, allowed.record["verdict"]) == (0, SAME)
+    assert any("verdicts are missing (unreadable" in note for note in allowed.record["notes"])
+
+
+def test_verdicts_that_are_there_are_compared_without_a_judge(evalkit, run):
+    folder, judge, _ = run
+    done = evalkit("judge", "drift", "--anchors", folder, "--now", folder, *judge)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "leave --judge away" in done.err
+    assert evalkit("judge", "drift", "--anchors", folder, "--now", folder).code == 0
+
+
+def test_a_run_that_was_unhealthy_cannot_show_that_a_judge_is_as_it_was(
+    evalkit, run, changed, tmp_path
+):
+    folder, judge, _ = run
+    changed(5, "Perhaps")
+    other = evalkit(
+        *("run", "mmvp:judged", "--model", "dummy:hash", "--data", "demo", *judge),
+        *("--out", tmp_path, "--name", "s"),
+    )
+    assert other.code == 14
+    later = tmp_path / "hash" / "s"
+    assert evalkit("judge", "drift", "--anchors", folder, "--now", later).code == 14
+    back = evalkit("judge", "drift", "--anchors", later, "--now", folder, "--json")
+    assert (back.code, back.record["verdict"]) == (0, SAME)
+    assert any(note.startswith(f"{later}: ") for note in back.record["notes"])
+
+
+def test_too_few_anchors_are_exit_code_11(evalkit, tmp_path):
+    judge = ("--judge", "dummy:constant,text=yes", "--judge-cache", "none")
+    words = ("--model", "dummy:hash", "--data", "demo", "--limit", "4", "--out", tmp_path)
+    assert evalkit("run", "mmvp:judged", *words, "--name", "few", *judge).code == 0
+    folder = tmp_path / "hash" / "few"
+    done = evalkit("judge", "drift", "--anchors", folder, *judge, "--json")
+    assert (done.code, done.record["verdict"]) == (11, "too few anchors to tell")

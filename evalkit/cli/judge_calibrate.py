@@ -41,30 +41,18 @@ def command(
     """How well a judge agrees with people: kappa, bias, and the mean that corrects for both."""
     from evalkit.cli.screen import print_json
     from evalkit.judge.agreement import calibrate
-    from evalkit.judge.pairs import Pair
-    from evalkit.judge.values import human_values, values_of
+    from evalkit.judge.values import human_values, pairs_of, values_of
     from evalkit.report.judge_pages import calibration_page
 
     judged = values_of(source, task, references)
     people = human_values(labels, references, task=task, labels=judged.labels)
-    pairs = [
-        Pair(
-            sample_id=sample_id,
-            judge=value.verdict,
-            human=people.get(sample_id),
-            length=value.length or 0,
-            cluster=value.cluster,
-        )
-        for sample_id, value in judged.by_sample.items()
-    ]
+    pairs, strays = pairs_of(judged, people)
     found = calibrate(
         pairs,
         positive=positive or (judged.labels[-1] if judged.labels else None),
         tolerance=tolerance,
         labels=judged.labels,
         scale=scale,
+        notes=[*filter(None, [strays]), *judged.notes],
     )
-    if as_json:
-        print_json(found)
-    else:
-        print(calibration_page(found), end="")
+    print_json(found) if as_json else print(calibration_page(found), end="")

@@ -11,7 +11,8 @@ from statistics import fmean
 from evalkit import registry
 from evalkit.errors import UsageError
 from evalkit.judge.labels import read_labels
-from evalkit.judge.review import read_review
+from evalkit.judge.pairs import Pair
+from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
 from evalkit.judge.verdict_file import recorded_verdicts
 from evalkit.records import Verdict
@@ -190,11 +191,53 @@ def _labelled(sample_id: str, value: str | float, labels: Sequence[str]) -> str 
 
 
 def _is_labels(path: Path) -> bool:
-    """Whether the first line names a sample and no question."""
+    """Whether a file is one of labels: no object of grades, and no lines about questions.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            first = next((line for line in file if line.strip()), "")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         message = f"The file {path} cannot be read: {error.strerror}."
         raise UsageError(message) from error
+    whole = one_object(path, text)
+    if whole is not None:
+        return not whole or "sample_id" in whole
+    first = next((line for line in text.split("\n") if line.strip()), "")
     return '"question_id"' not in first and '"content"' not in first
+
+
+def pairs_of(judged: Values, people: Mapping[str, str | float]) -> tuple[list[Pair], str]:
+    """The judge's verdicts, each with that of people where there is one.
+
+    Args:
+        judged: The judge's.
+        people: Human verdicts by sample id.
+
+    Returns:
+        The pairs, and a sentence on the human verdicts that are about no judged sample; empty where
+        there is none.
+
+    Raises:
+        UsageError: All of them are about none.
+    """
+    pairs = [
+        Pair(
+            sample_id=sample_id,
+            judge=value.verdict,
+            human=people.get(sample_id),
+            length=value.length,
+            cluster=value.cluster,
+        )
+        for sample_id, value in judged.by_sample.items()
+    ]
+    strays = [name for name in people if name not in judged.by_sample]
+    if not strays:
+        return pairs, ""
+    said = f"{len(strays):,} of {len(people):,} labels are about samples that were not judged here"
+    if len(strays) < len(people):
+        return pairs, f"{said} ({strays[0]!r} first); they are left out."
+    known = next(iter(judged.by_sample), "")
+    message = f"{said}: {strays[0]!r} is the first, while {known!r} is a judged sample's id."
+    raise UsageError(message)

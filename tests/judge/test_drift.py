@@ -41,6 +41,31 @@ def test_mcnemar_is_the_binomial_on_what_changed(yy, nn, yn, ny):
         assert found.direction.smallest_p == pytest.approx(min(1.0, 2 / 2**found.n))
 
 
+@pytest.mark.parametrize(
+    ("n", "flips", "verdict"),
+    [
+        (6, 2, UNKNOWN),  # a third, which ten percent may be, and seven tenths
+        (10, 3, UNKNOWN),
+        (20, 4, UNKNOWN),
+        (30, 6, UNKNOWN),
+        (100, 12, SAME),  # at most 19 %
+        (20, 2, SAME),  # as many as may
+        (6, 0, SAME),
+        (100, 20, MOVED),
+    ],
+)
+def test_more_flips_than_may_call_a_judge_the_same_only_where_they_are_not_many(n, flips, verdict):
+    sides = labelled(yn=flips // 2, ny=flips - flips // 2, yy=n - flips)
+    found = drift(*sides)
+    assert found.verdict == verdict
+    assert f"{flips} of {n} anchors flipped (at most" in found.sentence
+    tail = sum(
+        math.comb(n, k) * found.flips_at_most**k * (1 - found.flips_at_most) ** (n - k)
+        for k in range(flips + 1)
+    )
+    assert tail == pytest.approx(0.05), "so few flips or fewer are as rare as that"
+
+
 def test_flips_and_missing_anchors_are_named():
     before = {"b": "yes", "a": "no", "c": "no", "old": "yes"}
     now = {"new": "no", "a": "yes", "b": "yes", "c": "no"}

@@ -52,11 +52,11 @@ def command(
     from evalkit.judge.drift import drift
     from evalkit.report.judge_pages import drift_page
 
-    before = anchors_of(anchors, task, references)
     order = judge_order(given)
     if now and order:
         message = "--now has the verdicts, so no judge is asked; leave --judge away, or --now."
         raise UsageError(message)
+    before = anchors_of(anchors, task, references)
     after = anchors_of(now, task, references) if now else _again(anchors, task, order)
     another, notes = compared(before, after)
     found = drift(

@@ -111,6 +111,7 @@ def report_of(
         output_tokens=sum(made.output_tokens or 0 for made in paid),
         cost_usd=None if price is None else _cost(order, price[0], paid),
         prices=None if price is None else price[1],
+        max_failures=order.max_failures,
         healthy=_is_healthy(failures_of(verdicts), len(verdicts), order.max_failures),
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
@@ -150,10 +151,14 @@ def _consistency(verdicts: Sequence[Verdict]) -> float | None:
 
 
 def _spread(verdicts: Sequence[Verdict]) -> float | None:
-    """Mean over answers of the standard deviation of the last rating over its verdicts."""
-    ratings: dict[str, list[float]] = {}
+    """Mean over answers, in each order, of the standard deviation of the last rating over votes.
+
+    What differs between the orders is no spread of votes; `_consistency` tells it.
+    """
+    ratings: dict[tuple[str, bool], list[float]] = {}
     for verdict in verdicts:
         if verdict.ratings:
-            ratings.setdefault(verdict.sample_id, []).append(verdict.ratings[-1])
+            place = ratings.setdefault((verdict.sample_id, verdict.swapped), [])
+            place.append(verdict.ratings[-1])
     several = [own for own in ratings.values() if len(own) > 1]
     return statistics.fmean(map(statistics.pstdev, several)) if several else None

@@ -142,7 +142,7 @@ def judged_again(
     ready = prepare(own, choice, record.config, watch)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
-    watch.note(forecast(own, order, ready.samples, answers).line())
+    watch.note(forecast(own, order, ready.samples, answers).line(own.name))
     fresh = replace(order, cache=None)
     with TemporaryDirectory() as place, JudgeStage(fresh, Path(place), [own]) as stage:
         judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
@@ -247,7 +247,8 @@ def judge_prepared(
     with ExitStack() as stack:
         if beside is None:
             for p in wanted:
-                watch.note(forecast(p.task, order, p.samples, answers[p.task.name]).line())
+                taken = forecast(p.task, order, p.samples, answers[p.task.name])
+                watch.note(taken.line(p.task.name))
             judge = stack.enter_context(JudgeStage(order, folder.path, [p.task for p in wanted]))
         else:
             judge = beside.stage()
@@ -318,7 +319,7 @@ def judge_alongside(
         yield None
         return
     for p in wanted:
-        watch.note(f"At most: {forecast(p.task, order, p.samples).line()}")
+        watch.note(f"At most: {forecast(p.task, order, p.samples).line(p.task.name)}")
     with (
         JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
         Alongside(stage, wanted) as alongside,

@@ -25,7 +25,6 @@ class Estimate:
     """What one attempt for every verdict takes; retries come on top.
 
     Attributes:
-        task: The task's name.
         requests: Questions.
         prompt_tokens: Tokens of the questions.
         output_tokens: Tokens of the replies, at most.
@@ -33,18 +32,17 @@ class Estimate:
         how: How tokens were counted.
     """
 
-    task: str
     requests: int
     prompt_tokens: int
     output_tokens: int
     cost_usd: float | None
     how: str
 
-    def line(self) -> str:
+    def line(self, task: str) -> str:
         """One line for people."""
         cost = "no price is known" if self.cost_usd is None else f"about {self.cost_usd:.2f} USD"
         return (
-            f"Judging {self.task}: {self.requests:,} questions if no reply is known yet and each "
+            f"Judging {task}: {self.requests:,} questions if no reply is known yet and each "
             f"can be read; about {self.prompt_tokens:,} tokens to read and at most "
             f"{self.output_tokens:,} to write ({self.how}); {cost}."
         )
@@ -76,7 +74,6 @@ def estimate(
     output = rubric.max_tokens * len(units)
     cost = None if price is None else share * price.cost(prompt, output)
     return Estimate(
-        task=task,
         requests=len(units),
         prompt_tokens=prompt,
         output_tokens=output,

@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
@@ -106,11 +107,7 @@ def report_of(
         verdicts=len(verdicts),
         failed=failures_of(verdicts),
         cached=sum(v.cached for v in verdicts),
-        requests=len(paid),
-        prompt_tokens=sum(made.prompt_tokens or 0 for made in paid),
-        output_tokens=sum(made.output_tokens or 0 for made in paid),
-        cost_usd=None if price is None else _cost(order, price[0], paid),
-        prices=None if price is None else price[1],
+        **_bill(order, paid, price),
         max_failures=order.max_failures,
         healthy=_is_healthy(failures_of(verdicts), len(verdicts), order.max_failures),
         consistency=_consistency(verdicts),
@@ -119,6 +116,19 @@ def report_of(
         digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
         answers=digest_of_units(units),
     )
+
+
+def _bill(
+    order: JudgeOrder, paid: Sequence[Prediction], price: tuple[Price, str] | None
+) -> dict[str, Any]:
+    """What was paid for, and what it cost: fields of the report."""
+    return {
+        "requests": len(paid),
+        "prompt_tokens": sum(made.prompt_tokens or 0 for made in paid),
+        "output_tokens": sum(made.output_tokens or 0 for made in paid),
+        "cost_usd": None if price is None else _cost(order, price[0], paid),
+        "prices": None if price is None else price[1],
+    }
 
 
 def _cost(order: JudgeOrder, price: Price, paid: Sequence[Prediction]) -> float:

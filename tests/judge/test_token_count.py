@@ -120,9 +120,9 @@ def line(model=None):
 
 
 def test_the_line_says_which_way_was_taken(vocabulary):
-    assert f"({PLAIN}); no price is known" in line("toy").line()
+    assert f"({PLAIN}); no price is known" in line("toy").line("mmvet")
     counted = line("gpt-4o")
-    assert "(by tiktoken's o200k_base); no price is known" in counted.line()
+    assert "(by tiktoken's o200k_base); no price is known" in counted.line("mmvet")
     assert counted.prompt_tokens != line().prompt_tokens
 
 

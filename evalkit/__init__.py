@@ -42,6 +42,7 @@
     explain     why two protocols give two numbers
     report      records -> tables
     compare     two runs beside each other, and the baseline file
+    gate        whether a candidate may replace a baseline
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine

@@ -29,6 +29,7 @@ PAGES = (
     "tasks/README.md",
     "evalkit/backends/README.md",
     "evalkit/compare/README.md",
+    "evalkit/gate/README.md",
     "evalkit/judge/README.md",
     "evalkit/official/README.md",
 )

@@ -53,20 +53,20 @@ def compare_markdown(
         markdown_table(table),
         "\n".join(f"- {escaped(note)}" for note in table.notes),
     ]
-    for title, held in titled(comparisons, flips):
+    for _, title, held in titled(comparisons, flips):
         parts += [f"## {escaped(title)}", markdown_table(flips_table(held, questions))]
     return "\n\n".join(parts) + "\n"
 
 
 def titled(
     comparisons: Sequence[Comparison], flips: Sequence[Sequence[Flip]]
-) -> Iterable[tuple[str, list[Flip]]]:
-    """The flips task by task, each with its heading, which names the run where there are many."""
+) -> Iterable[tuple[str, str, list[Flip]]]:
+    """The flips of each run and task: its name, a heading, and the flips."""
     names = labels(comparisons)[1:]
     for name, comparison, held in zip(names, comparisons, flips, strict=True):
         whose = f"{name}, " if len(names) > 1 else ""
         for task, title in flips_titles(comparison, held).items():
-            yield whose + title, [flip for flip in held if flip.task == task]
+            yield name, whose + title, [flip for flip in held if flip.task == task]
 
 
 def compare_json(
@@ -132,10 +132,14 @@ def compare_html(
         absent: Why questions and pictures are not there.
     """
     table = compare_table(comparisons)
-    names = labels(comparisons)
+    reference = labels(comparisons)[0]
     sections = [
-        {"title": printable(title), "flips": [_card(flip, questions) for flip in held]}
-        for title, held in titled(comparisons, flips)
+        {
+            "title": printable(title),
+            "names": (reference, name),
+            "flips": [_card(flip, questions) for flip in held],
+        }
+        for name, title, held in titled(comparisons, flips)
     ]
     return _template("compare.html.j2").render(
         title=printable(compare_title(comparisons)),
@@ -146,7 +150,6 @@ def compare_html(
         notes=list(map(printable, table.notes)),
         absent=list(map(printable, absent)),
         sections=sections,
-        names=(names[0], names[1] if len(names) == 2 else "run"),  # noqa: PLR2004 - two runs
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from evalkit.cli.screen import folded, text_table
 from evalkit.errors import ExitCode
 from evalkit.report.table import Table
 
+SEVEN = ("gqa", "mme", "pope", "vqav2", "textvqa", "scienceqa", "mmvp")
 FAST = ("--draws", "200")
 RUNS = {
     "one": ("pope", "mmvp", "--model", "dummy:hash"),
@@ -67,6 +69,18 @@ def test_a_run_beside_itself_is_identical(evalkit, place):
     assert done.code == ExitCode.OK
     assert "identical in 2 of 2 headline metrics." in done.out
     assert "pope: none of 120 samples got better or worse." in done.out
+
+
+def test_the_demos_own_baseline_is_compared(evalkit):
+    kept = Path(__file__).parents[2] / "results" / "baselines" / "demo.json"
+    done = evalkit("compare", kept, kept, *FAST, "--metrics", "all", "--format", "json")
+    assert done.code == ExitCode.OK, done.err
+    tasks = done.record["runs"][0]["tasks"]
+    assert [task["task"] for task in tasks] == list(SEVEN)
+    differences = [d for task in tasks for d in task["differences"]]
+    assert {d["verdict"] for d in differences} == {"identical"}
+    assert {(d["difference"], d["p"], d["discordant"]) for d in differences} == {(0, 1, 0)}
+    assert all(d["low"] <= 0 <= d["high"] for d in differences if d["low"] is not None)
 
 
 # Exit codes

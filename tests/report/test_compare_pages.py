@@ -149,7 +149,7 @@ def test_alpha_is_what_was_asked():
     assert verdict(difference(adjusted=0.04), 0.01) == "no difference seen"
     table = compare_table([comparison(alpha=0.01)])
     assert "99 % interval" in table.header
-    assert any("verdicts at 0.01" in note for note in table.notes)
+    assert any("verdicts go by it at 0.01" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_many_runs_are_rows_of_each_metric():
         ([("a", "m", "x"), ("b", "n", "x")], ["m", "n"]),
         ([("a", "m", "x"), ("b", "m", "y")], ["m/x", "m/y"]),
         ([("a", "m", "x"), ("b", "m", "x")], ["a", "b"]),
-        ([("a", "m", "x"), ("a", "m", "x")], ["a (1)", "a (2)"]),
+        ([("a", "m", "x"), ("a", "m", "x")], ["m (1)", "m (2)"]),
         (
             [("a", "checkpoints-10", "x"), ("b", "checkpoints-20", "x")],
             ["checkpoints-10", "checkpoints-20"],
@@ -276,6 +276,7 @@ def test_many_runs_are_rows_of_each_metric():
             [("a", f"checkpoints-{n}", "x") for n in (10, 15, 20)],
             ["10", "15", "20"],
         ),
+        ([(f"{'a' * 60}{n}", "m", "x") for n in "ab"], ["m (1)", "m (2)"]),
         ([("a", n, "x") for n in ("ab-1", "ab-2", "ab-3")], ["ab-1", "ab-2", "ab-3"]),
     ],
 )

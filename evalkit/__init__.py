@@ -2,6 +2,7 @@
 
     errors      what can go wrong, with exit codes
     records     everything that travels between the stages
+    spool       records on disk, read again where they are asked for
     run_record  what a run becomes: numbers, fingerprints, the record
     task        what a task file may say
     rubric      how a judge is asked, and how its reply is read
@@ -16,6 +17,7 @@
     data        dataset reference -> samples
     columns     scored samples -> columns of a table
     store       the only reader and writer of run folders
+    prediction_files  predictions by sample id, read from files on demand
     registry    name -> task or backend
     suites      task lists
     lmms_tasks  tasks of lmms-eval, run by its own code

@@ -13,6 +13,7 @@ from evalkit.prepare import Prepared
 from evalkit.records import Prediction
 from evalkit.run_record import Fingerprint, TaskResult
 from evalkit.score import score_predictions, summarise
+from evalkit.spool import Lazy
 from evalkit.store import RunFolder, write_json
 from evalkit.task import Task
 
@@ -32,15 +33,15 @@ def finish(
         judged: Its verdicts; None where it needs none, or has none yet.
     """
     task, stem = prepared.task, prepared.task.file_stem
-    folder.write_predictions(stem, [predictions[s.id] for s in prepared.samples])
+    folder.write_predictions(stem, (predictions[s.id] for s in prepared.samples))
     fingerprint = _fingerprint(prepared, predictions, judged)
     notes = [*prepared.notes, *_unjudged(folder, task, judged)]
     if judged is not None:
         task = judged_task(task, judged)
         folder.write_verdicts(stem, judged.verdicts)
     if task.submission is not None:
-        pairs = [(s, predictions[s.id].text or "") for s in prepared.samples]
-        name, value = task.submission(pairs)
+        answered = Lazy(prepared.samples, lambda s: (s, predictions[s.id].text or ""))
+        name, value = task.submission(answered)
         write_json(folder.path / "submissions" / name, value)
         notes.append(f"{task.name}: a server scores this split; give it submissions/{name}.")
     scores = score_predictions(task, prepared.samples, predictions)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from evalkit.manifest import (
     settings,
     with_weights,
 )
+from evalkit.prediction_files import Predictions
 from evalkit.prepare import Prepared, backend_options, check_name, preflight, prepare
 from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
@@ -235,9 +237,9 @@ def _mended(
     return record
 
 
-def _stored(folder: RunFolder, task: Task) -> dict[str, Prediction]:
+def _stored(folder: RunFolder, task: Task) -> Predictions:
     """The predictions of a finished task by sample id."""
-    return {made.sample_id: made for made in folder.read_predictions(task.file_stem)}
+    return Predictions.stored(folder.predictions_path(task.file_stem))
 
 
 # With the model
@@ -263,7 +265,7 @@ def _generate_and_score(
         folder, config.batch_size, prepared, workers, watch, beside=beside
     )
     results = tuple(finish(folder, p, predictions[p.task.name]) for p in prepared)
-    answered = [made for own in predictions.values() for made in own.values()]
+    answered = chain.from_iterable(own.values() for own in predictions.values())
     record = RunRecord(
         schema=SCHEMA,
         name=folder.path.name,
@@ -361,4 +363,4 @@ def _begin(
 
 
 def _journal(folder: RunFolder, task: Task) -> Journal:
-    return Journal(folder.journal_path(task.file_stem), _stored(folder, task).values())
+    return Journal(folder.journal_path(task.file_stem), _stored(folder, task))

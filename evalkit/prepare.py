@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from evalkit.errors import MissingExtraError, UsageError
 from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
+from evalkit.spool import Spool
 from evalkit.task import Prompt, Task
 
 MAX_BATCH = 65536
@@ -35,13 +36,16 @@ IMAGE_PREPROCESS = ("processor", "pad-square")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A task with all that is known of it before a model answers."""
+    """A task with all that is known of it before a model answers.
+
+    Samples and requests, one a sample, are read where they are asked for.
+    """
 
     task: Task
     variant: str
     prompt: Prompt
-    samples: tuple[Sample, ...]
-    requests: tuple[Request, ...]
+    samples: Sequence[Sample]
+    requests: Sequence[Request]
     fingerprint: Fingerprint
     notes: tuple[str, ...]
 
@@ -152,14 +156,15 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     """Load a task's samples, choose among them, and say what its numbers will be about."""
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
-    samples = data.select(loaded.samples, limit, config.seed)
+    samples, dataset = data.select(loaded.samples, limit, config.seed), loaded.identity
     drawn: tuple[str, ...] = ()
     if len(samples) < len(loaded.samples):
+        dataset = data.identify(dataset, samples)
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
-    requests = tuple(task.request(sample, prompt) for sample in samples)
+    requests = Spool(Request, (task.request(sample, prompt) for sample in samples))
     fingerprint = Fingerprint(
-        dataset=data.identify(loaded.identity, samples),
+        dataset=dataset,
         prompt=PromptIdentity(
             variant=variant,
             template=prompt.template,
@@ -183,7 +188,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     )
 
 
-def _request_digest(requests: Sequence[Request]) -> str:
+def _request_digest(requests: Iterable[Request]) -> str:
     """SHA-256 over all that is asked, word for word, with the pictures' keys in their places."""
     total = hashlib.sha256()
     for request in requests:

@@ -80,9 +80,9 @@ class Scored:
 
     task: Task
     answers: AnswerFile
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     predictions: Mapping[str, Prediction]
-    scores: tuple[SampleScore, ...]
+    scores: Sequence[SampleScore]
     result: TaskResult
     run: RunRecord | None
     is_whole: bool
@@ -287,7 +287,7 @@ def _is_official(given: _Given) -> bool:
     return given.task.protocol in ("official", "own")
 
 
-def _counted(order: Order, given: _Given) -> tuple[Sample, ...]:
+def _counted(order: Order, given: _Given) -> Sequence[Sample]:
     """The samples that count: those with an answer, and the others as `missing` has it.
 
     Raises:

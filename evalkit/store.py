@@ -24,10 +24,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit.columns import score_table
+from evalkit.columns import score_tables
 from evalkit.errors import StoreError, UnwritableError
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
@@ -94,7 +95,7 @@ class RunFolder:
 
     def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> None:
         """Write a task's predictions, atomically, in the given order."""
-        write_text(self.predictions_path(stem), prediction_lines(predictions))
+        write_lines(self.predictions_path(stem), map(prediction_line, predictions))
 
     def read_predictions(self, stem: str) -> tuple[Prediction, ...]:
         """A finished task's predictions; empty where there are none.
@@ -151,9 +152,14 @@ class RunFolder:
         """
         import pyarrow.parquet as pq
 
-        path = self.scores_path(stem)
-        with _replacing(path) as temporary:
-            pq.write_table(score_table(scores), temporary, compression="zstd")
+        tables = score_tables(scores)
+        first = next(tables)
+        with (
+            _replacing(self.scores_path(stem)) as temporary,
+            pq.ParquetWriter(temporary, first.schema, compression="zstd") as file,
+        ):
+            for table in chain((first,), tables):
+                file.write_table(table)
 
     def forget_journal(self) -> None:
         """Remove what only an unfinished run needs.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,7 @@ class ArrowTable:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        row = 0
+        row, read = 0, _Column(self.store, column).read
         for chunk in table[column].chunks:
             encoded = chunk
             if pa.types.is_struct(chunk.type) and chunk.type.get_field_index("bytes") >= 0:
@@ -123,15 +123,11 @@ class ArrowTable:
                 raise DataError(message)
             for place, embedded in enumerate(encoded.is_valid().to_pylist()):
                 if embedded:
-                    yield self._embedded(column, row)
+                    key = f"{self.files.name}/{column}/{row}"
+                    yield Image(key=key, read=partial(read, row))
                 else:  # only these cells are taken out of their chunk: that alone reads them
                     yield self._named(chunk[place], column, row)
                 row += 1
-
-    def _embedded(self, column: str, row: int) -> Image:
-        return Image(
-            key=f"{self.files.name}/{column}/{row}", read=_Cell(self.store, column, row).read
-        )
 
     def _named(self, cell: pa.Scalar[Any], column: str, row: int) -> Image | None:
         value = cell.as_py()
@@ -147,15 +143,15 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """Where a picture's bytes are."""
+class _Column:
+    """Where pictures are."""
 
     store: _Store
     column: str
-    row: int
 
-    def read(self) -> bytes:
-        value = _opened(self.store)[self.column][self.row].as_py()
+    def read(self, row: int) -> bytes:
+        """The bytes of the picture in a row."""
+        value = _opened(self.store)[self.column][row].as_py()
         encoded: bytes = value["bytes"] if isinstance(value, dict) else value
         return encoded
 

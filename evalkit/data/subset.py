@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,9 +14,10 @@ import msgspec
 from evalkit.errors import UsageError
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
+from evalkit.spool import Lazy
 
 
-def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sample, ...]:
+def select(samples: Sequence[Sample], limit: int | None, seed: int) -> Sequence[Sample]:
     """A seeded subset of whole groups, in the dataset's order.
 
     Groups are ranked by a hash of the seed and their own name, and taken from the top until the
@@ -24,14 +26,15 @@ def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sam
 
     Args:
         samples: All samples of a split.
-        limit: At most so many samples; a first group that is larger is taken whole. None is all.
+        limit: At most so many samples; a first group that is larger is taken whole. None is all:
+            `samples` itself.
         seed: Another seed is another subset.
 
     Raises:
         UsageError: The limit is below 1.
     """
     if limit is None:
-        return tuple(samples)
+        return samples
     if limit < 1:
         message = f"The limit must be at least 1, not {limit}."
         raise UsageError(message)
@@ -39,7 +42,9 @@ def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sam
     for sample in samples:
         groups[_unit(sample)] = groups.get(_unit(sample), 0) + 1
     chosen = _top(groups, limit, seed)
-    return tuple(sample for sample in samples if _unit(sample) in chosen)
+    units = map(_unit, samples)
+    places = array("Q", (place for place, unit in enumerate(units) if unit in chosen))
+    return Lazy(places, samples.__getitem__)
 
 
 def _unit(sample: Sample) -> tuple[str, str]:

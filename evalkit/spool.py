@@ -12,7 +12,7 @@ import weakref
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar, overload
+from typing import IO, Any, Generic, TypeVar, overload
 
 from evalkit.errors import UnwritableError
 
@@ -117,7 +117,7 @@ class Spool(Sequence[Record]):
     def _flush(self) -> None:
         try:
             if self._file is None:
-                with tempfile.TemporaryFile(prefix="evalkit-") as file:
+                with temporary_file() as file:
                     self._file = os.dup(file.fileno())
                 weakref.finalize(self, os.close, self._file)
             with memoryview(self._waiting) as left:
@@ -125,8 +125,7 @@ class Spool(Sequence[Record]):
                 while done < len(left):
                     done += os.write(self._file, left[done:])
         except OSError as error:
-            what = f"A temporary file in {tempfile.gettempdir()} (TMPDIR names another folder)"
-            raise UnwritableError(what, error) from error
+            raise no_room(error) from error
         self._waiting = bytearray()
 
     def __len__(self) -> int:
@@ -151,6 +150,9 @@ class Spool(Sequence[Record]):
             stop = min(start + _AT_ONCE, len(self))
             head = b"\xdd" + (stop - start).to_bytes(4, "big")  # an array of so many, in msgpack
             records = self._several.decode(head + self._read(start, stop))
+            if not self._held:
+                yield from records
+                continue
             for place, record in enumerate(records, start):
                 yield self._held[place] if record is None else record
 
@@ -164,6 +166,20 @@ class Spool(Sequence[Record]):
         assert self._file is not None  # noqa: S101  something was written
         stored = os.pread(self._file, min(end, written) - begin, begin)
         return stored + waiting[: max(end - written, 0)]
+
+
+def temporary_file() -> IO[bytes]:
+    """A file without a name, which goes when it is closed, or the process ends."""
+    try:
+        return tempfile.TemporaryFile(prefix="evalkit-")
+    except OSError as error:
+        raise no_room(error) from error
+
+
+def no_room(error: OSError) -> UnwritableError:
+    """What is said when a temporary file cannot be written."""
+    what = f"A temporary file in {tempfile.gettempdir()} (TMPDIR names another folder)"
+    return UnwritableError(what, error)
 
 
 class _Functions:

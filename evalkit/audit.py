@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from evalkit import score
@@ -15,10 +15,43 @@ from evalkit.spool import Lazy, Spool
 from evalkit.task import Metric, Task
 
 
+@dataclass(slots=True, kw_only=True)
+class Texts:
+    """What is counted of predictions alone, one after another.
+
+    Attributes:
+        empty: Texts that are empty, or white space alone.
+        refused: Texts that decline to answer.
+        truncated: Texts cut off at the token limit.
+        ended: Texts of which it is known how they ended.
+    """
+
+    empty: int = 0
+    refused: int = 0
+    truncated: int = 0
+    ended: int = 0
+
+    def count(self, made: Prediction) -> None:
+        """Take in one more."""
+        if made.text is not None:
+            self.empty += not made.text.strip()
+            self.refused += is_refusal(made.text)
+        self.ended += made.finish is not None
+        self.truncated += made.finish == "length"
+
+    @classmethod
+    def of(cls, predictions: Iterable[Prediction]) -> Texts:
+        """Those of the predictions."""
+        texts = cls()
+        for made in predictions:
+            texts.count(made)
+        return texts
+
+
 def audit(
     task: Task,
     samples: Sequence[Sample],
-    predictions: Mapping[str, Prediction],
+    texts: Texts,
     scores: Sequence[SampleScore],
 ) -> Audit:
     """How the task's scorer read the predictions.
@@ -26,13 +59,10 @@ def audit(
     Args:
         task: Whose rules were applied.
         samples: What was asked.
-        predictions: By sample id.
+        texts: What was counted of the predictions.
         scores: What `evalkit.score.score_predictions` made of the two, in the samples' order.
     """
-    texts, read = _Texts(), _Readings()
-    for sample in samples:
-        if (made := predictions.get(sample.id)) is not None:
-            texts.count(made)
+    read = _Readings()
     for place, given in enumerate(scores):
         read.count(place, given)
     return Audit(
@@ -44,23 +74,6 @@ def audit(
         ambiguous=len(read.doubtful),
         bounds=_bounds(task, samples, scores, read.doubtful),
     )
-
-
-@dataclass(slots=True)
-class _Texts:
-    """What can be counted of the texts alone."""
-
-    empty: int = 0
-    refused: int = 0
-    truncated: int = 0
-    ended: int = 0
-
-    def count(self, made: Prediction) -> None:
-        if made.text is not None:
-            self.empty += not made.text.strip()
-            self.refused += is_refusal(made.text)
-        self.ended += made.finish is not None
-        self.truncated += made.finish == "length"
 
 
 @dataclass(slots=True)

@@ -185,10 +185,6 @@ class Alongside:
         """Wait for answers on a thread of its own."""
         self._stage = stage
         self._tasks = {p.task.name: p for p in prepared if p.task.judging is not None}
-        self._places = {
-            name: {sample.id: place for place, sample in enumerate(p.samples)}
-            for name, p in self._tasks.items()
-        }
         self._answers: SimpleQueue[tuple[str, Sequence[Prediction]] | None] = SimpleQueue()
         self._ended = Event()  # a join that is interrupted takes the thread for ended
         Thread(target=self._run, daemon=True).start()
@@ -235,8 +231,8 @@ class Alongside:
                 found.setdefault(task, {}).update({made.sample_id: made for made in predictions})
             with suppress(EvalkitError):  # it will come up again when verdicts are made
                 for name, answers in found.items():
-                    own, places = self._tasks[name], self._places[name]
-                    samples = [own.samples[places[sample_id]] for sample_id in answers]
+                    own = self._tasks[name]
+                    samples = [own.samples[own.places[sample_id]] for sample_id in answers]
                     self._stage.judge(own.task, samples, answers)
 
 
@@ -308,7 +304,7 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Predi
         )
         raise NotComparableError(message)
     stored = Predictions.stored(folder.predictions_path(prepared.task.file_stem))
-    if missing := [sample.id for sample in prepared.samples if sample.id not in stored]:
+    if missing := [sample_id for sample_id in prepared.places if sample_id not in stored]:
         message = (
             f"{folder.path} holds no answer of {prepared.task.name} to {missing[0]!r} and "
             f"{len(missing) - 1} more; give the command of the run again."

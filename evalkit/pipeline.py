@@ -194,9 +194,8 @@ def _finished(
     )
     check_same(before_judging(manifest_of(record), now), now, folder.path)
     stored = {p.task.name: _stored(folder, p.task) for p in prepared}
-    asked = {p.task.name: {sample.id for sample in p.samples} for p in prepared}
     failed = any(result.coverage.failed for result in record.results)
-    if failed or any(own - stored[task].keys() for task, own in asked.items()):
+    if failed or any(p.places.keys() - stored[p.task.name].keys() for p in prepared):
         return None
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
@@ -312,7 +311,7 @@ def _predictions(
         for p in prepared:
             made = journals[p.task.name].predictions
             check_pictures(p.samples, made, p.fingerprint, folder.path)
-        progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
+        progress = Progress({p.task.name: (p.task, p.samples, p.places) for p in prepared}, watch)
         progress.start({name: journal.predictions for name, journal in journals.items()})
         resumed = any(journal.any_done() for journal in journals.values())
         capacity = crew.capacity

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ IMAGE_PREPROCESS = ("processor", "pad-square")
 class Prepared:
     """A task with all that is known of it before a model answers.
 
-    Samples and requests, one a sample, are read where they are asked for.
+    Samples and requests, one a sample, are read where they are asked for; `places` says by id where
+    a sample stands among them, in their order.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class Prepared:
     prompt: Prompt
     samples: Sequence[Sample]
     requests: Sequence[Request]
+    places: Mapping[str, int]
     fingerprint: Fingerprint
     notes: tuple[str, ...]
 
@@ -162,14 +164,15 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         dataset = data.identify(dataset, samples)
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
-    requests = Spool(Request, (task.request(sample, prompt) for sample in samples))
+    asked = _Asked()
+    requests = Spool(Request, map(asked.seen, (task.request(s, prompt) for s in samples)))
     fingerprint = Fingerprint(
         dataset=dataset,
         prompt=PromptIdentity(
             variant=variant,
             template=prompt.template,
             images_first=prompt.images_first,
-            digest=_request_digest(requests),
+            digest=asked.digest.hexdigest(),
         ),
         generation=task.generation,
         preprocessing={},
@@ -183,17 +186,28 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         prompt=prompt,
         samples=samples,
         requests=requests,
+        places=asked.places,
         fingerprint=fingerprint,
         notes=(*loaded.notes, *drawn),
     )
 
 
-def _request_digest(requests: Iterable[Request]) -> str:
-    """SHA-256 over all that is asked, word for word, with the pictures' keys in their places."""
-    total = hashlib.sha256()
-    for request in requests:
-        total.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
-    return total.hexdigest()
+class _Asked:
+    """What is known of requests when they have been seen once, in order.
+
+    Attributes:
+        places: Where each stands, by its sample's id.
+        digest: Over all that is asked, word for word, with the pictures' keys in their places.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+        self.digest = hashlib.sha256()
+
+    def seen(self, request: Request) -> Request:
+        self.places[request.sample_id] = len(self.places)
+        self.digest.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
+        return request
 
 
 def _asked(request: Request) -> list[Any]:

@@ -66,14 +66,16 @@ class Observer:
         """The record and all that belongs to it stand in this folder."""
 
 
+Watched = tuple[Task, Sequence[Sample], Mapping[str, int]]
+"""A task, its samples, and where each stands among them, by its id."""
+
+
 class Progress:
     """Turns batches of predictions into `TaskProgress`, and tells an observer."""
 
-    def __init__(
-        self, tasks: Mapping[str, tuple[Task, Sequence[Sample]]], observer: Observer
-    ) -> None:
+    def __init__(self, tasks: Mapping[str, Watched], observer: Observer) -> None:
         """Watch the given tasks with their samples."""
-        self._running = {name: _Running(task, samples) for name, (task, samples) in tasks.items()}
+        self._running = {name: _Running(*watched) for name, watched in tasks.items()}
         self._observer = observer
         self._last_event = 0.0
 
@@ -96,15 +98,12 @@ class Progress:
 class _Running:
     """One task's scores so far, on disk."""
 
-    def __init__(self, task: Task, samples: Sequence[Sample]) -> None:
+    def __init__(self, task: Task, samples: Sequence[Sample], places: Mapping[str, int]) -> None:
         self._task = task
         self._samples = samples
-        self._places: dict[str, int] = {}
-        self._sizes = Counter[str]()
-        for place, sample in enumerate(samples):
-            self._places[sample.id] = place
-            if sample.group is not None:
-                self._sizes[sample.group] += 1
+        self._places = places
+        groups = (sample.group for sample in samples if sample.group is not None)
+        self._sizes = Counter(groups)
         self._scores = Spool(SampleScore)
         self._latest = array("q", [_NONE]) * len(samples)
         self._done = 0

@@ -4,6 +4,8 @@
     records     everything that travels between the stages
     spool       records on disk, read again where they are asked for
     run_record  what a run becomes: numbers, fingerprints, the record
+    comparison  what a comparison of two runs is
+    verdicts    what a gate says
     task        what a task file may say
     rubric      how a judge is asked, and how its reply is read
     foreign     what another harness's code may do in a task's place

@@ -283,6 +283,19 @@ def test_the_program_tells_whose_picture_it_cannot_read(stub, png):
     assert bad["unreadable"].startswith("UnidentifiedImageError")
 
 
+def test_a_message_may_be_large(toy, request_of):
+    (made,) = toy.generate([request_of(1, "Hue? " + "very " * 40_000)])
+    assert made.failure is None
+    assert made.text.startswith("Hue? very very")
+
+
+def test_the_program_ends_where_it_hears_no_message(stub):
+    with Process(sys.executable, 60, os.environ) as process:
+        process._child.stdin.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        with pytest.raises(BackendError, match="ended"):
+            process.ask({"do": "load"})
+
+
 HOST = """
 import sys, threading
 from evalkit.backends.interface import BackendOptions

@@ -1,7 +1,7 @@
 """Records on disk, each read again where it is asked for; and sequences that are made on demand.
 
 What grows with the number of samples is not held in memory: samples, requests and scores are
-written to a temporary file as they are made, and what stays is where each of them ends, eight bytes.
+written to a temporary file as they are made; what stays is where each of them ends, eight bytes.
 """
 
 from __future__ import annotations
@@ -89,8 +89,9 @@ class Spool(Sequence[Record]):
 
         functions = _Functions()
         self._encode = msgpack.Encoder(enc_hook=functions.written).encode
-        self._one = msgpack.Decoder(kind | None, dec_hook=functions.read)
-        self._several = msgpack.Decoder(list[kind | None], dec_hook=functions.read)
+        read: Any = kind | None
+        self._one = msgpack.Decoder(read, dec_hook=functions.read)
+        self._several = msgpack.Decoder(list[read], dec_hook=functions.read)
         self._held: dict[int, Record] = {}
         self._ends = array("Q", (0,))
         self._waiting = bytearray()
@@ -106,7 +107,7 @@ class Spool(Sequence[Record]):
         """
         try:
             written = self._encode(record)
-        except UnicodeEncodeError:  # a lone surrogate
+        except (UnicodeEncodeError, OverflowError):  # a lone surrogate; a number of many digits
             self._held[len(self)] = record
             written = _NOTHING
         self._waiting += written
@@ -187,7 +188,7 @@ class _Functions:
 
     def __init__(self) -> None:
         self._held: list[Callable[..., Any]] = []
-        self._numbers: dict[Callable[..., Any], int] = {}
+        self._numbers: dict[Hashable, int] = {}
 
     def written(self, value: Any) -> Any:
         """What is written for a value that msgspec knows not how to write."""
@@ -202,7 +203,7 @@ class _Functions:
         message = f"a {type(value).__name__} cannot be written"
         raise TypeError(message)
 
-    def _number(self, function: Callable[..., Any]) -> int:
+    def _number(self, function: Any) -> int:
         if not isinstance(function, Hashable):
             self._held.append(function)
             return len(self._held) - 1

@@ -10,7 +10,7 @@ import os
 import tempfile
 import weakref
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO, Any, Generic, TypeVar, overload
 
@@ -188,7 +188,7 @@ class _Functions:
 
     def __init__(self) -> None:
         self._held: list[Callable[..., Any]] = []
-        self._numbers: dict[Hashable, int] = {}
+        self._numbers: dict[Callable[..., Any], int] = {}
 
     def written(self, value: Any) -> Any:
         """What is written for a value that msgspec knows not how to write."""
@@ -203,11 +203,11 @@ class _Functions:
         message = f"a {type(value).__name__} cannot be written"
         raise TypeError(message)
 
-    def _number(self, function: Any) -> int:
-        if not isinstance(function, Hashable):
-            self._held.append(function)
-            return len(self._held) - 1
-        number = self._numbers.setdefault(function, len(self._held))
+    def _number(self, function: Callable[..., Any]) -> int:
+        try:
+            number = self._numbers.setdefault(function, len(self._held))
+        except TypeError:  # it cannot be a key
+            number = len(self._held)
         if number == len(self._held):
             self._held.append(function)
         return number

@@ -40,12 +40,11 @@ def names_in(scores: Iterable[SampleScore]) -> Names:
     return Names(tuple(values), tuple(tags))
 
 
-def score_tables(scores: Sequence[SampleScore]) -> Iterator[pa.Table]:
-    """The scores as tables of one schema, `TOGETHER` rows in each; one without rows for none."""
-    names, every = names_in(scores), iter(scores)
-    yield score_table(list(islice(every, TOGETHER)), names)
+def pieces(scores: Iterable[SampleScore]) -> Iterator[list[SampleScore]]:
+    """The scores in order, `TOGETHER` of them at once."""
+    every = iter(scores)
     while some := list(islice(every, TOGETHER)):
-        yield score_table(some, names)
+        yield some
 
 
 def score_table(scores: Sequence[SampleScore], names: Names | None = None) -> pa.Table:

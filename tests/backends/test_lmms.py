@@ -198,8 +198,10 @@ def test_after_a_death_the_next_is_answered(toy, request_of):
 
 
 def test_a_hang_ends(stub, request_of):
-    model = LmmsBackend.load(options(timeout="9"))
-    with pytest.raises(BackendError, match="no answer in 9 seconds"):
+    model = LmmsBackend.load(options(timeout="120"))
+    assert model._process._timeout == 120
+    model._process._timeout = 1.5  # too little for a start on a busy machine
+    with pytest.raises(BackendError, match=r"no answer in 1\.5 seconds"):
         model.generate([request_of(0, "hang")])
     assert model.generate([request_of(0)])[0].text
     model.close()
@@ -319,7 +321,7 @@ def test_no_orphan_is_left_by_a_kill(stub, place):
     with subprocess.Popen([sys.executable, "-c", HOST, place], stdout=subprocess.PIPE) as host:
         child = int(host.stdout.readline())
         host.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while _runs(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _runs(child)

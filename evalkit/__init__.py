@@ -3,6 +3,7 @@
     errors      what can go wrong, with exit codes
     records     everything that travels between the stages
     spool       records on disk, read again where they are asked for
+    numbering   texts numbered without holding them
     run_record  what a run becomes: numbers, fingerprints, the record
     comparison  what a comparison of two runs is
     verdicts    what a gate says

@@ -35,7 +35,7 @@ def finish(
     """
     task, stem = prepared.task, prepared.task.file_stem
     pictures, texts = ShownPictures(), Texts()
-    made = (predictions[sample_id] for sample_id in prepared.places)
+    made = (predictions[sample.id] for sample in prepared.samples)
     folder.write_predictions(stem, _seen(made, pictures.add, texts.count))
     fingerprint = _fingerprint(prepared, pictures, judged)
     notes = [*prepared.notes, *_unjudged(folder, task, judged)]

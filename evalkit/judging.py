@@ -304,7 +304,7 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Predi
         )
         raise NotComparableError(message)
     stored = Predictions.stored(folder.predictions_path(prepared.task.file_stem))
-    if missing := [sample_id for sample_id in prepared.places if sample_id not in stored]:
+    if missing := [s.id for s in prepared.samples if s.id not in stored]:
         message = (
             f"{folder.path} holds no answer of {prepared.task.name} to {missing[0]!r} and "
             f"{len(missing) - 1} more; give the command of the run again."

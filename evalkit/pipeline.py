@@ -196,7 +196,7 @@ def _finished(
     check_same(before_judging(manifest_of(record), now), now, folder.path)
     stored = {p.task.name: _stored(folder, p.task) for p in prepared}
     failed = any(result.coverage.failed for result in record.results)
-    if failed or any(p.places.keys() - stored[p.task.name].keys() for p in prepared):
+    if failed or any(s.id not in stored[p.task.name] for p in prepared for s in p.samples):
         return None
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)

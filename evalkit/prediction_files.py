@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable, Iterator, MutableMapping
+from array import array
+from collections.abc import Iterable, Iterator, MutableMapping, ValuesView
 from pathlib import Path
 
 from evalkit.errors import StoreError
+from evalkit.numbering import Numbering
 from evalkit.records import Prediction
 from evalkit.store import parse_prediction
 
@@ -17,6 +19,9 @@ _MOST = 2
 _LOOSE = -1
 """Where a prediction is that stands in no file."""
 
+_GONE = -2
+"""Where one is that was forgotten."""
+
 _LINE = 1024
 """Bytes that are read at first: most lines are shorter."""
 
@@ -24,18 +29,20 @@ _LINE = 1024
 class Predictions(MutableMapping[str, Prediction]):
     """Predictions by sample id, in the order in which the ids first came.
 
-    What stands in a file is not held: ids are, and where their lines begin. The files are kept
-    open, so that they may be replaced or removed meanwhile.
+    What stands in a file is not held: where its line begins is, and of its id a number. The files
+    are kept open, so that they may be replaced or removed meanwhile.
     """
 
-    __slots__ = ("_failed", "_files", "_loose", "_where")
+    __slots__ = ("_count", "_failed", "_files", "_ids", "_loose", "_where")
 
     def __init__(self, predictions: Iterable[Prediction] = ()) -> None:
         """Hold those that stand in no file."""
         self._files: list[_Lines] = []
-        self._where: dict[str, int] = {}
+        self._ids = Numbering()
+        self._where = array("q")  # by the id's number
+        self._count = 0
         self._failed: set[str] = set()
-        self._loose: dict[str, Prediction] = {}
+        self._loose: dict[int, Prediction] = {}  # by the id's number
         for made in predictions:
             self[made.sample_id] = made
 
@@ -87,54 +94,96 @@ class Predictions(MutableMapping[str, Prediction]):
             made: What it says.
             place: Where it begins, in bytes.
         """
-        self._note(made, place * _MOST + len(self._files) - 1)
-        self._loose.pop(made.sample_id, None)
+        number = self._note(made, place * _MOST + len(self._files) - 1)
+        self._loose.pop(number, None)
 
-    def _note(self, made: Prediction, where: int) -> None:
-        self._where[made.sample_id] = where
+    def _note(self, made: Prediction, where: int) -> int:
+        number = self._ids.add(made.sample_id)
+        if number == len(self._where):
+            self._where.append(_GONE)
+        self._count += self._where[number] == _GONE
+        self._where[number] = where
         if made.failure is None:
             self._failed.discard(made.sample_id)
         else:
             self._failed.add(made.sample_id)
+        return number
 
     def is_answered(self, sample_id: str) -> bool:
         """Whether there is a prediction of the sample, and none that failed."""
-        return sample_id in self._where and sample_id not in self._failed
+        return sample_id not in self._failed and sample_id in self
 
     def any_answered(self) -> bool:
         """Whether there is any that did not fail."""
-        return len(self._where) > len(self._failed)
+        return self._count > len(self._failed)
+
+    def failed(self) -> frozenset[str]:
+        """The ids of those that failed."""
+        return frozenset(self._failed)
 
     def __getitem__(self, sample_id: str) -> Prediction:
         """The prediction of a sample, read."""
-        where = self._where[sample_id]
+        number = self._number(sample_id)
+        if number is None:
+            raise KeyError(sample_id)
+        return self._read(number)
+
+    def _read(self, number: int) -> Prediction:
+        where = self._where[number]
         if where == _LOOSE:
-            return self._loose[sample_id]
-        place, number = divmod(where, _MOST)
-        return self._files[number].prediction(place)
+            return self._loose[number]
+        place, file = divmod(where, _MOST)
+        return self._files[file].prediction(place)
 
     def __setitem__(self, sample_id: str, made: Prediction) -> None:
         """Hold a prediction that stands in no file."""
-        self._note(made, _LOOSE)
-        self._loose[sample_id] = made
+        self._loose[self._note(made, _LOOSE)] = made
 
     def __delitem__(self, sample_id: str) -> None:
         """Forget a prediction; its file keeps it."""
-        del self._where[sample_id]
-        self._loose.pop(sample_id, None)
+        number = self._number(sample_id)
+        if number is None:
+            raise KeyError(sample_id)
+        self._where[number] = _GONE
+        self._count -= 1
+        self._loose.pop(number, None)
         self._failed.discard(sample_id)
 
     def __contains__(self, sample_id: object) -> bool:
         """Whether there is a prediction of the sample; nothing is read."""
-        return sample_id in self._where
+        return isinstance(sample_id, str) and self._number(sample_id) is not None
+
+    def _number(self, sample_id: str) -> int | None:
+        """The number of an id of which there is a prediction."""
+        number = self._ids.get(sample_id)
+        return None if number is None or self._where[number] == _GONE else number
 
     def __iter__(self) -> Iterator[str]:
-        """The ids."""
-        return iter(self._where)
+        """The ids; the predictions are read, for they are not held."""
+        return (made.sample_id for made in self.values())
+
+    def values(self) -> ValuesView[Prediction]:
+        """The predictions, each read once."""
+        return _Values(self)
+
+    def every(self) -> Iterator[Prediction]:
+        """The predictions in order, each read when it is its turn."""
+        for number, where in enumerate(self._where):
+            if where != _GONE:
+                yield self._read(number)
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._where)
+        return self._count
+
+
+class _Values(ValuesView[Prediction]):
+    """Predictions; ids are read with them, so that none is looked up."""
+
+    _mapping: Predictions
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return self._mapping.every()
 
 
 class _Lines:

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from evalkit import data, registry
 from evalkit.backends.interface import Backend, BackendOptions, check_options
 from evalkit.errors import MissingExtraError, UsageError
+from evalkit.numbering import Numbering
 from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
@@ -39,7 +40,7 @@ class Prepared:
     """A task with all that is known of it before a model answers.
 
     Samples and requests, one a sample, are read where they are asked for; `places` says by id where
-    a sample stands among them, in their order.
+    a sample stands among them.
     """
 
     task: Task
@@ -47,7 +48,7 @@ class Prepared:
     prompt: Prompt
     samples: Sequence[Sample]
     requests: Sequence[Request]
-    places: Mapping[str, int]
+    places: Numbering
     fingerprint: Fingerprint
     notes: tuple[str, ...]
 
@@ -201,11 +202,11 @@ class _Asked:
     """
 
     def __init__(self) -> None:
-        self.places: dict[str, int] = {}
+        self.places = Numbering()
         self.digest = hashlib.sha256()
 
     def seen(self, request: Request) -> Request:
-        self.places[request.sample_id] = len(self.places)
+        self.places.add(request.sample_id)
         self.digest.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
         return request
 

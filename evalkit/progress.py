@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
 
+from evalkit.numbering import Numbering
 from evalkit.records import Prediction, Sample, SampleScore
 from evalkit.score import scored, total
 from evalkit.spool import Lazy, Spool
@@ -66,7 +67,7 @@ class Observer:
         """The record and all that belongs to it stand in this folder."""
 
 
-Watched = tuple[Task, Sequence[Sample], Mapping[str, int]]
+Watched = tuple[Task, Sequence[Sample], Numbering]
 """A task, its samples, and where each stands among them, by its id."""
 
 
@@ -98,7 +99,7 @@ class Progress:
 class _Running:
     """One task's scores so far, on disk."""
 
-    def __init__(self, task: Task, samples: Sequence[Sample], places: Mapping[str, int]) -> None:
+    def __init__(self, task: Task, samples: Sequence[Sample], places: Numbering) -> None:
         self._task = task
         self._samples = samples
         self._places = places

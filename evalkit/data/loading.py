@@ -12,6 +12,7 @@ from evalkit.data.files import Found
 from evalkit.data.subset import identify
 from evalkit.data.tables import check_table, open_table
 from evalkit.errors import DataError, EvalkitError
+from evalkit.numbering import Numbering
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
 from evalkit.spool import Spool
@@ -195,18 +196,17 @@ def _sample(task: Task, number: int, row: dict[str, Any]) -> Sample:
 
 def _checked(task: Task, samples: Iterable[Sample]) -> Iterator[Sample]:
     """The samples, each when it has been found to be sound."""
-    seen: dict[str, int] = {}
+    seen = Numbering()
     for number, sample in enumerate(samples):
         _check_texts(task, number, sample)
-        if sample.id in seen:
+        if (first := seen.add(sample.id)) != number:
             message = (
-                f"{task.name}: the sample id {sample.id!r} is that of row {seen[sample.id]} and of "
+                f"{task.name}: the sample id {sample.id!r} is that of row {first} and of "
                 f"row {number}; ids must be unique."
             )
             raise DataError(message)
-        seen[sample.id] = number
         yield sample
-    if not seen:
+    if not len(seen):
         message = f"{task.name}: the split {task.dataset.split!r} has no rows."
         raise DataError(message)
 

@@ -99,4 +99,4 @@ def test_texts_are_not_held(tmp_path):
     finally:
         tracemalloc.stop()
     assert len(found) == 5000
-    assert held / 5000 < 250
+    assert held / 5000 < 60

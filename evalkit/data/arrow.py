@@ -32,8 +32,11 @@ _SMALL = 1 << 20
 _LARGE = 64 << 20
 """Bytes of a table of Parquet that is converted, and not unpacked in every run."""
 
-_LOOKED_AT = 4096
-"""Rows that are looked at before the pages that they lie in are let go."""
+_LOOKED_AT = 16 << 20
+"""Bytes that are looked at before the pages that they lie in are let go."""
+
+_AROUND = 1 << 16
+"""Bytes that the system maps around one that is looked at."""
 
 
 def check_parquet(files: TableFiles, columns: Sequence[str]) -> pa.Schema:
@@ -118,7 +121,7 @@ class ArrowTable:
         for batch in table.select(plain).to_batches(max_chunksize=_BATCH):
             for row in batch.to_pylist():
                 yield row | {name: next(images) for name, images in shown.items()}
-            mapped.let_go(len(batch))
+            mapped.let_go(batch.nbytes + _AROUND * len(plain))
 
     def _pictures(self, table: pa.Table, column: str) -> Iterator[Image | None]:
         """One a row; which rows have none is read off the validity bits, not the bytes."""
@@ -165,8 +168,8 @@ class _Column:
         """The bytes of the picture in a row."""
         mapped = _opened(self.store)
         value = mapped.table[self.column][row].as_py()
-        mapped.let_go(1)
         encoded: bytes = value["bytes"] if isinstance(value, dict) else value
+        mapped.let_go(len(encoded) + _AROUND)
         return encoded
 
 
@@ -181,13 +184,13 @@ class _Mapped:
         self._maps = [mapped for _, mapped in parts if mapped is not None]
         self._touched = 0
 
-    def let_go(self, rows: int) -> None:
-        """Say that so many rows were looked at: of the maps, little stays in memory.
+    def let_go(self, size: int) -> None:
+        """Say that so many bytes were looked at: of the maps, little stays in memory.
 
         The pages are the system's to take back, but count as this process's memory until it does;
         they are still in its cache, and come back at once where they are looked at again.
         """
-        self._touched += rows
+        self._touched += size
         if self._touched > _LOOKED_AT:
             self._touched = 0
             for mapped in self._maps:

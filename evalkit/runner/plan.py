@@ -9,9 +9,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 
 from evalkit.backends.interface import Capacity
+from evalkit.numbering import Numbering
 from evalkit.records import Generation, Request
 from evalkit.spool import Lazy
 
@@ -63,7 +64,7 @@ def plan(
     """
     probes, rest = _Parts(), _Parts()
     for task, own in requests.items():
-        outline = _outline(task, own)
+        outline = _outline(task, own, sharing=sharing)
         for with_pictures in (True, False):
             pieces = _pieces(outline, capacity, sharing=sharing, with_pictures=with_pictures)
             probed = 0
@@ -113,33 +114,33 @@ class _Outline:
 
     Attributes:
         task: Whose they are.
-        ids: Their samples' ids.
-        kin: What is equal for requests that probably show the same pictures.
+        requests: Themselves, on disk.
+        kin: Equal for requests that probably show the same pictures; empty where none are shared.
         shown: How many pictures each shows.
         tokens: Estimated tokens of text and answer.
         settings: Equal numbers mean equal generation settings.
     """
 
     task: str
-    ids: Sequence[str]
-    kin: Sequence[str]
+    requests: Sequence[Request]
+    kin: Sequence[int]
     shown: Sequence[int]
     tokens: Sequence[int]
     settings: Sequence[int]
 
 
-def _outline(task: str, requests: Iterable[Request]) -> _Outline:
-    ids, kin = list[str](), list[str]()
-    shown, tokens, settings = array("q"), array("q"), array("q")
-    names, known = dict[str, str](), dict[Generation, int]()
+def _outline(task: str, requests: Sequence[Request], *, sharing: bool) -> _Outline:
+    kin, shown, tokens, settings = array("q"), array("q"), array("q"), array("q")
+    names, known = Numbering(), dict[Generation, int]()
     for request in requests:
-        ids.append(request.sample_id)
-        name = request.kin or request.sample_id
-        kin.append(names.setdefault(name, name))  # one object for each
+        if sharing:
+            kin.append(names.add(request.kin or request.sample_id))
         shown.append(len(request.images))
         tokens.append(cost(request, 0))
         settings.append(known.setdefault(request.generation, len(known)))
-    return _Outline(task=task, ids=ids, kin=kin, shown=shown, tokens=tokens, settings=settings)
+    return _Outline(
+        task=task, requests=requests, kin=kin, shown=shown, tokens=tokens, settings=settings
+    )
 
 
 def uniform(requests: Sequence[Request]) -> Iterable[list[Request]]:
@@ -152,20 +153,28 @@ def uniform(requests: Sequence[Request]) -> Iterable[list[Request]]:
 
 def _pieces(outline: _Outline, capacity: Capacity, *, sharing: bool, with_pictures: bool) -> _Parts:
     """Requests that are not taken apart: single ones, or some that show the same pictures."""
-    pieces, kin = _Parts(), dict[tuple[int, str, int], list[int]]()
+    pieces = _Parts()
+    if sharing and with_pictures:
+        for places in _alike(outline):
+            for part, total in _cut(places, outline, capacity):
+                pieces.add(outline.task, part, total)
+        return pieces
     for place, shown in enumerate(outline.shown):
-        if bool(shown) is not with_pictures:
-            continue
-        if sharing and with_pictures:
-            alike = outline.settings[place], outline.kin[place], shown
-            kin.setdefault(alike, []).append(place)
-        else:
+        if bool(shown) is with_pictures:
             total = capacity.image_tokens * shown + outline.tokens[place]
             pieces.add(outline.task, (place,), total)
-    for places in kin.values():
-        for part, total in _cut(places, outline, capacity):
-            pieces.add(outline.task, part, total)
     return pieces
+
+
+def _alike(outline: _Outline) -> Iterator[list[int]]:
+    """Places of the requests with pictures, by what they show and how they are answered."""
+    import numpy as np
+
+    keys = outline.settings, outline.kin, outline.shown
+    order = np.lexsort([np.asarray(key) for key in keys])  # a stable one
+    shown = (int(place) for place in order if outline.shown[place])
+    for _, places in groupby(shown, lambda place: [key[place] for key in keys]):
+        yield list(places)
 
 
 def _cut(
@@ -200,12 +209,19 @@ def _filled(outline: _Outline, pieces: _Parts, capacity: Capacity) -> Iterator[l
         yield bundle
 
 
-def _longest_first(outline: _Outline, pieces: _Parts) -> list[int]:
-    """Numbers of the pieces by cost, then by the id of the first request."""
-    order = list(range(len(pieces)))
-    order.sort(key=lambda number: outline.ids[pieces.places_of(number)[0]])
-    order.sort(key=pieces.costs.__getitem__, reverse=True)  # equal ones keep their order
-    return order
+def _longest_first(outline: _Outline, pieces: _Parts) -> Iterator[int]:
+    """Numbers of the pieces by cost, then by the id of the first request.
+
+    Ids are read again, of the pieces of one cost at a time.
+    """
+    import numpy as np
+
+    def first_id(number: int) -> str:
+        return outline.requests[pieces.places_of(number)[0]].sample_id
+
+    order = np.argsort(-np.asarray(pieces.costs), kind="stable")
+    for _, equal in groupby(map(int, order), pieces.costs.__getitem__):
+        yield from sorted(equal, key=first_id)
 
 
 def cost(request: Request, image_tokens: int) -> int:

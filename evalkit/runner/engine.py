@@ -10,8 +10,9 @@ the run stop.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from evalkit.errors import BackendError
 from evalkit.records import Failure, Prediction
@@ -47,16 +48,18 @@ def run(
     on_predictions: OnPredictions,
     watch: Watch = Watch(),  # noqa: B008 - it holds nothing
     *,
+    more: Iterable[Bundle] = (),
     enough: Callable[[], bool] = bool,
 ) -> None:
     """Answer all requests that are not yet answered.
 
     Args:
-        bundles: The plan.
+        bundles: The plan, or its beginning: a task's first `plan.PROBE` bundles, where it has more.
         workers: Who answers.
         journals: One a task; each says what is done and takes what is made.
         on_predictions: Told of progress.
         watch: Told of outcomes, for telemetry.
+        more: What follows the beginning, each bundle made when it is its turn; raises nothing.
         enough: Asked before each lease: once true, no more is handed out.
 
     Raises:
@@ -64,15 +67,13 @@ def run(
         UsageError: A file of the user's is wrong, as a backend found. Before either is raised, what
             came at the same time, and what comes within `GRACE`, is put on disk.
     """
-    queue = _Queue(bundles, journals)
+    queue = _Queue(chain(bundles, more), journals)
     taken = _Taken(queue, Health(bundles, journals), journals, on_predictions, watch)
     out = 0
     while True:
-        lease = None if enough() else queue.first()
-        while lease is not None and workers.takes(lease):
+        while (lease := None if enough() else queue.first()) and workers.takes(lease):
             workers.submit(queue.take())
             out += 1
-            lease = None if enough() else queue.first()
         if lease is None and not out:
             return
         came = workers.wait()
@@ -116,7 +117,7 @@ class _Taken:
 class _Queue:
     """Leases that are still to be handed out: what came back first, then the plan's."""
 
-    def __init__(self, bundles: Sequence[Bundle], journals: Mapping[str, Journal]) -> None:
+    def __init__(self, bundles: Iterable[Bundle], journals: Mapping[str, Journal]) -> None:
         self._back: deque[Lease] = deque()
         self._planned = _pending(bundles, journals)
         self._most: int | None = None
@@ -164,7 +165,7 @@ class _Queue:
         return ()
 
 
-def _pending(bundles: Sequence[Bundle], journals: Mapping[str, Journal]) -> Iterator[Lease]:
+def _pending(bundles: Iterable[Bundle], journals: Mapping[str, Journal]) -> Iterator[Lease]:
     """What is not answered of each bundle, made when it is its turn."""
     for bundle in bundles:
         done = journals[bundle.task].is_done

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from evalkit.manifest import (
     settings,
     with_weights,
 )
+from evalkit.prediction_files import Predictions
 from evalkit.prepare import Prepared, backend_options, check_name, preflight, prepare
 from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
@@ -197,9 +199,8 @@ def _finished(
     )
     check_same(before_judging(manifest_of(record), now), now, folder.path)
     stored = {p.task.name: _stored(folder, p.task) for p in prepared}
-    asked = {p.task.name: {sample.id for sample in p.samples} for p in prepared}
     failed = any(result.coverage.failed for result in record.results)
-    if failed or any(own - stored[task].keys() for task, own in asked.items()):
+    if failed or any(s.id not in stored[p.task.name] for p in prepared for s in p.samples):
         return None
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
@@ -251,9 +252,9 @@ def _mended(
     return folder.write_record(replace(record, results=results, finished=provenance.now()))
 
 
-def _stored(folder: RunFolder, task: Task) -> dict[str, Prediction]:
+def _stored(folder: RunFolder, task: Task) -> Predictions:
     """The predictions of a finished task by sample id."""
-    return {made.sample_id: made for made in folder.read_predictions(task.file_stem)}
+    return Predictions.stored(folder.predictions_path(task.file_stem))
 
 
 # With the model
@@ -279,7 +280,7 @@ def _generate_and_score(
         folder, config.batch_size, prepared, workers, watch, beside=beside
     )
     results = tuple(finish(folder, p, predictions[p.task.name]) for p in prepared)
-    answered = [made for own in predictions.values() for made in own.values()]
+    answered = chain.from_iterable(own.values() for own in predictions.values())
     record = RunRecord(
         schema=SCHEMA,
         name=folder.path.name,
@@ -326,7 +327,7 @@ def _predictions(
         for p in prepared:
             made = journals[p.task.name].predictions
             check_pictures(p.samples, made, p.fingerprint, folder.path)
-        progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
+        progress = Progress({p.task.name: (p.task, p.samples, p.places) for p in prepared}, watch)
         progress.start({name: journal.predictions for name, journal in journals.items()})
         resumed = any(journal.any_done() for journal in journals.values())
         capacity = crew.capacity
@@ -377,4 +378,4 @@ def _begin(
 
 
 def _journal(folder: RunFolder, task: Task) -> Journal:
-    return Journal(folder.journal_path(task.file_stem), _stored(folder, task).values())
+    return Journal(folder.journal_path(task.file_stem), _stored(folder, task))

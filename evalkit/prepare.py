@@ -14,9 +14,11 @@ from typing import Any
 from evalkit import data, registry
 from evalkit.backends.interface import Backend, BackendOptions, check_options
 from evalkit.errors import MissingExtraError, UsageError
+from evalkit.numbering import Numbering
 from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
+from evalkit.spool import Spool
 from evalkit.task import Prompt, Task
 
 MAX_BATCH = 65536
@@ -35,13 +37,18 @@ IMAGE_PREPROCESS = ("processor", "pad-square")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A task with all that is known of it before a model answers."""
+    """A task with all that is known of it before a model answers.
+
+    Samples and requests, one a sample, are read where they are asked for; `places` says by id where
+    a sample stands among them.
+    """
 
     task: Task
     variant: str
     prompt: Prompt
-    samples: tuple[Sample, ...]
-    requests: tuple[Request, ...]
+    samples: Sequence[Sample]
+    requests: Sequence[Request]
+    places: Numbering
     fingerprint: Fingerprint
     notes: tuple[str, ...]
 
@@ -153,19 +160,21 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     """Load a task's samples, choose among them, and say what its numbers will be about."""
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
-    samples = data.select(loaded.samples, limit, config.seed)
+    samples, dataset = data.select(loaded.samples, limit, config.seed), loaded.identity
     drawn: tuple[str, ...] = ()
     if len(samples) < len(loaded.samples):
+        dataset = data.identify(dataset, samples)
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
-    requests = tuple(task.request(sample, prompt) for sample in samples)
+    asked = _Asked()
+    requests = Spool(Request, map(asked.seen, (task.request(s, prompt) for s in samples)))
     fingerprint = Fingerprint(
-        dataset=data.identify(loaded.identity, samples),
+        dataset=dataset,
         prompt=PromptIdentity(
             variant=variant,
             template=prompt.template,
             images_first=prompt.images_first,
-            digest=_request_digest(requests),
+            digest=asked.digest.hexdigest(),
         ),
         generation=task.generation,
         preprocessing={},
@@ -179,17 +188,28 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         prompt=prompt,
         samples=samples,
         requests=requests,
+        places=asked.places,
         fingerprint=fingerprint,
         notes=(*loaded.notes, *drawn),
     )
 
 
-def _request_digest(requests: Sequence[Request]) -> str:
-    """SHA-256 over all that is asked, word for word, with the pictures' keys in their places."""
-    total = hashlib.sha256()
-    for request in requests:
-        total.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
-    return total.hexdigest()
+class _Asked:
+    """What is known of requests when they have been seen once, in order.
+
+    Attributes:
+        places: Where each stands, by its sample's id.
+        digest: Over all that is asked, word for word, with the pictures' keys in their places.
+    """
+
+    def __init__(self) -> None:
+        self.places = Numbering()
+        self.digest = hashlib.sha256()
+
+    def seen(self, request: Request) -> Request:
+        self.places.add(request.sample_id)
+        self.digest.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
+        return request
 
 
 def _asked(request: Request) -> list[Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evalkit import data, registry
 from evalkit.answer_files import Answer, AnswerFile, read_answers
-from evalkit.audit import audit
+from evalkit.audit import Texts, audit
 from evalkit.errors import IncompleteError, StoreError, UsageError
 from evalkit.official.interface import Matched, OfficialFiles, References
 from evalkit.prepare import demo_source, source
@@ -80,9 +80,9 @@ class Scored:
 
     task: Task
     answers: AnswerFile
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     predictions: Mapping[str, Prediction]
-    scores: tuple[SampleScore, ...]
+    scores: Sequence[SampleScore]
     result: TaskResult
     run: RunRecord | None
     is_whole: bool
@@ -242,6 +242,7 @@ def _scored(order: Order, given: _Given) -> Scored:
         sample_id: _prediction(answer, sample_id, convert)
         for sample_id, answer in given.matched.answers.items()
     }
+    texts = Texts.of(predictions[s.id] for s in samples if s.id in predictions)
     scores = score_predictions(task, samples, predictions)
     official = _is_official(given)  # only its own rules give the tool's further numbers
     metrics, notes = (
@@ -253,7 +254,7 @@ def _scored(order: Order, given: _Given) -> Scored:
         scores,
         _fingerprint(order, task, given, samples),
         (*given.notes, *_notes(order, given, samples), *notes),
-        audit(task, samples, predictions, scores),
+        audit(task, samples, texts, scores),
         predictions=predictions,
     )
     failed = result.coverage.failed + len(asked) - len(samples)
@@ -287,7 +288,7 @@ def _is_official(given: _Given) -> bool:
     return given.task.protocol in ("official", "own")
 
 
-def _counted(order: Order, given: _Given) -> tuple[Sample, ...]:
+def _counted(order: Order, given: _Given) -> Sequence[Sample]:
     """The samples that count: those with an answer, and the others as `missing` has it.
 
     Raises:

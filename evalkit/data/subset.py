@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import msgspec
 
 from evalkit.errors import UsageError
+from evalkit.numbering import Numbering
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
+from evalkit.spool import Lazy
 
 
-def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sample, ...]:
+def select(samples: Sequence[Sample], limit: int | None, seed: int) -> Sequence[Sample]:
     """A seeded subset of whole groups, in the dataset's order.
 
     Groups are ranked by a hash of the seed and their own name, and taken from the top until the
@@ -24,37 +27,55 @@ def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sam
 
     Args:
         samples: All samples of a split.
-        limit: At most so many samples; a first group that is larger is taken whole. None is all.
+        limit: At most so many samples; a first group that is larger is taken whole. None is all:
+            `samples` itself.
         seed: Another seed is another subset.
 
     Raises:
         UsageError: The limit is below 1.
     """
     if limit is None:
-        return tuple(samples)
+        return samples
     if limit < 1:
         message = f"The limit must be at least 1, not {limit}."
         raise UsageError(message)
-    groups: dict[tuple[str, str], int] = {}
+    units, sizes, ranks = Numbering(), array("Q"), bytearray()
+    unit_of = array("Q")
     for sample in samples:
-        groups[_unit(sample)] = groups.get(_unit(sample), 0) + 1
-    chosen = _top(groups, limit, seed)
-    return tuple(sample for sample in samples if _unit(sample) in chosen)
+        unit = _unit(sample)
+        number = units.add(":".join(unit))
+        if number == len(sizes):
+            sizes.append(0)
+            ranks += hashlib.sha256(_line([seed, *unit])).digest()
+        sizes[number] += 1
+        unit_of.append(number)
+    chosen = _top(ranks, sizes, limit)
+    places = array("Q", (place for place, number in enumerate(unit_of) if chosen[number]))
+    return Lazy(places, samples.__getitem__)
 
 
 def _unit(sample: Sample) -> tuple[str, str]:
     return ("sample", sample.id) if sample.group is None else ("group", sample.group)
 
 
-def _top(groups: dict[tuple[str, str], int], limit: int, seed: int) -> set[tuple[str, str]]:
-    chosen: set[tuple[str, str]] = set()
-    total = 0
-    for unit in sorted(groups, key=lambda unit: hashlib.sha256(_line([seed, *unit])).digest()):
-        total += groups[unit]
-        if chosen and total > limit:
+def _top(ranks: bytearray, sizes: Sequence[int], limit: int) -> bytearray:
+    """Of each unit whether it is taken: 1 or 0.
+
+    Args:
+        ranks: 32 bytes of each unit, whose order is that in which units are taken.
+        sizes: Samples of each unit.
+        limit: At most so many samples, except of the first unit.
+    """
+    import numpy as np
+
+    words = np.frombuffer(ranks, dtype=">u8").reshape(-1, 4)
+    taken, total = bytearray(len(sizes)), 0
+    for number in np.lexsort(words.T[::-1]):  # the last key is the first that counts
+        total += sizes[number]
+        if total > limit and total > sizes[number]:
             break
-        chosen.add(unit)
-    return chosen
+        taken[number] = 1
+    return taken
 
 
 def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIdentity:

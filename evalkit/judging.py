@@ -150,8 +150,11 @@ def judged_again(
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
     fresh = replace(order, cache=None)
-    with _kept_meanwhile(folder, order, watch) as place, JudgeStage(fresh, place, [own]) as stage:
-        judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
+    with _kept_meanwhile(folder, order, watch) as place:
+        with JudgeStage(fresh, place, [own]) as stage:
+            judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
+        if judged.report.healthy:  # else the same command asks again for what is missing
+            shutil.rmtree(place)
     clusters = {sample.id: sample.cluster for sample in ready.samples}
     lengths = {key: len(made.text or "") for key, made in answers.items()}
     return Anchors(
@@ -163,7 +166,7 @@ def judged_again(
 
 @contextmanager
 def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> Iterator[Path]:
-    """Where replies, and batches that are out, are kept until the judge has said all of them.
+    """Where replies, and batches that are out, are kept until the judge has given all verdicts.
 
     It is beside the cache, or in the run where there is none, and the same for the same order.
     """
@@ -174,12 +177,11 @@ def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> It
     with held(RunFolder(place)):
         if any(path.stat().st_size for path in (place / "judge").glob("*.json*")):
             watch.note(
-                f"Going on where the same command was stopped: what {place} holds is not asked "
+                f"Going on where the same command ended too early: what {place} holds is not asked "
                 "again (remove it to begin anew)."
             )
         yield place
-    shutil.rmtree(place)
-    with suppress(OSError):  # another one may be at work beside it
+    with suppress(OSError):  # it is empty, unless there is more that was stopped
         place.parent.rmdir()
 
 

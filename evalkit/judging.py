@@ -17,27 +17,24 @@ from typing import Self
 from evalkit import provenance, registry
 from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
-from evalkit.judge.anchors import Anchors, judge_of, parts_of
+from evalkit.judge.anchors import Anchors, judge_of, missing_in, parts_of
 from evalkit.judge.design import asked_of, check_design
-from evalkit.judge.estimate import estimate, expected_units
+from evalkit.judge.forecast import forecast
 from evalkit.judge.order import (
     JudgeOrder,
     backend_of,
     check,
     check_questions,
     check_rubrics,
-    counted_as,
     is_served,
-    price_of,
     rubric_of,
-    share_of,
 )
 from evalkit.judge.stage import JudgeStage
-from evalkit.judge.units import units_of
-from evalkit.judge.values import judged_stem, values
+from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
+from evalkit.report.table import judge_line
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
@@ -149,18 +146,21 @@ def judged_again(
     ready = prepare(own, choice, record.config, watch)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
+    watch.note(forecast(own, order, ready.samples, answers).line(own.name))
     fresh = replace(order, cache=None)
     with _kept_meanwhile(folder, order, watch) as place:
         with JudgeStage(fresh, place, [own]) as stage:
             judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
         if judged.report.healthy:  # else the same command asks again for what is missing
             shutil.rmtree(place)
-    clusters = {sample.id: sample.cluster for sample in ready.samples}
-    lengths = {key: len(made.text or "") for key, made in answers.items()}
+    watch.note(f"{own.name}: {judge_line(judged.report)}")
+    labels = own.judging.labels if own.judging else ()
     return Anchors(
         name=order.model,
-        values=values(judged.verdicts, lengths, clusters),
+        values=Values(by_sample=values(judged.verdicts, {}, {}, labels), labels=labels),
         judge=parts_of(judged.fingerprint, stem),
+        missing=missing_in(judged.report.failed, judged.report.verdicts),
+        healthy=judged.report.healthy,
     )
 
 
@@ -275,7 +275,8 @@ def judge_prepared(
     with ExitStack() as stack:
         if beside is None:
             for p in wanted:
-                _announce(p, answers[p.task.name], order, watch)
+                taken = forecast(p.task, order, p.samples, answers[p.task.name])
+                watch.note(taken.line(p.task.name))
             judge = stack.enter_context(JudgeStage(order, folder.path, [p.task for p in wanted]))
         else:
             judge = beside.stage()
@@ -346,32 +347,12 @@ def judge_alongside(
         yield None
         return
     for p in wanted:
-        rubric = rubric_of(p.task, order)
-        swap = order.swap and rubric.pairwise
-        units = expected_units(p.samples, p.task.generation, order.votes, swap=swap)
-        price = price_of(order)
-        known = price[0] if price else None
-        found = estimate(p.task.name, rubric, units, known, model=counted_as(order))
-        watch.note(f"At most: {found.line(p.task.name)}")
+        watch.note(f"At most: {forecast(p.task, order, p.samples).line(p.task.name)}")
     with (
         JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
         Alongside(stage, wanted) as alongside,
     ):
         yield alongside
-
-
-def _announce(
-    prepared: Prepared, answers: dict[str, Prediction], order: JudgeOrder, watch: Observer
-) -> None:
-    """Say what the judging will take, before the first question."""
-    rubric = rubric_of(prepared.task, order)
-    swap = order.swap and rubric.pairwise
-    units = units_of(prepared.samples, answers, order.votes, swap=swap)
-    price = price_of(order)
-    known = price[0] if price else None
-    share, model = share_of(order), counted_as(order)
-    found = estimate(prepared.task.name, rubric, units, known, share, model=model)
-    watch.note(found.line(prepared.task.name))
 
 
 def _told(watch: Observer, name: str) -> Callable[[int, int], None]:

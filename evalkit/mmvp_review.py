@@ -117,6 +117,7 @@ JUDGED: Mapping[str, Any] = {
         headline={OFFICIAL: ("pair_accuracy",), FILE: ("judged",), OWN: ("judged",)},
         breakdowns=("category",),
         source=SOURCE,
+        labels=("no", "yes"),
     ),
 }
 """The changes by which MMVP becomes a judged task."""

@@ -10,6 +10,7 @@ reply about another answer, or other words, is none.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -131,6 +132,7 @@ class Asker:
         self._task, self._rubric, self._workers = task, rubric, workers
         self._journal, self._cache, self._place = journal, cache, place
         self._kept = {name.rpartition("@")[0] for name in journal.predictions}
+        self._last_kept = _moment(journal.path.stat().st_mtime)
         self._replies: dict[str, Prediction] = {}
         self._recalled: dict[str, str] = {}
         self._cached: set[str] = set()
@@ -200,7 +202,8 @@ class Asker:
         """Let equal questions, and the cache, have what earlier sessions were told."""
         for name, key in self._recalled.items():
             self._alike.setdefault(key, self._replies[name])
-        self._keep([self._replies[name] for name in self._recalled], self._recalled)
+        told = [self._replies[name] for name in self._recalled]
+        self._keep(told, self._recalled, self._last_kept)
         self._recalled = {}
 
     def _next(self, units: Sequence[Unit]) -> list[tuple[Unit, int]]:
@@ -288,7 +291,7 @@ class Asker:
             for one in made:
                 if one.failure is None:
                     self._alike.setdefault(wave.keys[one.sample_id], one)
-            self._keep(made, wave.keys)
+            self._keep(made, wave.keys, _moment(time.time()))
 
         if ahead:
             journals, workers = {self._task: self._journal}, Together(self._workers)
@@ -296,13 +299,13 @@ class Asker:
         if wave.trouble is not None:
             raise wave.trouble
 
-    def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str]) -> None:
+    def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str], asked: str) -> None:
         """Put readable replies into the cache; others are asked for again one day."""
         if self._cache is None:
             return
         identity = self._workers.crew().identity
         readable = {
-            keys[made.sample_id]: _reply(made)
+            keys[made.sample_id]: _reply(made, asked)
             for made in predictions
             if made.text is not None and self._rubric.read(made.text) is not None
         }
@@ -316,14 +319,19 @@ def _marked(name: str, key: str) -> str:
     return f"{name}@{key[:12]}"
 
 
-def _reply(made: Prediction) -> CachedReply:
+def _moment(seconds: float) -> str:
+    """A time in seconds since 1970, ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _reply(made: Prediction, asked: str) -> CachedReply:
     return CachedReply(
         text=made.text or "",
         finish=made.finish,
         prompt_tokens=made.prompt_tokens,
         output_tokens=made.output_tokens,
         served=made.served or (),
-        asked=datetime.now(UTC).isoformat(timespec="seconds"),
+        asked=asked,
     )
 
 

@@ -8,6 +8,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
@@ -107,14 +108,11 @@ def report_of(
         votes=order.votes,
         swapped=order.swap and rubric.pairwise,
         verdicts=len(verdicts),
-        failed=dict(_failed(verdicts).most_common()),
+        failed=failures_of(verdicts),
         cached=sum(v.cached for v in verdicts),
-        requests=len(paid),
-        prompt_tokens=sum(billed(made).prompt_tokens for made in paid),
-        output_tokens=sum(billed(made).output_tokens for made in paid),
-        cost_usd=None if price is None else round(sum(cost_of(p, price[0]) for p in paid), 6),
-        prices=None if price is None else price[1],
-        healthy=_is_healthy(_failed(verdicts), len(verdicts), order.max_failures),
+        **_bill(paid, price),
+        max_failures=order.max_failures,
+        healthy=_is_healthy(failures_of(verdicts), len(verdicts), order.max_failures),
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
@@ -123,9 +121,20 @@ def report_of(
     )
 
 
-def _failed(verdicts: Sequence[Verdict]) -> Counter[str]:
-    """Missing verdicts by kind."""
-    return Counter(v.failure.kind for v in verdicts if v.failure)
+def _bill(paid: Sequence[Prediction], price: tuple[Price, str] | None) -> dict[str, Any]:
+    """What was paid for, and what it cost: fields of the report."""
+    return {
+        "requests": len(paid),
+        "prompt_tokens": sum(billed(made).prompt_tokens for made in paid),
+        "output_tokens": sum(billed(made).output_tokens for made in paid),
+        "cost_usd": None if price is None else round(sum(cost_of(p, price[0]) for p in paid), 6),
+        "prices": None if price is None else price[1],
+    }
+
+
+def failures_of(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """Missing verdicts by kind, the most frequent first."""
+    return dict(Counter(v.failure.kind for v in verdicts if v.failure).most_common())
 
 
 def _is_healthy(failed: Mapping[str, int], total: int, allowed: float) -> bool:
@@ -146,10 +155,14 @@ def _consistency(verdicts: Sequence[Verdict]) -> float | None:
 
 
 def _spread(verdicts: Sequence[Verdict]) -> float | None:
-    """Mean over answers of the standard deviation of the last rating over its verdicts."""
-    ratings: dict[str, list[float]] = {}
+    """Mean over answers, in each order, of the standard deviation of the last rating over votes.
+
+    What differs between the orders is no spread of votes; `_consistency` tells it.
+    """
+    ratings: dict[tuple[str, bool], list[float]] = {}
     for verdict in verdicts:
         if verdict.ratings:
-            ratings.setdefault(verdict.sample_id, []).append(verdict.ratings[-1])
+            place = ratings.setdefault((verdict.sample_id, verdict.swapped), [])
+            place.append(verdict.ratings[-1])
     several = [own for own in ratings.values() if len(own) > 1]
     return statistics.fmean(map(statistics.pstdev, several)) if several else None

@@ -186,3 +186,23 @@ def official_relative(scores: Sequence[SampleScore]) -> tuple[float, float, floa
     first, second = (round(float(mean), 3) for mean in np.asarray(pairs).mean(0))
     relative = round(second / first * 100, 1) if first else float("nan")
     return relative, round(first * 10, 1), round(second * 10, 1)
+
+
+def printed_figures(scores: Sequence[SampleScore]) -> dict[str, tuple[float, str]]:
+    """What LLaVA-Bench's script prints, which its rounding may part from the relative score.
+
+    `printed` is the relative score, `printed_reference` and `printed_answer` are ten times both
+    means, and `printed_NAME` is the relative score of a category. What the script would divide by
+    zero is left out.
+    """
+    import math
+
+    if not scores:
+        return {}
+    relative, reference, answer = official_relative(scores)
+    found = {"printed": relative, "printed_reference": reference, "printed_answer": answer}
+    for name in sorted({str(score.tags["category"]) for score in scores if score.tags}):
+        own = [score for score in scores if score.tags.get("category") == name]
+        found[f"printed_{name}"] = official_relative(own)[0]
+    how = "rounded as the official script rounds"
+    return {name: (value, how) for name, value in found.items() if not math.isnan(value)}

@@ -1,14 +1,17 @@
 """The judge's cache at work: what is known is not asked, and what is not known is never made up."""
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 from evalkit import registry
+from evalkit.judge.cache import VerdictCache
 from evalkit.judge.design import server_of
 from evalkit.judge.order import JudgeOrder
 from evalkit.judge.result import fingerprint_of
@@ -212,6 +215,20 @@ def test_what_the_journal_knows_goes_into_a_cache_that_came_later(chat_server, j
         judge(server, "one", TEXTS)
         assert len(server.asked) == 12
         assert judge(server, "two", TEXTS).report.cached == 12
+
+
+def test_a_reply_that_the_journal_had_is_as_old_as_the_journal(chat_server, judge, tmp_path):
+    """Else pruning what is older than a day would leave what was asked a year ago."""
+    with chat_server(answer=lambda asked: "0.4") as server:
+        judge(server, "one", TEXTS[:6], cache=None)
+        (journal,) = (tmp_path / "one" / "judge").glob("mmvet-*.jsonl")
+        os.utime(journal, (1_735_689_600, 1_735_689_600))
+        judge(server, "one", TEXTS)
+    with VerdictCache(tmp_path / "cache.sqlite") as cache:
+        found = cache.statistics()
+        assert (found.replies, found.oldest[:19]) == (12, "2025-01-01T00:00:00")
+        assert found.newest > "2025-01-02"
+        assert cache.prune(date(2025, 6, 1)) == 6
 
 
 def test_replies_that_were_paid_for_in_vain_stay_in_the_bill(chat_server, judge):

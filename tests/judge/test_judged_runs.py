@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
+from evalkit.integrity import record_digest
+
 CAPTION = "A dog on a mat."
 
 
@@ -108,7 +110,7 @@ def test_another_version_of_a_judged_task_is_refused(chat_server, run, folder):
         path = folder / "run.json"
         record = json.loads(path.read_text())
         record["results"][0]["fingerprint"]["scorer"]["version"] += 1
-        path.write_text(json.dumps(record))
+        path.write_text(json.dumps({**record, "digest": record_digest(record)}))
         again = run(judge)
     assert again.code == 13
     assert "scorer.version was 2, is 1" in again.err

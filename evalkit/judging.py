@@ -149,8 +149,11 @@ def judged_again(
     answers = _answers(folder, ready, before)
     watch.note(forecast(own, order, ready.samples, answers).line(own.name))
     fresh = replace(order, cache=None)
-    with _kept_meanwhile(folder, order, watch) as place, JudgeStage(fresh, place, [own]) as stage:
-        judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
+    with _kept_meanwhile(folder, order, watch) as place:
+        with JudgeStage(fresh, place, [own]) as stage:
+            judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
+        if judged.report.healthy:  # else the same command asks again for what is missing
+            shutil.rmtree(place)
     watch.note(f"{own.name}: {judge_line(judged.report)}")
     labels = own.judging.labels if own.judging else ()
     return Anchors(
@@ -164,7 +167,7 @@ def judged_again(
 
 @contextmanager
 def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> Iterator[Path]:
-    """Where replies, and batches that are out, are kept until the judge has said all of them.
+    """Where replies, and batches that are out, are kept until the judge has given all verdicts.
 
     It is beside the cache, or in the run where there is none, and the same for the same order.
     """
@@ -175,12 +178,11 @@ def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> It
     with held(RunFolder(place)):
         if any(path.stat().st_size for path in (place / "judge").glob("*.json*")):
             watch.note(
-                f"Going on where the same command was stopped: what {place} holds is not asked "
+                f"Going on where the same command ended too early: what {place} holds is not asked "
                 "again (remove it to begin anew)."
             )
         yield place
-    shutil.rmtree(place)
-    with suppress(OSError):  # another one may be at work beside it
+    with suppress(OSError):  # it is empty, unless there is more that was stopped
         place.parent.rmdir()
 
 

@@ -3,6 +3,8 @@
     errors      what can go wrong, with exit codes
     records     everything that travels between the stages
     run_record  what a run becomes: numbers, fingerprints, the record
+    comparison  what a comparison of two runs is
+    verdicts    what a gate says
     task        what a task file may say
     rubric      how a judge is asked, and how its reply is read
     foreign     what another harness's code may do in a task's place
@@ -12,9 +14,18 @@
     mmvp_review  MMVP's judge, who says yes or no
     metrics     scores -> numbers, each a sum and a function of that sum
     sums        scores -> sums of a metric's rows
+    gradient    how fast a metric moves with its sums
     stats       intervals over any metric, by clusters
+    pairing     a metric's rows in two runs, side by side
+    resampling  clusters drawn again, or their two runs exchanged
+    sampling    what is known of a difference: a formula, or draws
+    paired      by how much two runs differ, and how sure that is
+    power       what samples can show
     data        dataset reference -> samples
     columns     scored samples -> columns of a table
+    score_rows  columns of a table -> scored samples
+    integrity   digests that tie a record to what it says, and to its scores
+    writing     the only writer of whole files
     store       the only reader and writer of run folders
     registry    name -> task or backend
     suites      task lists
@@ -29,6 +40,7 @@
     scored_folder  a scored file as a run folder
     explain     why two protocols give two numbers
     report      records -> tables
+    compare     two runs beside each other, and the baseline file
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine

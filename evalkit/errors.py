@@ -36,7 +36,7 @@ _MEANINGS = {
     ExitCode.INCOMPLETE: "incomplete: failed or missing samples",
     ExitCode.NOT_COMPARABLE: "not comparable",
     ExitCode.JUDGE_UNHEALTHY: "judge unhealthy",
-    ExitCode.STALE: "stale: a page that its records do not bear out",
+    ExitCode.STALE: "stale: a record, scores or a page that are not what was written",
     ExitCode.INFRASTRUCTURE: "infrastructure: model, data, network or disk could not be had",
 }
 
@@ -105,7 +105,19 @@ class IncompleteError(EvalkitError):
     exit_code = ExitCode.INCOMPLETE
 
 
+class UnhealthyJudgeError(EvalkitError):
+    """Too many verdicts of a judge are missing for its numbers to be relied on."""
+
+    exit_code = ExitCode.JUDGE_UNHEALTHY
+
+
 class NotComparableError(EvalkitError):
     """Two things that must agree do not; the text names the part that differs."""
 
     exit_code = ExitCode.NOT_COMPARABLE
+
+
+class StaleError(EvalkitError):
+    """A record, scores or a task are not those that were written; the text names what differs."""
+
+    exit_code = ExitCode.STALE

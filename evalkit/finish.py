@@ -13,8 +13,9 @@ from evalkit.prepare import Prepared
 from evalkit.records import Prediction
 from evalkit.run_record import Fingerprint, TaskResult
 from evalkit.score import score_predictions, summarise
-from evalkit.store import RunFolder, write_json
+from evalkit.store import RunFolder
 from evalkit.task import Task
+from evalkit.writing import write_json
 
 
 def finish(
@@ -44,9 +45,10 @@ def finish(
         write_json(folder.path / "submissions" / name, value)
         notes.append(f"{task.name}: a server scores this split; give it submissions/{name}.")
     scores = score_predictions(task, prepared.samples, predictions)
-    folder.write_scores(stem, scores)
+    digest = folder.write_scores(stem, scores)
     read = audit(task, prepared.samples, predictions, scores)
     result = summarise(task, scores, fingerprint, tuple(notes), read, predictions=predictions)
+    result = replace(result, scores=digest)
     if judged is None:
         return result
     metrics = {**result.metrics, **further(task, scores)}

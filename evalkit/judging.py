@@ -258,7 +258,7 @@ def judge_prepared(
             own = replace(p, fingerprint=replace(p.fingerprint, preprocessing=known))
             results[name] = finish(folder, own, answers[name], judged)
             record = replace(record, results=tuple(results.values()), finished=provenance.now())
-            folder.write_record(record)
+            record = folder.write_record(record)
     return record
 
 

@@ -50,8 +50,9 @@ from evalkit.runner.memory import memory_peak
 from evalkit.runner.meter import Meter, summary
 from evalkit.runner.plan import plan
 from evalkit.runner.workers import Crew, Workers
-from evalkit.store import RunFolder, load_run, parse, read_json, write_json
+from evalkit.store import RunFolder, load_run, parse, read_json
 from evalkit.task import Task
+from evalkit.writing import write_json
 
 
 def evaluate(
@@ -229,11 +230,9 @@ def _mended(
     """Write the record anew with the numbers that the stored answers give now."""
     watch.note(
         "The stored answers give other numbers than run.json, which is written anew: the task's "
-        "code, an answer or the record has changed."
+        "code or an answer has changed."
     )
-    record = replace(record, results=results, finished=provenance.now())
-    folder.write_record(record)
-    return record
+    return folder.write_record(replace(record, results=results, finished=provenance.now()))
 
 
 def _stored(folder: RunFolder, task: Task) -> dict[str, Prediction]:
@@ -280,7 +279,7 @@ def _generate_and_score(
         results=results,
         telemetry=telemetry,
     )
-    folder.write_record(record)
+    record = folder.write_record(record)
     folder.forget_journal()
     return record
 

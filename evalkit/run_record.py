@@ -12,7 +12,7 @@ from evalkit.records import Coverage, Generation, MetricValue, plain
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the run record's schema; a reader refuses what it does not know."""
 
 
@@ -170,7 +170,8 @@ class TaskResult:
 
     `breakdowns` is {tag: {slice: {metric: value}}}; `notes` are sentences that a reader must see,
     such as a row count that differs; `audit` says how the answers were read, and `judge` how they
-    were judged.
+    were judged. `scores` is the digest of the scored samples (`evalkit.integrity`); None where
+    there are none, as for published numbers.
     """
 
     task: str
@@ -184,6 +185,7 @@ class TaskResult:
     notes: tuple[str, ...] = ()
     audit: Audit | None = None
     judge: JudgeReport | None = None
+    scores: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +344,8 @@ class RunRecord:
         seconds: Wall time of generation, over all sessions of the run.
         results: One per task, in the order of the task list.
         telemetry: How the last session went; None where no model was asked.
+        digest: SHA-256 over all the rest (`evalkit.integrity.record_digest`); empty until the
+            record is written, or sealed by `evalkit.store.sealed`.
     """
 
     schema: int
@@ -357,6 +361,7 @@ class RunRecord:
     seconds: float
     results: tuple[TaskResult, ...]
     telemetry: Telemetry | None = None
+    digest: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """The numbers as a pandas frame, one row a metric.

@@ -68,18 +68,22 @@ def write(scored: Scored, folder: Path, model: str | None = None) -> RunRecord:
             message = f"{folder} holds an unfinished run; give --out another folder."
             raise StoreError(message)
         _refuse_other_answers(place, scored, record)
-        _store(place, scored, record)
-    return record
+        return _store(place, scored, record)
 
 
-def _store(place: RunFolder, scored: Scored, record: RunRecord) -> None:
-    """Write all files. A kill in between leaves a record without the task, never a wrong one."""
+def _store(place: RunFolder, scored: Scored, record: RunRecord) -> RunRecord:
+    """Write all files. A kill in between leaves a record without the task, never a wrong one.
+
+    Returns:
+        The record as it was written.
+    """
     task, stem, made = scored.result.task, scored.task.file_stem, scored.predictions
     others = tuple(result for result in record.results if result.task != task)
     place.write_record(replace(record, results=others))
     place.write_predictions(stem, [made[s.id] for s in scored.samples if s.id in made])
-    place.write_scores(stem, scored.scores)
-    place.write_record(record)
+    digest = place.write_scores(stem, scored.scores)
+    results = [replace(r, scores=digest) if r.task == task else r for r in record.results]
+    return place.write_record(replace(record, results=tuple(results)))
 
 
 @contextmanager

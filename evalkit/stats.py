@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from evalkit.gradient import gradient
 from evalkit.records import MetricValue, SampleScore
 from evalkit.sums import Statistics, statistics
 from evalkit.task import Metric
@@ -37,8 +38,6 @@ FEW_CLUSTERS = 30
 FEW_HITS = 10.0
 """With fewer effective right (or wrong) units than this a proportion has a Wilson interval."""
 
-_STEP = 6e-6  # the cube root of the machine epsilon: best for central differences
-_KINK = 1e-3  # a jump between one-sided slopes that moves an interval by less is no kink
 _NO_VARIATION = 1e-9  # standard errors below this share of the metric's range are rounding
 _UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
 _CELLS = 4_000_000  # entries of one chunk of the bootstrap's counts: 32 MB
@@ -111,28 +110,9 @@ def influence(metric: Metric, counted: Statistics) -> npt.NDArray[np.float64] | 
 
 
 def _gradient(metric: Metric, counted: Statistics) -> npt.NDArray[np.float64] | None:
-    """Central differences, with steps relative to what each column could have summed to.
-
-    Sums are often 0 (no false positive), where a step relative to the sum would vanish; so the
-    scale is that of the absolute rows. A column of zeros moves no cluster and is left alone: beside
-    it stand the metrics' own special cases, such as absent subtasks. scipy.differentiate searches
-    its steps, needs scipy 1.15, and cannot leave a column alone.
-    """
     import numpy as np
 
-    centre, scale = counted.sums, np.abs(counted.rows).sum(axis=0)
-    steps = np.diag(scale * _STEP)
-    above, below = metric.value(centre + steps), metric.value(centre - steps)
-    here = metric.value(centre)
-    if not np.isfinite(np.stack([above, below])).all():
-        return None
-    kinks = np.abs(above - 2 * here + below) / _STEP
-    if (kinks > _KINK * (metric.high - metric.low)).any():
-        return None
-    used = scale > 0
-    slopes: npt.NDArray[np.float64] = np.zeros_like(scale)
-    slopes[used] = (above - below)[used] / (2 * _STEP * scale[used])
-    return slopes
+    return gradient(metric, counted.sums, np.abs(counted.rows).sum(axis=0))
 
 
 def delta_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -> Bounds | None:

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,8 +27,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.columns import score_table
 from evalkit.errors import StoreError, UnwritableError
+from evalkit.integrity import check_record, check_scores, digest_of_scores, sealed
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
+from evalkit.score_rows import read_clusters, read_scores
+from evalkit.writing import replacing, write_json, write_text
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -88,9 +89,11 @@ class RunFolder:
         """Where a task's scored samples stand."""
         return self.path / "scores" / f"{stem}.parquet"
 
-    def write_record(self, record: RunRecord) -> None:
-        """Write the run record, atomically."""
+    def write_record(self, record: RunRecord) -> RunRecord:
+        """Seal the run record and write it, atomically; gives it as it was written."""
+        record = sealed(record)
         write_json(self.record_path, plain(record))
+        return record
 
     def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> None:
         """Write a task's predictions, atomically, in the given order."""
@@ -114,18 +117,25 @@ class RunFolder:
         Raises:
             StoreError: The file is damaged.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         path = self.scores_path(stem)
-        if not path.exists():
-            return {}
-        try:
-            table = pq.read_table(path, columns=["sample_id", "cluster"])
-        except (OSError, pa.ArrowException) as error:
-            message = f"{path} cannot be read as Parquet: {error}."
-            raise StoreError(message) from error
-        return dict(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
+        return read_clusters(path) if path.exists() else {}
+
+    def read_scores(self, stem: str, digest: str | None = None) -> tuple[SampleScore, ...]:
+        """A task's scored samples, in order.
+
+        Args:
+            stem: The task's name as a file name.
+            digest: What the record says of them; None checks nothing.
+
+        Raises:
+            StoreError: There are none, or the file is damaged.
+            StaleError: They are not those of the record.
+        """
+        path = self.scores_path(stem)
+        scores = read_scores(path)
+        if digest is not None:
+            check_scores(scores, digest, str(path))
+        return scores
 
     def write_verdicts(self, stem: str, verdicts: Iterable[Verdict]) -> None:
         """Write a task's verdicts, atomically, in the given order."""
@@ -143,8 +153,8 @@ class RunFolder:
         lines = path.read_bytes().splitlines(keepends=True)
         return tuple(parse_line(Verdict, line, path, i) for i, line in enumerate(lines, start=1))
 
-    def write_scores(self, stem: str, scores: Sequence[SampleScore]) -> None:
-        """Write a task's scored samples as Parquet, atomically.
+    def write_scores(self, stem: str, scores: Sequence[SampleScore]) -> str:
+        """Write a task's scored samples as Parquet, atomically; gives their digest.
 
         Columns: sample_id, answer, targets (list), failed, group, cluster, rule, ambiguous, one
         `value.<name>` for each value and one `tag.<name>` (list) for each tag.
@@ -152,8 +162,9 @@ class RunFolder:
         import pyarrow.parquet as pq
 
         path = self.scores_path(stem)
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             pq.write_table(score_table(scores), temporary, compression="zstd")
+        return digest_of_scores(scores)
 
     def forget_journal(self) -> None:
         """Remove what only an unfinished run needs.
@@ -195,6 +206,7 @@ def load_run(path: str | Path) -> RunRecord:
 
     Raises:
         StoreError: There is none, or it is damaged or of another schema.
+        StaleError: It is not what was written.
     """
     file = Path(path)
     if file.is_dir():
@@ -203,13 +215,19 @@ def load_run(path: str | Path) -> RunRecord:
         hint = " It was not finished." if file.with_name("started.json").exists() else ""
         message = f"There is no run record at {file}.{hint}"
         raise StoreError(message)
-    raw = read_json(file)
+    return parse_record(read_json(file), str(file))
+
+
+def parse_record(raw: Any, place: str) -> RunRecord:
+    """A plain value as a run record; arguments as `parse`, errors as `load_run`."""
     if isinstance(raw, dict) and raw.get("schema") != SCHEMA:
         message = (
-            f"{file} has schema {raw.get('schema')!r}; this version of evalkit reads {SCHEMA}."
+            f"{place} has schema {raw.get('schema')!r}; this version of evalkit reads {SCHEMA}."
         )
         raise StoreError(message)
-    return parse(RunRecord, raw, str(file))
+    record = parse(RunRecord, raw, place)
+    check_record(raw, place)
+    return record
 
 
 def read_json(path: Path) -> Any:
@@ -332,60 +350,3 @@ def parse_line(kind: type[Record], line: bytes, path: Path, number: int) -> Reco
         message = f"{path}, line {number}, holds no valid Unicode: {error}."
         raise StoreError(message) from error
     return made
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON value, indented, atomically."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees either the old or the new one, whole."""
-    with _replacing(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8", newline="\n")
-
-
-def write_lines(path: Path, lines: Iterable[str]) -> int:
-    """Write lines, each with its newline, atomically and one at a time; gives their number."""
-    number = 0
-    with _replacing(path) as temporary, Path(temporary).open("w", encoding="utf-8") as file:
-        for number, line in enumerate(lines, start=1):  # noqa: B007 - the last one counts
-            file.write(line)
-    return number
-
-
-class _replacing:  # noqa: N801 - a context manager, read as a verb
-    """Gives a temporary name beside `path`, and puts the file in its place when all went well."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(os.path.realpath(path))  # a link stays, and what it names is written
-
-    def __enter__(self) -> str:
-        if self.path.exists() and not self.path.is_file():
-            message = f"{self.path} is no file that can be replaced; give another name."
-            raise StoreError(message)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, self.temporary = tempfile.mkstemp(
-                dir=self.path.parent, prefix=f".{self.path.name}."
-            )
-        except OSError as error:
-            raise UnwritableError(str(self.path), error) from error
-        os.close(handle)
-        return self.temporary
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        temporary = Path(self.temporary)
-        try:
-            if error is None:
-                with temporary.open("rb") as file:
-                    os.fsync(file.fileno())
-                temporary.chmod(0o644)
-                temporary.replace(self.path)
-        except OSError as late:
-            error = late
-        if error is not None:
-            with suppress(OSError):
-                temporary.unlink()
-        if isinstance(error, OSError):
-            raise UnwritableError(str(self.path), error) from error

@@ -321,6 +321,28 @@ class Task:
             best=rules.best,
         )
 
+    def judged(self, origin: str) -> Task:
+        """The task as the verdicts on a rubric of that origin are counted; its scorer is as it was.
+
+        Raises:
+            UsageError: The task needs no judge, or knows no rubric of that origin.
+        """
+        if self.judging is None:
+            message = f"The task {self.name!r} needs no judge."
+            raise UsageError(message)
+        if origin not in self.judging.headline:
+            known = ", ".join(self.judging.headline)
+            message = f"The task {self.name!r} has no rubric of {origin!r}; it has: {known}."
+            raise UsageError(message)
+        return replace(
+            self,
+            protocol=origin,
+            source=self.judging.source,
+            metrics=self.judging.metrics,
+            headline=self.judging.headline[origin],
+            breakdowns=self.judging.breakdowns,
+        )
+
     def prompt(self, name: str | None) -> tuple[str, Prompt]:
         """The named prompt variant, or the default, with its name.
 

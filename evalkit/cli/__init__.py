@@ -21,6 +21,7 @@ VERBS = {
     "score": ("evalkit.cli.score", "Score a file of answers, without a model."),
     "judge": ("evalkit.cli.judge", "Judge a run's answers; calibrate and compare judges."),
     "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
+    "baseline": ("evalkit.cli.baseline", "Keep a run to be compared with; show it, and changes."),
     "tasks": ("evalkit.cli.tasks", "List, show, start or check tasks."),
     "doctor": ("evalkit.cli.doctor", "Say what is installed and what is missing."),
 }

@@ -67,7 +67,7 @@ def command(
     from evalkit.cli.screen import print_json
     from evalkit.judge.ensemble import combine, seeded_guess
     from evalkit.judge.ensemble_files import disagreement_requests, read_sources
-    from evalkit.store import write_text
+    from evalkit.writing import write_text
 
     order = judge_order(files)
     sources = read_sources(**files)
@@ -98,7 +98,7 @@ def _judged(sources: Sources, order: JudgeOrder, written: Path | None) -> Source
     from evalkit.cli.screen import Screen
     from evalkit.judge.ensemble import combine
     from evalkit.judge.ensemble_asking import ask, replies
-    from evalkit.store import write_text
+    from evalkit.writing import write_text
 
     if sources.requery is not None:
         message = "--judge and --requery exclude each other: either a judge or its replies."

@@ -10,7 +10,8 @@ import click
 
 from evalkit.errors import StoreError, UsageError
 from evalkit.records import plain
-from evalkit.store import RunFolder, load_run, write_text
+from evalkit.store import RunFolder, load_run
+from evalkit.writing import write_text
 
 _RESULTS = Path("results")
 

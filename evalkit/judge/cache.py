@@ -22,7 +22,7 @@ from evalkit.judge.cache_lines import CacheLine, fault, read_lines, written
 from evalkit.judge.cache_rows import CHOSEN, FIND, GROUPS, KEEP, choice, line_of, row_of
 from evalkit.records import Generation, Message, Request, plain
 from evalkit.run_record import ModelIdentity
-from evalkit.store import write_lines
+from evalkit.writing import write_lines
 
 PATIENCE = 30.0
 """Seconds to wait while another process writes."""

@@ -39,15 +39,7 @@ def judged_task(task: Task, judged: Judged) -> Task:
     def score(sample: Sample, text: str | None) -> Outcome:
         return judging.score(sample, text, verdicts.get(sample.id, ()))
 
-    return replace(
-        task,
-        protocol=judged.report.origin,
-        source=judging.source,
-        score=score,
-        metrics=judging.metrics,
-        headline=judging.headline[judged.report.origin],
-        breakdowns=judging.breakdowns,
-    )
+    return replace(task.judged(judged.report.origin), score=score)
 
 
 def further(task: Task, scores: Sequence[SampleScore]) -> dict[str, MetricValue]:

@@ -2,8 +2,11 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
+
+from evalkit.store import RunFolder, load_run
 
 DUMMY = "dummy:constant,text=0.5"
 CANARY = "sk-canary-0123456789"
@@ -150,8 +153,7 @@ def test_the_record_of_a_run_stands_for_its_folder(evalkit, finished, tmp_path):
 def test_a_record_without_results_is_one_sentence(refused, finished, tmp_path):
     run = tmp_path / "r"
     shutil.copytree(finished, run)
-    record = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps({**record, "results": []}))
+    RunFolder(run).write_record(replace(load_run(run), results=()))
     judge = ("--judge", DUMMY, "--judge-cache", "none")
     assert "run.json holds no result of mmvet" in refused("judge", run, *judge)
     assert "holds verdicts that th" in refused("judge", "drift", "--anchors", run, *judge)

@@ -5,7 +5,8 @@
 
 Only runs called "baseline" are committed; others in `results/` are the user's own. A committed
 record is compared in its results, model and configuration; time, machine and versions
-are its own. A page is compared byte for byte with what its record gives.
+are its own. A page is compared byte for byte with what its record gives. A baseline file must be of
+a committed run, and all digests in it must hold.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from evalkit.compare import sides
+from evalkit.errors import EvalkitError
 from evalkit.records import differences
 from evalkit.report.markdown import run_page
 from evalkit.store import load_run
 
 ROOT = Path(__file__).parents[2]
 RUNS = sorted((ROOT / "results").glob("*/baseline/run.json"))
+
+
+BASELINES = sorted((ROOT / "results" / "baselines").glob("*.json"))
 
 
 def page_of(run: Path) -> Path:
@@ -39,6 +45,21 @@ def stale_pages() -> Iterator[str]:
             yield f"{page.relative_to(ROOT)} has no record"
 
 
+def stale_baselines() -> Iterator[str]:
+    """Baseline files that do not hold together, or are of no committed run."""
+    digests = {load_run(run).digest for run in RUNS}
+    for path in BASELINES:
+        try:
+            side = sides.load(path)
+            for task in side.results:
+                side.scores(task)
+        except EvalkitError as error:
+            yield str(error)
+            continue
+        if side.record.digest not in digests:
+            yield f"{path.relative_to(ROOT)} is of none of the runs in results/"
+
+
 def moved_numbers(fresh: Path) -> Iterator[str]:
     """Parts of the committed records that a fresh run does not bear out."""
     for run in RUNS:
@@ -55,7 +76,11 @@ def main(arguments: list[str]) -> int:
             page_of(run).parent.mkdir(exist_ok=True)
             page_of(run).write_text(run_page(load_run(run)), encoding="utf-8")
         return 0
-    found = [*stale_pages(), *(f for folder in arguments for f in moved_numbers(Path(folder)))]
+    found = [
+        *stale_pages(),
+        *stale_baselines(),
+        *(f for folder in arguments for f in moved_numbers(Path(folder))),
+    ]
     for line in found:
         sys.stdout.write(f"{line}\n")
     return 1 if found else 0

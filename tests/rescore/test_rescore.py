@@ -1,8 +1,11 @@
 """A file of answers to a user's own task: which answers count, and what is said of the others."""
 
 import json
+from dataclasses import replace
 
 import pytest
+
+from evalkit.store import RunFolder, load_run
 
 
 def gold(n: int) -> str:
@@ -176,12 +179,12 @@ def test_what_a_kill_leaves_is_never_a_wrong_record(scored, start, toy, tmp_path
     (out / "scores" / ".toy.parquet.abc").write_text("half")
     scored({n: gold(n) for n in range(40)}, "--out", out)
     assert not list(out.glob("*/.*"))
-    record = json.loads((out / "run.json").read_text())
+    record = load_run(out)
     # A kill after the first of the writes: the record without the task, and no predictions.
-    (out / "run.json").write_text(json.dumps(record | {"results": []}))
+    RunFolder(out).write_record(replace(record, results=()))
     (out / "predictions" / "toy.jsonl").write_text("{}\n")
     scored({n: gold(n) for n in range(40)}, "--out", out)
-    assert json.loads((out / "run.json").read_text())["results"] == record["results"]
+    assert load_run(out).results == record.results
 
 
 def test_several_processes_score_into_one_folder(start, toy, toy_of, tmp_path):

@@ -1,0 +1,226 @@
+"""A run folder, its run.json, or a baseline file -> a side of a comparison, checked.
+
+Whatever does not bear the rest out is refused: a record that was edited, scores of another record,
+numbers that the scores do not give, and a task whose rules have another version now.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from evalkit import registry
+from evalkit.compare import baseline_file
+from evalkit.comparison import Side
+from evalkit.errors import StaleError, UsageError
+from evalkit.records import SampleScore
+from evalkit.run_record import RunRecord, TaskResult
+from evalkit.score import total
+from evalkit.store import RunFolder, load_run
+from evalkit.task import Task, file_stem
+
+_SAME = 1e-9
+"""Numbers that differ by less, of themselves, are the same: numpy adds up otherwise elsewhere."""
+
+
+class Source(Protocol):
+    """Where a side's scored samples are."""
+
+    def scores(self, result: TaskResult) -> tuple[SampleScore, ...]:
+        """The scored samples of a result; they have the digest that it says.
+
+        Raises:
+            StoreError: They are not there, or damaged.
+            StaleError: They are others.
+        """
+
+    def texts(self, result: TaskResult) -> Mapping[str, str]:
+        """What the model wrote, by sample id; empty where it is not kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A side of a comparison with its scored samples, which are read when they are asked for.
+
+    Attributes:
+        side: Who it is.
+        record: The run's record.
+        source: Where the scored samples are.
+        task_paths: Files or folders with further tasks.
+    """
+
+    side: Side
+    record: RunRecord
+    source: Source
+    task_paths: tuple[str, ...] = ()
+    _known: dict[str, tuple[Task, tuple[SampleScore, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def results(self) -> dict[str, TaskResult]:
+        """The record's results by task, in its order."""
+        return {result.task: result for result in self.record.results}
+
+    def result(self, task: str) -> TaskResult:
+        """A task's result.
+
+        Raises:
+            UsageError: There is none.
+        """
+        results = self.results
+        if task not in results:
+            known = ", ".join(results) or "none"
+            message = f"{self.side.name} has no result of {task!r}; it has: {known}."
+            raise UsageError(message)
+        return results[task]
+
+    def scores(self, task: str) -> tuple[SampleScore, ...]:
+        """A task's scored samples, in order: those of the record, which give its numbers.
+
+        Raises:
+            UsageError: The side has no such task, or numbers of it alone, or the task is not known.
+            StoreError: The scores are not there, or damaged.
+            StaleError: They are not those of the record, or do not give its numbers, or the task
+                has another version.
+        """
+        return self._counted(task)[1]
+
+    def task(self, task: str) -> Task:
+        """The task, with the metrics by which its result was counted; errors as `scores`."""
+        return self._counted(task)[0]
+
+    def texts(self, task: str) -> Mapping[str, str]:
+        """What the model wrote, by sample id; empty where it is not at hand.
+
+        Raises:
+            StoreError: The predictions are damaged.
+        """
+        return self.source.texts(self.result(task))
+
+    def _counted(self, task: str) -> tuple[Task, tuple[SampleScore, ...]]:
+        if task not in self._known:
+            result = self.result(task)
+            counted = counted_task(result, self.task_paths, self.side.name)
+            if result.scores is None:
+                message = f"{self.side.name} has numbers of {task} but no scored samples."
+                raise UsageError(message)
+            scores = self.source.scores(result)
+            if counted.foreign is not None:
+                counted = replace(counted, metrics=counted.foreign.metrics(scores))
+            check_numbers(counted, result, scores, self.side.name)
+            self._known[task] = counted, scores
+        return self._known[task]
+
+
+def load(path: str | Path, task_paths: Sequence[str] = ()) -> Scored:
+    """A side of a comparison.
+
+    Args:
+        path: A run's folder, its run.json, or a baseline file.
+        task_paths: Files or folders with further tasks; none is where the run had its own from.
+
+    Raises:
+        StoreError: There is no run, or it is damaged or of another schema.
+        StaleError: The record is not what was written.
+    """
+    place = Path(path)
+    if place.is_file() and place.name != "run.json":
+        kept = baseline_file.read(place)
+        return _scored(str(path), "baseline", kept.record, kept, task_paths)
+    folder = RunFolder(place.parent if place.is_file() else place)
+    return _scored(str(path), "run", load_run(place), _Folder(folder), task_paths)
+
+
+def _scored(
+    name: str,
+    kind: Literal["run", "baseline"],
+    record: RunRecord,
+    source: Source,
+    task_paths: Sequence[str],
+) -> Scored:
+    side = Side(
+        name=name,
+        kind=kind,
+        model=record.model.name,
+        spec=record.model.spec,
+        run=record.name,
+        created=record.created,
+        commit=record.commit,
+        digest=record.digest,
+    )
+    paths = tuple(task_paths) or record.config.task_paths
+    return Scored(side=side, record=record, source=source, task_paths=paths)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """The scored samples in a run's folder."""
+
+    folder: RunFolder
+
+    def scores(self, result: TaskResult) -> tuple[SampleScore, ...]:
+        return self.folder.read_scores(file_stem(result.task), result.scores)
+
+    def texts(self, result: TaskResult) -> Mapping[str, str]:
+        made = self.folder.read_predictions(file_stem(result.task))
+        return {one.sample_id: one.text for one in made if one.text is not None}
+
+
+def counted_task(result: TaskResult, task_paths: Sequence[str] = (), name: str = "") -> Task:
+    """The installed task with the metrics by which a result was counted; its scorer is not set.
+
+    A task that another harness adds up has its metrics only with its scores (`Task.foreign`).
+
+    Args:
+        result: The numbers.
+        task_paths: Files or folders with further tasks.
+        name: Whose result it is, for the error's text.
+
+    Raises:
+        StaleError: The task has another version now.
+        EvalkitError: The task cannot be had, or does not know the result's rules any more.
+    """
+    whose = f"{name}: " if name else ""
+    try:
+        task = registry.load_task(result.task, task_paths)
+        if task.version == result.version:
+            judged = result.judge is not None
+            return task.judged(result.protocol) if judged else task.under(result.protocol)
+    except UsageError as error:
+        message = f"{whose}the numbers of {result.task} cannot be counted here. {error}"
+        raise UsageError(message) from error
+    message = (
+        f"{whose}{result.task} was scored by version {result.version} of the task; here is version "
+        f"{task.version}, whose numbers may be others. The command that made the run, given again, "
+        "scores its answers anew."
+    )
+    raise StaleError(message)
+
+
+def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore], name: str) -> None:
+    """Check that the task's metrics over the scores are the recorded ones.
+
+    Args:
+        task: With the metrics of the result.
+        result: What was recorded.
+        scores: The scored samples.
+        name: Whose result it is, for the error's text.
+
+    Raises:
+        StaleError: One is another, is missing, or should not be there.
+    """
+    for metric in task.metrics:
+        told = result.metrics.get(metric.name)
+        now = total(task, metric, scores)
+        then = math.nan if told is None else told.value
+        if math.isnan(now) != math.isnan(then) or abs(now - then) > _SAME * max(1.0, abs(now)):
+            message = (
+                f"{name}: the scores of {result.task} give {metric.name} = {now:.6g}, the record "
+                f"says {then:.6g}: the task's code has changed without a new version, or a file "
+                "was edited. The command that made the run, given again, scores its answers anew."
+            )
+            raise StaleError(message)

@@ -1,0 +1,135 @@
+"""Digests that tie a record to what it says, and to the scores that its numbers are of.
+
+They find a hand that has changed a number, a note or a version, and files that were mixed up.
+Whoever changes a record and computes its digest anew is not found: nothing here is secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from evalkit.errors import StaleError
+from evalkit.records import SampleScore, plain
+from evalkit.run_record import RunRecord
+
+
+class ScoreDigest:
+    """SHA-256 over scored samples that are fed in order, in one piece or many.
+
+    Everything but the targets counts: they are the data's, and have a digest there. Numbers count
+    as floats, a single tag as a list of one, and an empty list as none, as files hold them.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was fed yet."""
+        self._total = hashlib.sha256()
+
+    def add(self, scores: Iterable[SampleScore]) -> None:
+        """Feed the next scores."""
+        import msgspec
+
+        encoder = msgspec.json.Encoder()
+        lines = []
+        for score in scores:
+            fields = _fields(score)
+            try:
+                lines.append(encoder.encode(fields))
+            except UnicodeEncodeError:  # a lone surrogate, which files hold as "?"
+                lines.append(encoder.encode(_writable(fields)))
+        if lines:
+            lines.append(b"")
+            self._total.update(b"\n".join(lines))
+
+    @property
+    def value(self) -> str:
+        """The digest of what was fed, hexadecimal."""
+        return self._total.hexdigest()
+
+
+def digest_of_scores(scores: Iterable[SampleScore]) -> str:
+    """SHA-256 over scored samples, as `ScoreDigest`."""
+    total = ScoreDigest()
+    total.add(scores)
+    return total.value
+
+
+def _fields(score: SampleScore) -> tuple[Any, ...]:
+    """What counts of a scored sample, names in alphabetical order."""
+    tags = score.tags
+    return (
+        score.sample_id,
+        score.answer,
+        score.failed,
+        score.group,
+        score.cluster,
+        score.rule,
+        score.ambiguous,
+        [(name, float(value)) for name, value in sorted(score.values.items())],
+        [(name, _list(tags[name])) for name in sorted(tags) if tags[name] != ()],
+    )
+
+
+def _list(tag: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (tag,) if isinstance(tag, str) else tag
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return [_writable(inner) for inner in value] if isinstance(value, (tuple, list)) else value
+
+
+def record_digest(raw: Mapping[str, Any]) -> str:
+    """SHA-256 over a plain record without its own `digest`.
+
+    Canonical JSON: names in order, floats by `repr`, and whole ones as integers, because a reader
+    makes a float of an integer that stands where a float belongs.
+    """
+    rest = {name: _whole(value) for name, value in raw.items() if name != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _whole(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def sealed(record: RunRecord) -> RunRecord:
+    """The record with the digest of what it says."""
+    return replace(record, digest=record_digest(plain(record)))
+
+
+def check_record(raw: Mapping[str, Any], place: str) -> None:
+    """Check that a plain record says what was written.
+
+    Raises:
+        StaleError: Its digest is another's.
+    """
+    if record_digest(raw) != raw.get("digest"):
+        message = (
+            f"{place} is not what was written: its contents do not have its digest. Was it edited? "
+            "Take it from where it is untouched, or make the run again (--fresh)."
+        )
+        raise StaleError(message)
+
+
+def check_scores(scores: Iterable[SampleScore], digest: str, place: str) -> None:
+    """Check that scored samples are those that a record is about.
+
+    Raises:
+        StaleError: Their digest is another's.
+    """
+    if digest_of_scores(scores) != digest:
+        message = (
+            f"{place} does not hold the scores that its record is about: one of the two was "
+            "changed. The command that made them, given again, writes both anew."
+        )
+        raise StaleError(message)

@@ -37,6 +37,9 @@ so an answer need not be on disk before the next question is sent."""
 TOGETHER = 0.01
 """Seconds in which answers to many leases are gathered: one write, and one turn of the engine."""
 
+Made = Callable[[Mapping[str, float]], Outcome]
+"""Makes an outcome, where it is looked at, with what was counted for it."""
+
 
 def workers_of(backend: Backend) -> Workers:
     """The workers that fit a backend in this process."""
@@ -112,7 +115,7 @@ class _OverlappingWorkers(_OneBackend):
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
         self._all = self._places = backend.leases
-        self._made: queue.SimpleQueue[Callable[[], Outcome]] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[Made] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
         self._threads = 0
         self._counted = counted(backend)
@@ -145,7 +148,7 @@ class _OverlappingWorkers(_OneBackend):
         made = [self._made.get()]
         while not self._made.empty():
             made.append(self._made.get())
-        return [self._taken(one) for one in made]
+        return self._taken(made)
 
     def rest(self, seconds: float) -> Sequence[Outcome]:
         """What the server answers of the leases that are out."""
@@ -156,18 +159,19 @@ class _OverlappingWorkers(_OneBackend):
                 came = self._made.get(timeout=max(deadline - time.monotonic(), 0.0))
             except queue.Empty:
                 break
-            made.append(self._taken(came))
+            made += self._taken([came])
         return made
 
-    def _taken(self, came: Callable[[], Outcome]) -> Outcome:
-        self._places += 1
-        return replace(came(), counts=self._counts())
+    def _taken(self, came: Sequence[Made]) -> list[Outcome]:
+        """The outcomes; the first has all that was counted since the last call.
 
-    def _counts(self) -> dict[str, float]:
-        """What was counted since the last call: leases overlap, so none can tell its own share."""
+        Leases overlap, so none can tell its own share.
+        """
+        self._places += len(came)
         now, before = counted(self._backend), self._counted
         self._counted = now or before
-        return difference(now, before)
+        counts, none = difference(now, before), difference(now, now)
+        return [one(none if place else counts) for place, one in enumerate(came)]
 
     def close(self) -> None:
         """Let idle threads end; busy ones end with the process."""
@@ -189,7 +193,7 @@ class ThreadWorkers(_OverlappingWorkers):
             made = outcome(self._backend, lease, lambda: self._backend.prepare(lease.requests))
         except BaseException as error:  # noqa: BLE001 - a backend that leaves ends no process here
             made = _left(lease, error)
-        self._made.put(lambda: made)
+        self._made.put(lambda counts: replace(made, counts=counts))
 
 
 class LoopWorkers(_OverlappingWorkers):
@@ -228,8 +232,11 @@ class LoopWorkers(_OverlappingWorkers):
             self._out.discard(future)
             waited, worked = prepared - begun, time.perf_counter() - prepared
             self._made.put(
-                lambda: replace(
-                    self._outcome(lease, future), waiting_seconds=waited, model_seconds=worked
+                lambda counts: replace(
+                    self._outcome(lease, future),
+                    waiting_seconds=waited,
+                    model_seconds=worked,
+                    counts=counts,
                 )
             )
 

@@ -31,8 +31,8 @@ PREPARING = 8
 """Threads, at most, that read pictures for a backend with an event loop."""
 
 MANY = 16
-"""Leases from which on an event loop is given half as many again, which wait there for their turn:
-so an answer need not be on disk before the next question is sent."""
+"""Leases from which on an event loop is given twice as many, which wait there for their turn: so
+an answer need not be on disk before the next question is sent."""
 
 TOGETHER = 0.01
 """Seconds in which answers to many leases are gathered: one write, and one turn of the engine."""
@@ -203,7 +203,7 @@ class LoopWorkers(_OverlappingWorkers):
         """Answer with a backend that has `answer_soon`."""
         super().__init__(backend)
         if backend.leases >= MANY:
-            self._all = self._places = backend.leases * 3 // 2
+            self._all = self._places = 2 * backend.leases
         self._out: set[Future[Sequence[Prediction]]] = set()
         self._closed = False
 

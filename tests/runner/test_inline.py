@@ -318,13 +318,13 @@ def test_a_loop_of_many_leases_is_given_some_ahead_and_all_come_back():
 
     workers = workers_of(Many())
     names = [str(i) for i in range(100)]
-    for name in names[:24]:
+    for name in names[:32]:
         assert workers.takes(lease(name))
         workers.submit(lease(name))
     assert not workers.takes(lease("more"))
     made = within(20, lambda: workers.rest(10))
-    assert len(made) == 24
-    made += within(20, lambda: all_of(workers, names[24:]))
+    assert len(made) == 32
+    made += within(20, lambda: all_of(workers, names[32:]))
     workers.close()
     assert sorted(one.lease.requests[0].sample_id for one in made) == sorted(names)
     assert sum(one.counts["asked"] for one in made) == len(names)

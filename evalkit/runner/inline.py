@@ -31,8 +31,9 @@ PREPARING = 8
 """Threads, at most, that read pictures for a backend with an event loop."""
 
 MANY = 16
-"""Leases from which on an event loop is given twice as many, which wait there for their turn: so
-an answer need not be on disk before the next question is sent."""
+"""Leases from which on an event loop is given three times as many, which wait there for their turn:
+so no answer need be on disk before the next question is sent. With pictures it is half of that, as
+those of all leases that are out are in memory."""
 
 TOGETHER = 0.01
 """Seconds in which answers to many leases are gathered: one write, and one turn of the engine."""
@@ -203,14 +204,19 @@ class LoopWorkers(_OverlappingWorkers):
         """Answer with a backend that has `answer_soon`."""
         super().__init__(backend)
         if backend.leases >= MANY:
-            self._all = self._places = 2 * backend.leases
+            self._all = self._places = 3 * backend.leases
         self._out: set[Future[Sequence[Prediction]]] = set()
         self._closed = False
+
+    def takes(self, lease: Lease) -> bool:
+        """Whether a place is free for it."""
+        ahead = self._all > self._backend.leases
+        return self._places > (self._all // 2 if ahead and _shows(lease) else 0)
 
     def submit(self, lease: Lease) -> None:
         """Begin to answer a lease; one with pictures when a thread has read them."""
         self._places -= 1
-        if any(request.images for request in lease.requests):
+        if _shows(lease):
             self._hand_out(lease, min(PREPARING, self._backend.leases))
         else:
             self._do(lease)
@@ -260,6 +266,11 @@ class LoopWorkers(_OverlappingWorkers):
         for future in tuple(self._out):
             future.cancel()
         super().close()
+
+
+def _shows(lease: Lease) -> bool:
+    """Whether it shows pictures."""
+    return any(request.images for request in lease.requests)
 
 
 def _left(lease: Lease, error: BaseException) -> Outcome:

@@ -31,9 +31,9 @@ PREPARING = 8
 """Threads, at most, that read pictures for a backend with an event loop."""
 
 MANY = 16
-"""Leases from which on an event loop is given three times as many, which wait there for their turn:
-so no answer need be on disk before the next question is sent. With pictures it is half of that, as
-those of all leases that are out are in memory."""
+"""Leases from which on an event loop is given three times as many, once the first answers are
+there. They wait on the loop for their turn, so no answer need be on disk before the next question
+is sent. With pictures it is half of that, as those of all leases that are out are in memory."""
 
 TOGETHER = 0.01
 """Seconds in which answers to many leases are gathered: one write, and one turn of the engine."""
@@ -203,8 +203,6 @@ class LoopWorkers(_OverlappingWorkers):
     def __init__(self, backend: Backend) -> None:
         """Answer with a backend that has `answer_soon`."""
         super().__init__(backend)
-        if backend.leases >= MANY:
-            self._all = self._places = 3 * backend.leases
         self._out: set[Future[Sequence[Prediction]]] = set()
         self._closed = False
 
@@ -253,6 +251,13 @@ class LoopWorkers(_OverlappingWorkers):
         if len(self._out) >= MANY:
             time.sleep(TOGETHER)
         return super().wait()
+
+    def _taken(self, came: Sequence[Made]) -> list[Outcome]:
+        """The outcomes; after the first, more is handed out."""
+        if MANY <= self._all == self._backend.leases:
+            self._all *= 3
+            self._places += self._all - self._backend.leases
+        return super()._taken(came)
 
     def _outcome(self, lease: Lease, future: Future[Sequence[Prediction]]) -> Outcome:
         error = None if future.cancelled() else future.exception()

@@ -38,9 +38,11 @@
     audit       how answers were read, and what hangs on it
     rescore     a file of answers -> a scored run
     scored_folder  a scored file as a run folder
+    reviewed_folder  published verdicts as a run folder
     explain     why two protocols give two numbers
     report      records -> tables
     compare     two runs beside each other, and the baseline file
+    gate        whether a candidate may replace a baseline
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine

@@ -102,16 +102,16 @@ def run(
     """
     watch, spec = observer or Observer(), registry.parse_model(config.model)
     judge = judge and replace(judge, offline=judge.offline or config.offline)
-    check_name(name)
+    folder = RunFolder(Path(out) / spec.folder / (check_name(name) or default_name(config)))
     backend_class, options = registry.backend_class(spec), backend_options(config, spec)
     tasks = preflight(config, backend_class, options)
     check_judge([task for task, _ in tasks], judge, unjudged=unjudged)
-    folder = RunFolder(Path(out) / spec.folder / (name or default_name(config)))
     with held(folder, fresh=fresh) as aside:
         if aside:
             watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
-        record = _finished(folder, config, prepared, partial(backend_class.weights, options), watch)
+        weights = partial(backend_class.weights, options)
+        record = _finished(folder, config, prepared, weights, watch, judged_anew=bool(judge))
         if record is None:
             with judge_alongside(folder, prepared, judge, watch) as beside:
                 watch.note(f"Loading the model {config.model} ...")
@@ -175,11 +175,14 @@ def _finished(
     prepared: Sequence[Prepared],
     weights: Callable[[], str | None],
     watch: Observer,
+    *,
+    judged_anew: bool,
 ) -> RunRecord | None:
     """The record of a run in which nothing is left to ask; None if there is work to do.
 
     The stored answers are scored anew, so that a changed scorer is never answered with old numbers.
-    `weights` may take minutes, and is asked only where there is a record to compare with.
+    `weights` may take minutes, and is asked only where there is a record to compare with. Where a
+    judge follows, verdicts are not looked at: one that was killed may have written other ones.
     """
     if not folder.record_path.exists() or folder.started_path.exists():
         return None
@@ -201,12 +204,25 @@ def _finished(
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
     _say_finished(folder, answered_otherwise(record.config, config), watch)
-    told = [stored_verdicts(folder, p, stored[p.task.name], before[p.task.name]) for p in prepared]
-    results = tuple(
-        finish(folder, p, stored[p.task.name], judged)
-        for p, judged in zip(prepared, told, strict=True)
-    )
+    left = [p for p in prepared if p.task.judging is None or not judged_anew]
+    results = _scored_anew(folder, left, stored, record)
     return record if results == record.results else _mended(folder, record, results, watch)
+
+
+def _scored_anew(
+    folder: RunFolder,
+    prepared: Sequence[Prepared],
+    stored: Mapping[str, Mapping[str, Prediction]],
+    record: RunRecord,
+) -> tuple[TaskResult, ...]:
+    """A record's results, with those of some tasks as the stored answers and verdicts give them."""
+    results = {result.task: result for result in record.results}
+    told = [
+        stored_verdicts(folder, p, stored[p.task.name], results[p.task.name]) for p in prepared
+    ]  # all of them, before anything is written
+    for p, judged in zip(prepared, told, strict=True):
+        results[p.task.name] = finish(folder, p, stored[p.task.name], judged)
+    return tuple(results.values())
 
 
 def _say_finished(folder: RunFolder, otherwise: str, watch: Observer) -> None:

@@ -125,19 +125,19 @@ def summarise(
         coverage=coverage(scores),
         breakdowns=_breakdowns(task, scores),
         fingerprint=fingerprint,
-        notes=(*notes, *_absent(task, scores), *further.notes),
+        notes=(*notes, *(f"{task.name}: {n}" for n in absent_parts(task, scores)), *further.notes),
         audit=audit,
     )
 
 
-def _absent(task: Task, scores: Sequence[SampleScore]) -> Iterator[str]:
-    """A sum over subtasks is misleading where some of them have no sample: it must be said."""
+def absent_parts(task: Task, scores: Sequence[SampleScore]) -> Iterator[str]:
+    """Sentences on parts of the benchmark without a sample: a sum over parts misleads then."""
     for tag, names in task.parts.items():
         seen = {score.tags.get(tag) for score in scores}
         absent = [name for name in names if name not in seen]
         if absent and seen & set(names):
             yield (
-                f"{task.name}: no sample of {', '.join(absent)}; {' and '.join(task.headline)} "
+                f"no sample of {', '.join(absent)}; {' and '.join(task.headline)} "
                 f"{'is' if len(task.headline) == 1 else 'are'} of the others alone."
             )
 
@@ -187,12 +187,26 @@ def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> Metr
 
 
 def _fitting(task: Task, metric: Metric, count: Callable[..., Found], *given: Any) -> Found:
-    """What `count` makes of the metric; a metric that does not fit the scores is a task's fault."""
+    return fitting(task, f"metric {metric.name!r}", count, metric, *given)
+
+
+def fitting(task: Task, what: str, count: Callable[..., Found], *given: Any) -> Found:
+    """What a task's code makes of its scores.
+
+    Args:
+        task: The task, for the error's text.
+        what: What is counted, for the error's text.
+        count: The code.
+        given: What it is called with.
+
+    Raises:
+        UsageError: It does not fit the scores, which is the task's fault.
+    """
     try:
-        return count(metric, *given)
+        return count(*given)
     except (LookupError, TypeError, ValueError) as error:
         message = (
-            f"The metric {metric.name!r} of the task {task.name!r} does not fit the task's scores: "
+            f"The {what} of the task {task.name!r} does not fit the task's scores: "
             f"{type(error).__name__}: {error}."
         )
         raise UsageError(message) from error

@@ -61,11 +61,11 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
         return None
     if metric.reach is not None:
         metric = replace(metric, high=metric.reach(counted.sums))
-    method, bounds = _chosen(metric, counted)
+    method, ends = bounds(metric, counted)
     return MetricValue(
         value=value,
-        low=None if bounds is None else bounds[0],
-        high=None if bounds is None else bounds[1],
+        low=None if ends is None else ends[0],
+        high=None if ends is None else ends[1],
         method=method,
         n=len(counted.rows),
         clusters=counted.clusters,
@@ -73,20 +73,26 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
     )
 
 
-def _chosen(metric: Metric, counted: Statistics) -> tuple[str, Bounds | None]:
-    """The name of the interval that suits the metric and the scores, and the interval."""
+def bounds(metric: Metric, counted: Statistics, level: float = LEVEL) -> tuple[str, Bounds | None]:
+    """The name of the interval that suits the metric and the scores, and the interval.
+
+    Args:
+        metric: The metric, `high` being what the scores could have reached.
+        counted: Its statistics, on which it is defined.
+        level: What the interval covers.
+    """
     if metric.proportion and _is_sparse(metric, counted):
-        return "Wilson", wilson_interval(metric, counted)
+        return "Wilson", wilson_interval(metric, counted, level)
     if counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
         return "none (one cluster)", None
     shares = influence(metric, counted)
     if shares is None:
-        bounds = bootstrap_interval(metric, counted)
-        return ("cluster bootstrap" if bounds else "none (undefined on resamples)"), bounds
-    bounds = delta_interval(metric, counted)
-    if bounds is None:
-        return "Wilson (no variation)", unvaried_interval(metric, counted)
-    return "cluster-robust t", bounds
+        found = bootstrap_interval(metric, counted, level=level)
+        return ("cluster bootstrap" if found else "none (undefined on resamples)"), found
+    found = delta_interval(metric, counted, level)
+    if found is None:
+        return "Wilson (no variation)", unvaried_interval(metric, counted, level)
+    return "cluster-robust t", found
 
 
 # The delta method

@@ -42,7 +42,8 @@ class Judgement:
     Attributes:
         task: The rule's task.
         metric: The rule's metric.
-        rule: What is demanded: "max_drop" or "min" (of the candidate alone).
+        rule: What is demanded: "max_drop", "max_drop_relative" (to the baseline), or "min" and
+            "max" (of the candidate alone).
         tier: How much it counts.
         verdict: What the numbers say.
         counts: Whether the verdict decides: not for advisory rules, nor inconclusive supporting
@@ -50,9 +51,10 @@ class Judgement:
         baseline: The metric's value; None where there is none.
         candidate: The metric's value; None where there is none.
         damage: `baseline` - `candidate` where more is better; for "min", floor - candidate.
-        low: One-sided lower bound of the damage at the rule's alpha; None where there is none.
+        low: One-sided lower bound of the damage at the rule's alpha; None where there is none. For
+            "max_drop_relative" the uncertainty of the margin is in it.
         high: One-sided upper bound of it.
-        margin: Damage that the rule allows.
+        margin: Damage that the rule allows; None where it hangs on a baseline that is not there.
         alpha: Both error rates of the rule by itself.
         p: One-sided p-value of "the damage is within the margin".
         adjusted: `p` after correction over the gated family.
@@ -60,11 +62,13 @@ class Judgement:
         n: Units that were compared.
         clusters: Independent clusters among them.
         discordant: Clusters in which the two runs differ.
-        detectable: Damage beyond the margin that would be found with the policy's power.
+        detectable: By how much the damage must be beyond the margin, or within it, to be settled
+            with the policy's power.
         needed: Samples that would settle an inconclusive verdict with the policy's power, if the
             damage is what it seems; None where the verdict is settled or no number would do.
         waiver: Whose waiver covers the rule, and why; empty where none does.
         reason: One sentence: why the verdict is what it is.
+        maximum: The metric's largest possible value; None where it means nothing.
     """
 
     task: str
@@ -78,7 +82,7 @@ class Judgement:
     damage: float | None
     low: float | None
     high: float | None
-    margin: float
+    margin: float | None
     alpha: float
     p: float | None
     adjusted: float | None
@@ -90,6 +94,7 @@ class Judgement:
     needed: int | None
     waiver: str
     reason: str
+    maximum: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +107,12 @@ class GateResult:
         baseline: Against which run.
         candidate: Which run.
         policy: SHA-256 of the policy file.
+        power: The policy's power.
+        family: Whether regressions are corrected over all rules that count ("holm"), or not.
+        inconclusive: What the policy makes of an inconclusive gate: "fail", "pass" or "neutral".
         judgements: One a rule, in the policy's order.
-        flips: The worst flips over all gated tasks, worst first.
+        flips: The worst flips of the gated tasks, which take turns: the worst of each, then the
+            second of each.
         waived: What the policy or the command allowed to differ, and which waivers were used.
         notes: Sentences that a reader must see: expired waivers, left out samples, error rates.
     """
@@ -113,6 +122,9 @@ class GateResult:
     baseline: Side
     candidate: Side
     policy: str
+    power: float
+    family: str
+    inconclusive: str
     judgements: tuple[Judgement, ...]
     flips: tuple[Flip, ...]
     waived: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""Two runs beside each other: what they are, whether they may be compared, and what is kept."""
+"""Two runs beside each other: whether they may be compared, and by how much they differ."""

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from evalkit.errors import NotComparableError
 from evalkit.judge.design import DESIGN, WHO, check_design, differences
+from evalkit.judge.result import failures_of
 from evalkit.judge.review import read_review
-from evalkit.judge.values import Value, judged_stem, values, values_of
+from evalkit.judge.values import Values, judged_stem, values, values_of
+from evalkit.run_record import TaskResult
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
 
@@ -24,21 +26,20 @@ class Anchors:
 
     Attributes:
         name: The run's folder, or the file.
-        values: By sample id.
+        values: What they say.
         judge: Which judge was asked, and how: the parts of `evalkit.judge.design`. A file shows no
             more than votes and orders.
         answers: What was judged, by sample id; empty where a file does not tell.
+        missing: How many verdicts are missing, and why, in words; empty where none is.
+        healthy: Whether no larger share of them is missing than was allowed.
     """
 
     name: str
-    values: Mapping[str, Value]
+    values: Values
     judge: Mapping[str, str]
     answers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def ratings(self) -> dict[str, str | float]:
-        """The ratings that there are, by sample id."""
-        return {key: value.rating for key, value in self.values.items() if value.rating is not None}
+    missing: str = ""
+    healthy: bool = True
 
 
 def anchors_of(path: Path, task: str | None = None, references: Path | None = None) -> Anchors:
@@ -61,8 +62,9 @@ def anchors_of(path: Path, task: str | None = None, references: Path | None = No
     votes = max((verdict.repetition for verdict in review.verdicts), default=1)
     return Anchors(
         name=str(path),
-        values=values(review.verdicts, {}, clusters),
+        values=Values(by_sample=values(review.verdicts, {}, clusters)),
         judge={"votes": str(votes), "orders": "both" if swapped else "one"},
+        missing=missing_in(failures_of(review.verdicts), len(review.verdicts)),
     )
 
 
@@ -73,13 +75,39 @@ def _of_run(path: Path, task: str | None, references: Path | None) -> Anchors:
     answers = {
         made.sample_id: made.text for made in folder.read_predictions(stem) if made.text is not None
     }
-    return Anchors(name=str(path), values=own, judge=judge_of(folder, stem), answers=answers)
+    report = _result_of(folder, stem).judge
+    return Anchors(
+        name=str(path),
+        values=own,
+        judge=judge_of(folder, stem),
+        answers=answers,
+        missing=missing_in(report.failed, report.verdicts) if report else "",
+        healthy=report is None or report.healthy,
+    )
+
+
+def missing_in(failed: Mapping[str, int], total: int) -> str:
+    """How many of so many verdicts are missing, in words; empty where none is.
+
+    Args:
+        failed: Missing verdicts by kind.
+        total: Verdicts that were wanted.
+    """
+    if not failed:
+        return ""
+    kinds = ", ".join(f"{kind} {n:,}" for kind, n in failed.items())
+    return f"{sum(failed.values()):,} of {total:,} verdicts are missing ({kinds})"
+
+
+def _result_of(folder: RunFolder, stem: str) -> TaskResult:
+    """A judged task's result in the record of its run."""
+    results = {file_stem(result.task): result for result in load_run(folder.path).results}
+    return results[stem]
 
 
 def judge_of(folder: RunFolder, stem: str) -> dict[str, str]:
     """Which judge a run's task was judged by, and how, as its fingerprint says; none is empty."""
-    results = {file_stem(result.task): result for result in load_run(folder.path).results}
-    return parts_of(results[stem].fingerprint.judge or {}, stem)
+    return parts_of(_result_of(folder, stem).fingerprint.judge or {}, stem)
 
 
 def parts_of(fingerprint: Mapping[str, str], stem: str) -> dict[str, str]:
@@ -106,6 +134,7 @@ def compared(then: Anchors, now: Anchors) -> tuple[tuple[str, ...], tuple[str, .
         for one in (then, now)
         if not one.judge.get("rubric")
     )
+    notes += tuple(f"{one.name}: {one.missing}" for one in (then, now) if one.missing)
     return differences(then.judge, now.judge, WHO), notes
 
 

@@ -10,6 +10,7 @@ reply about another answer, or other words, is none.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from itertools import islice
 from evalkit.errors import EvalkitError
 from evalkit.judge.cache import CachedReply, VerdictCache, cache_key
 from evalkit.judge.estimate import most_costly
+from evalkit.judge.receipts import cost_of
 from evalkit.judge.together import Together
 from evalkit.judge.units import Unit, request_of, step, unasked
 from evalkit.prices import Price
@@ -57,11 +59,9 @@ class Purse(engine.Watch):
         self.requests += int(outcome.counts.get("requests", len(outcome.lease.requests)))
 
     def paid(self, replies: Iterable[Prediction]) -> None:
-        """Count what earlier sessions paid for; tokens that were cached are not known any more."""
+        """Count what earlier sessions paid for."""
         if self._price is not None:
-            for made in replies:
-                cost = self._price.cost(made.prompt_tokens or 0, made.output_tokens or 0)
-                self.spent += self._share * cost
+            self.spent += sum(cost_of(made, self._price) for made in replies)
 
     def is_empty(self) -> bool:
         """Whether nothing more may be asked: all is spent, or somebody said stop."""
@@ -93,13 +93,11 @@ class _Wave:
     Attributes:
         keys: What each is, by its name.
         first: Of equal questions the name of the one that is asked, by their key.
-        asked: How many are.
         trouble: Why no more can be written.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
-    asked: int = 0
     trouble: Exception | None = None
 
 
@@ -134,6 +132,7 @@ class Asker:
         self._task, self._rubric, self._workers = task, rubric, workers
         self._journal, self._cache, self._place = journal, cache, place
         self._kept = {name.rpartition("@")[0] for name in journal.predictions}
+        self._last_kept = _moment(journal.path.stat().st_mtime)
         self._replies: dict[str, Prediction] = {}
         self._recalled: dict[str, str] = {}
         self._cached: set[str] = set()
@@ -195,7 +194,8 @@ class Asker:
         """Let equal questions, and the cache, have what earlier sessions were told."""
         for name, key in self._recalled.items():
             self._alike.setdefault(key, self._replies[name])
-        self._keep([self._replies[name] for name in self._recalled], self._recalled)
+        told = [self._replies[name] for name in self._recalled]
+        self._keep(told, self._recalled, self._last_kept)
         self._recalled = {}
 
     def _next(self, units: Sequence[Unit], found: dict[str, Verdict]) -> list[tuple[Unit, int]]:
@@ -212,14 +212,14 @@ class Asker:
         return asks
 
     def _wave(self, asks: Sequence[tuple[Unit, int]], purse: Purse) -> bool:
-        """Get one reply for each, as far as the purse allows; False where nothing could be had."""
-        wave = _Wave()
+        """Get one reply for each, as far as the purse allows; False where there is no new one."""
+        wave, known = _Wave(), len(self._replies)
         self._ask(wave, self._bundles(asks, purse, wave), purse)
         for name, key in wave.keys.items():  # of equal questions one was asked
             made = self._replies.get(wave.first.get(key, ""))
             if made is not None and name not in self._replies:
                 self._replies[name] = replace(made, sample_id=name)
-        return bool(wave.asked) or len(wave.first) < len(wave.keys)
+        return len(self._replies) > known
 
     def _bundles(
         self, asks: Sequence[tuple[Unit, int]], purse: Purse, wave: _Wave
@@ -235,7 +235,6 @@ class Asker:
         try:
             for start in range(0, len(asks), size):
                 chosen = purse.affords(self._unknown(asks[start : start + size], wave))
-                wave.asked += len(chosen)
                 names = [_marked(r.sample_id, wave.keys[r.sample_id]) for r in chosen]
                 own = [replace(r, sample_id=n) for r, n in zip(chosen, names, strict=True)]
                 yield from plan({self._task: own}, capacity, sharing=False)
@@ -290,7 +289,10 @@ class Asker:
         def came(_: str, predictions: Sequence[Prediction]) -> None:
             made = [replace(p, sample_id=p.sample_id.rpartition("@")[0]) for p in predictions]
             self._replies.update({one.sample_id: one for one in made})
-            self._keep(made, wave.keys)
+            for one in made:
+                if one.failure is None:
+                    self._alike.setdefault(wave.keys[one.sample_id], one)
+            self._keep(made, wave.keys, _moment(time.time()))
 
         if ahead:
             journals, workers = {self._task: self._journal}, Together(self._workers)
@@ -298,13 +300,13 @@ class Asker:
         if wave.trouble is not None:
             raise wave.trouble
 
-    def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str]) -> None:
+    def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str], asked: str) -> None:
         """Put readable replies into the cache; others are asked for again one day."""
         if self._cache is None:
             return
-        identity, now = self._workers.crew().identity, datetime.now(UTC)
+        identity = self._workers.crew().identity
         readable = {
-            keys[made.sample_id]: _reply(made, now)
+            keys[made.sample_id]: _reply(made, asked)
             for made in predictions
             if made.text is not None and self._rubric.read(made.text) is not None
         }
@@ -318,14 +320,19 @@ def _marked(name: str, key: str) -> str:
     return f"{name}@{key[:12]}"
 
 
-def _reply(made: Prediction, now: datetime) -> CachedReply:
+def _moment(seconds: float) -> str:
+    """A time in seconds since 1970, ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _reply(made: Prediction, asked: str) -> CachedReply:
     return CachedReply(
         text=made.text or "",
         finish=made.finish,
         prompt_tokens=made.prompt_tokens,
         output_tokens=made.output_tokens,
         served=made.served or (),
-        asked=now.isoformat(timespec="seconds"),
+        asked=asked,
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from evalkit import registry
 from evalkit.backends.openai_settings import BASE_URL
 from evalkit.errors import NotComparableError
-from evalkit.judge.order import JudgeOrder
+from evalkit.judge.order import JudgeOrder, spec_of
 from evalkit.rubric import Rubric
 from evalkit.run_record import ModelIdentity
 
@@ -99,7 +99,7 @@ def options_of(order: JudgeOrder) -> str:
 
     Where a model stands and how fast it is asked are not among them.
     """
-    spec = registry.parse_model(order.model)
+    spec = spec_of(order)
     if not spec.options or spec.backend == "replay":
         return ""
     neutral = registry.backend_class(spec).neutral_options

@@ -42,8 +42,9 @@ class Estimate:
         """One line for people."""
         cost = "no price is known" if self.cost_usd is None else f"about {self.cost_usd:.2f} USD"
         return (
-            f"Judging {task}: {self.requests:,} questions, about {self.prompt_tokens:,} tokens to "
-            f"read and at most {self.output_tokens:,} to write ({self.how}); {cost}."
+            f"Judging {task}: {self.requests:,} questions if no reply is known yet and each "
+            f"can be read; about {self.prompt_tokens:,} tokens to read and at most "
+            f"{self.output_tokens:,} to write ({self.how}); {cost}."
         )
 
 

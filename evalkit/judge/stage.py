@@ -11,7 +11,7 @@ from typing import Self
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.design import place_of
-from evalkit.judge.order import JudgeOrder, judge_workers, price_of, rubric_of, share_of
+from evalkit.judge.order import JudgeOrder, cache_of, judge_workers, price_of, rubric_of, share_of
 from evalkit.judge.receipts import Receipts
 from evalkit.judge.result import Judged, fingerprint_of, report_of
 from evalkit.judge.units import units_of
@@ -44,7 +44,8 @@ class JudgeStage:
             self._purse = Purse(order.budget, price, share_of(order))
             undo.callback(self.abandon)
             self._workers = self._loaded.enter_context(judge_workers(order, self._folder))
-            self._cache = order.cache and undo.enter_context(VerdictCache(order.cache))
+            known = cache_of(order)
+            self._cache = known and undo.enter_context(VerdictCache(known))
             self._undo = undo.pop_all()
 
     def __enter__(self) -> Self:

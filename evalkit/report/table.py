@@ -20,7 +20,12 @@ HEADER = (
 )
 """Column names of `rows`."""
 
-NUMERIC = frozenset({"value", "95 % interval", "of", "n", "clusters", "failed", "unparsed"})
+NUMERIC = frozenset(
+    {
+        *("value", "95 % interval", "of", "n", "clusters", "failed", "unparsed"),
+        *("difference", "could see", "p", "p Holm"),
+    }
+)
 """Columns that are set to the right."""
 
 
@@ -48,11 +53,19 @@ def _shown(letter: str) -> str:
     return letter.encode("unicode_escape").decode() if hidden else letter
 
 
+def shortened(text: str, width: int) -> str:
+    """The text on one line, cut where it is long."""
+    shown = printable(text)
+    return shown if len(shown) <= width else f"{shown[: width - 3]}..."
+
+
 def numeric_columns(table: Table) -> list[bool]:
     """Which columns are set to the right: those known to be, and those that hold numbers alone."""
     cells = list(zip(*table.rows, strict=True)) or [()] * len(table.header)
     return [
-        name in NUMERIC or (place > 0 and bool(held) and all(map(_NUMBER.fullmatch, held)))
+        name in NUMERIC
+        or name.endswith("% interval")
+        or (place > 0 and bool(held) and all(map(_NUMBER.fullmatch, held)))
         for place, (name, held) in enumerate(zip(table.header, cells, strict=True))
     ]
 
@@ -138,6 +151,7 @@ def judge_line(report: JudgeReport) -> str:
     parts = [
         f"judged by {report.judge} with {rubric} ({report.rubric[:8]})",
         f"{report.verdicts:,} verdicts, {missing} missing" + (f" ({kinds})" if kinds else ""),
+        *_allowed(report),
         f"{report.requests:,} questions paid for, {report.cached:,} verdicts known before",
         f"{report.prompt_tokens:,} tokens read and {report.output_tokens:,} written",
     ]
@@ -149,6 +163,17 @@ def judge_line(report: JudgeReport) -> str:
         parts.append(f"votes spread by {report.spread:.3f}")
     mark = "" if report.healthy else "UNHEALTHY: too many verdicts are missing; "
     return mark + "; ".join(parts) + "."
+
+
+USUAL_FAILURES = 0.01
+"""The share of missing verdicts that is allowed where nothing is said of it."""
+
+
+def _allowed(report: JudgeReport) -> Iterable[str]:
+    """The share of verdicts that may be missing, where it is another than is usual."""
+    if report.max_failures not in (None, USUAL_FAILURES):
+        share = 100 * (report.max_failures or 0.0)
+        yield f"{share:.4g} % of them may be missing by --max-judge-failures"
 
 
 _RULES_SHOWN = 3

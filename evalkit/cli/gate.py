@@ -1,0 +1,220 @@
+"""`evalkit gate`: may the candidate replace the baseline? The answer is the exit code."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.errors import UnwritableError, UsageError
+
+if TYPE_CHECKING:
+    from evalkit.verdicts import GateResult
+
+OTHERS: Mapping[str, tuple[str, str]] = {}
+"""Verbs below `gate`, with their modules and lines; without one the gate itself is meant."""
+
+FORMATS = ("text", "json", "junit", "github", "markdown")
+"""How a verdict can be written."""
+
+_SUMMARY = "GITHUB_STEP_SUMMARY"
+_WIDEST = 110  # columns of a note
+_ENDLESS = 10_000  # columns of what is no terminal
+_KEYS = 3  # columns that name a rule
+
+
+class _Gate(click.Group):
+    """The gate, and a few verbs, which are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
+        """The verbs in the order of use."""
+        return list(OTHERS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click asks so
+        cmd_name: str,
+    ) -> click.Command | None:
+        """A verb's command; None where there is no such verb."""
+        if cmd_name not in OTHERS:
+            return None
+        found: click.Command = import_module(OTHERS[cmd_name][0]).command
+        return found
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click asks so
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the verbs without importing them."""
+        if OTHERS:
+            with formatter.section("Verbs"):
+                formatter.write_dl([(verb, line) for verb, (_, line) in OTHERS.items()])
+
+
+@click.group(
+    cls=_Gate,
+    invoke_without_command=True,
+    epilog="Exit codes: 0 pass, 10 regression, 11 inconclusive, 12 incomplete, 13 not comparable, "
+    "14 judge unhealthy, 15 stale, 2 a mistake in the command or the policy, 20 infrastructure.",
+)
+@click.option("--baseline", metavar="RUN", help="A run's folder, its run.json, or a baseline file.")
+@click.option("--candidate", metavar="RUN", help="The run that is judged, named alike.")
+@click.option("--policy", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    default="text",
+    help="github prints annotations, and adds the comment to the step's summary.",
+)
+@click.option(
+    "--out",
+    "outs",
+    multiple=True,
+    metavar="[FORMAT=]FILE",
+    help="Write to a file (in --format, or its own), and the text to the screen; may be repeated.",
+)
+@click.option("--allow", multiple=True, metavar="PARTS", help="Parts that may differ: prompt,...")
+@click.option("--draws", type=click.IntRange(100), default=10_000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> int:
+    """Judge a candidate run beside a baseline by a policy."""
+    if context.invoked_subcommand is not None:
+        return 0
+    runs = {name: given.pop(name) for name in ("baseline", "candidate", "policy")}
+    if absent := [f"--{name}" for name, value in runs.items() if value is None]:
+        message = f"The gate needs {' and '.join(absent)} (see evalkit gate --help)."
+        raise UsageError(message)
+    return _gate(**runs, **given)
+
+
+def _gate(
+    *,
+    baseline: str,
+    candidate: str,
+    policy: Path,
+    kind: str,
+    outs: Sequence[str],
+    allow: Sequence[str],
+    draws: int,
+    seed: int,
+    task_paths: Sequence[str],
+) -> int:
+    from evalkit.cli.show import place_of
+    from evalkit.compare.comparable import allowed
+    from evalkit.compare.sides import load
+    from evalkit.gate.decide import decide
+    from evalkit.gate.policy import load_policy
+    from evalkit.writing import write_text
+
+    gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
+    now = datetime.now(UTC)
+    targets = [_target(out, kind) for out in outs]
+    _forget([path for _, path in targets], [policy, Path(baseline), Path(candidate)])
+    rules = load_policy(policy, now.date())
+    first, second = (load(place_of(run), task_paths) for run in (baseline, candidate))
+    found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
+    for form, path in targets:
+        write_text(path, page(found, form, policy, now))
+    if kind == "text" or any(form == kind for form, _ in targets):
+        _show(text(found, shutil.get_terminal_size((_ENDLESS, 24)).columns))
+    else:
+        _show(page(found, kind, policy, now))
+    if kind == "github":
+        _summarise(page(found, "markdown", policy, now))
+    return int(found.exit_code)
+
+
+def _target(out: str, kind: str) -> tuple[str, Path]:
+    """The format and the place of what `--out` names."""
+    form, equals, path = out.partition("=")
+    if equals and form in FORMATS:
+        return form, Path(path)
+    return kind, Path(out)
+
+
+def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:
+    """Remove the pages of an earlier gate: a pass must not outlive a gate that cannot judge.
+
+    Raises:
+        UsageError: A page would take the place of what was given, or of a run's record.
+        UnwritableError: A page cannot be removed.
+    """
+    for path in paths:
+        if path.name == "run.json" or path.resolve() in {one.resolve() for one in given}:
+            message = f"{path} is what the gate reads; give the page another name."
+            raise UsageError(message)
+        if path.is_file():
+            try:
+                path.unlink()
+            except OSError as error:
+                raise UnwritableError(str(path), error) from error
+
+
+def _show(text: str) -> None:
+    """Print a page; whether anybody reads to its end does not change the exit code."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:
+    """The verdict in one of `FORMATS`."""
+    from evalkit.records import plain
+    from evalkit.report.gate_comment import gate_comment
+    from evalkit.report.gate_page import gate_annotations
+    from evalkit.report.junit import gate_junit
+
+    if form == "json":
+        return json.dumps(plain(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    if form == "junit":
+        return gate_junit(found, now.strftime("%Y-%m-%dT%H:%M:%S"))
+    if form == "markdown":
+        return gate_comment(found)
+    if form == "github":
+        return gate_annotations(found, str(policy))
+    return text(found, _ENDLESS)
+
+
+def text(found: GateResult, width: int) -> str:
+    """The verdict for a terminal of so many columns: what it is first, then numbers, then flips."""
+    from evalkit.cli.screen import folded, text_table
+    from evalkit.report.flips import wrapped
+    from evalkit.report.gate_page import flips_table, gate_table, title
+    from evalkit.report.table import Table, printable
+
+    room = min(width, _WIDEST) if width < _ENDLESS else width
+    table, flips = gate_table(found), flips_table(found)
+    bare = Table(header=table.header, rows=table.rows, notes=())
+    lines = [*wrapped([title(found)], room)]
+    lines += [text_table(part, "").rstrip("\n") for part in folded(bare, _KEYS, width)]
+    lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
+    if flips.rows:
+        lines += ["", "The worst flips", text_table(flips, "").rstrip("\n")]
+    return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
+
+
+def _summarise(comment: str) -> None:
+    """Add the comment to the summary of a GitHub workflow's step, where this is one."""
+    place = os.environ.get(_SUMMARY)
+    if not place:
+        return
+    try:
+        with Path(place).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(comment + "\n")
+    except OSError as error:
+        what = f"{place} (which {_SUMMARY} names)"
+        raise UnwritableError(what, error) from error

@@ -1,0 +1,210 @@
+"""Two runs' scored samples -> the same samples of both, in one order, or why there are none.
+
+Samples are paired by id, never by place. What failed, or is not there, is treated as the policy
+says, and never left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit.compare.matching import Pairs
+from evalkit.errors import UsageError
+from evalkit.gate.policy import Missing
+from evalkit.records import Sample, SampleScore
+from evalkit.score import scored
+from evalkit.task import Task
+from evalkit.verdicts import Verdict
+
+LOST_BASELINE = 0.005
+"""The largest share of samples that a baseline may lack without being incomplete: such samples are
+left out of both runs, since a baseline that is counted as wrong on them makes room for damage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aligned:
+    """The samples that are compared.
+
+    Attributes:
+        first: The baseline's scores.
+        second: The candidate's, of the same samples in the same order.
+        notes: What a reader must know of them.
+        verdict: Why they cannot be compared; None where they can.
+        reason: The same in a sentence.
+    """
+
+    first: tuple[SampleScore, ...] = ()
+    second: tuple[SampleScore, ...] = ()
+    notes: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    reason: str = ""
+
+    @property
+    def pairs(self) -> Pairs:
+        """The samples as comparisons take them."""
+        return Pairs(first=self.first, second=self.second, only_first=(), only_second=())
+
+
+def align(
+    task: Task,
+    first: Sequence[SampleScore],
+    second: Sequence[SampleScore],
+    missing: Missing,
+    flaky: Collection[str] = (),
+) -> Aligned:
+    """The samples of two runs that are compared.
+
+    "worst" counts what failed in the candidate, or is not in it, as wrong. What failed in the
+    baseline alone, or is in the candidate alone, is left out of both, up to `LOST_BASELINE`. "fail"
+    allows neither. "exclude" leaves all of it out of both, up to its share.
+
+    Args:
+        task: Whose scorer says what a failure is worth.
+        first: The baseline's scores.
+        second: The candidate's.
+        missing: The policy's word.
+        flaky: Ids of samples that are left out of both.
+
+    Raises:
+        UsageError: A flaky sample is in neither run.
+    """
+    one, two = ({s.sample_id: s for s in side} for side in (first, second))
+    ids = dict.fromkeys([*one, *two])
+    if unknown := sorted(set(flaky) - set(ids)):
+        message = (
+            f"The policy names the flaky sample {unknown[0]!r} of {task.name}, which neither run "
+            "has."
+        )
+        raise UsageError(message)
+    left = [key for key in ids if key not in set(flaky)]
+    lost = _Lost.of(left, one, two)
+    notes = _flaky_notes(task.name, flaky, len(ids))
+    if not any(key in one and key in two for key in left):
+        reason = "The two runs have no sample in common."
+        return Aligned(verdict="not comparable", reason=reason)
+    if missing.kind != "worst":
+        return _strict(task.name, left, (one, two), (missing, lost, notes))
+    return _at_worst(task, left, (one, two), lost, notes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lost:
+    """Ids of samples without an answer, by run: not there, or failed."""
+
+    first: frozenset[str]
+    second: frozenset[str]
+
+    @classmethod
+    def of(
+        cls, ids: Sequence[str], one: Mapping[str, SampleScore], two: Mapping[str, SampleScore]
+    ) -> _Lost:
+        first, second = (
+            frozenset(key for key in ids if key not in side or side[key].failed)
+            for side in (one, two)
+        )
+        return cls(first=first, second=second)
+
+    @property
+    def words(self) -> str:
+        """How many there are, by run."""
+        return f"{len(self.first):,} in the baseline, {len(self.second):,} in the candidate"
+
+
+_Sides = tuple[Mapping[str, SampleScore], Mapping[str, SampleScore]]
+
+
+def _strict(
+    name: str, ids: Sequence[str], sides: _Sides, given: tuple[Missing, _Lost, tuple[str, ...]]
+) -> Aligned:
+    """Under "fail" and "exclude": both runs have answers to all that is compared."""
+    missing, lost, notes = given
+    out = lost.first | lost.second
+    if len(out) > missing.share * len(ids):
+        allowed = f"at most {missing.share:.3g} of them" if missing.kind == "exclude" else "none"
+        reason = (
+            f"{len(out):,} of {len(ids):,} samples failed or are missing ({lost.words}); the "
+            f"policy allows {allowed}."
+        )
+        return Aligned(verdict="incomplete", reason=reason)
+    if out:
+        told = f"{name}: {len(out):,} of {len(ids):,} samples failed or are missing"
+        notes = (*notes, f"{told} ({lost.words}); they are left out of both runs.")
+    return _paired(name, [key for key in ids if key not in out], sides, notes)
+
+
+def _at_worst(
+    task: Task, ids: Sequence[str], sides: _Sides, lost: _Lost, notes: tuple[str, ...]
+) -> Aligned:
+    """Under "worst": what the candidate lacks is wrong, what the baseline lacks is left out."""
+    one, two = sides[0], dict(sides[1])
+    out = {key for key in lost.first if key not in one or key not in lost.second}
+    if len(out) > LOST_BASELINE * len(ids):
+        reason = (
+            f"{len(out):,} of {len(ids):,} samples failed in the baseline or are not in it, which "
+            "hides damage to them; run the baseline's command again, or take another baseline."
+        )
+        return Aligned(verdict="incomplete", reason=reason)
+    try:
+        two |= {key: _failed(task, one[key]) for key in ids if key not in two}
+    except UsageError as error:
+        reason = f"Samples are missing in the candidate, and cannot be counted as wrong: {error}"
+        return Aligned(verdict="incomplete", reason=reason)
+    if wrong := lost.second - out:
+        told = f"{task.name}: {len(wrong):,} of {len(ids):,} samples failed or are missing in the"
+        notes = (*notes, f"{told} candidate; they count as wrong.")
+    if out:
+        told = f"{task.name}: {len(out):,} of {len(ids):,} samples failed in the baseline or are"
+        notes = (*notes, f"{told} not in it; they are left out of both runs.")
+    return _paired(task.name, [key for key in ids if key not in out], (one, two), notes)
+
+
+def _paired(name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]) -> Aligned:
+    whole = _whole(ids, sides)
+    if halves := len(ids) - len(whole):
+        told = f"{name}: the rest of their groups is left out of both as well"
+        notes = (*notes, f"{told} ({halves:,} more).")
+    first, second = (tuple(side[key] for key in whole) for side in sides)
+    for a, b in zip(first, second, strict=True):
+        if (a.cluster, a.group) != (b.cluster, b.group):
+            reason = (
+                f"The sample {a.sample_id!r} of {name} is in cluster {a.cluster!r} in the baseline "
+                f"and in {b.cluster!r} in the candidate: it is not the same question."
+            )
+            return Aligned(verdict="not comparable", reason=reason)
+    if not whole:
+        return Aligned(verdict="incomplete", reason="No sample is left to compare.")
+    return Aligned(first=first, second=second, notes=notes)
+
+
+def _whole(ids: Sequence[str], sides: _Sides) -> list[str]:
+    """The ids of which the whole group is compared: half a pair is no pair."""
+    kept = set(ids)
+    broken = {s.group for side in sides for key, s in side.items() if key not in kept} - {None}
+    return [key for key in ids if all(side[key].group not in broken for side in sides)]
+
+
+def _failed(task: Task, score: SampleScore) -> SampleScore:
+    """What a sample is worth without an answer, rebuilt from what was recorded of it.
+
+    Raises:
+        UsageError: The scorer needs more than that.
+    """
+    if task.judging is not None and task.protocol in task.judging.headline:
+        message = f"{task.name} is scored by a judge."
+        raise UsageError(message)
+    sample = Sample(
+        id=score.sample_id,
+        question="",
+        targets=score.targets,
+        group=score.group,
+        cluster=score.cluster,
+        tags=score.tags,
+    )
+    return scored(task, sample, None)
+
+
+def _flaky_notes(name: str, flaky: Collection[str], total: int) -> tuple[str, ...]:
+    if not flaky:
+        return ()
+    return (f"{name}: {len(set(flaky)):,} of {total:,} samples are left out as flaky.",)

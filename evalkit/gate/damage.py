@@ -1,0 +1,287 @@
+"""How much worse a candidate is by one demand, and what is known of that: bounds, p-value, power.
+
+Damage D is how much worse the candidate is, in the metric's unit. A demand allows a margin m. The
+candidate passes if the one-sided upper bound of D is within m, so that a candidate that is truly
+worse than m passes with probability alpha at most: the test of non-inferiority (Blackwelder,
+Controlled Clinical Trials 3 (1982), 345-353). The p-value is that of "D is at most m".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from evalkit import stats
+from evalkit.gate.demands import Demand
+from evalkit.paired import Estimate, Paired, estimate
+from evalkit.power import detectable, needed
+from evalkit.records import SampleScore
+from evalkit.sampling import StudentT
+from evalkit.sums import Statistics, statistics
+from evalkit.task import Metric
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_HUNDREDTH = 0.01
+_TAG = 0.01  # share of the units above which the column that marks the baseline is taken as set
+_HALVINGS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """What one demand comes to in numbers; the fields are those of `Judgement`.
+
+    Attributes:
+        error: Standard error of the damage, or what the bounds make of it; None without bounds.
+        samples: Samples that were compared.
+    """
+
+    baseline: float | None = None
+    candidate: float | None = None
+    damage: float | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    p: float | None = None
+    method: str = ""
+    n: int = 0
+    clusters: int = 0
+    discordant: int = 0
+    maximum: float | None = None
+    error: float | None = None
+    samples: int = 0
+
+    def detectable(self, alpha: float, power: float) -> float | None:
+        """How far from the margin the damage must be to be settled with the power."""
+        if self.error is None:
+            return None
+        return detectable(self.error, alpha=alpha, power=power, sides=1)
+
+    def needed(self, alpha: float, power: float) -> int | None:
+        """How many samples would settle it if the damage is what it seems; None if no number."""
+        if not self.error or self.damage is None or self.margin is None:
+            return None
+        if self.high and self.margin > 0 and not (self.damage or self.discordant):
+            # Where nothing differs the bound shrinks with the clusters, not with their root.
+            return math.ceil(self.samples * self.high / self.margin)
+        gap = self.damage - self.margin
+        return needed(gap, self.error, self.samples, alpha=alpha, power=power, sides=1)
+
+
+UNKNOWN = Damage()
+"""Where nothing could be compared."""
+
+
+def paired_damage(
+    demand: Demand,
+    metric: Metric,
+    paired: Paired,
+    *,
+    samples: int,
+    draws: int,
+    seed: int,
+) -> Damage | None:
+    """The damage of a candidate beside its baseline, on the same samples.
+
+    Args:
+        demand: "max_drop" or "max_drop_relative".
+        metric: The metric, of which more or less is better.
+        paired: Its rows in both runs, the baseline first.
+        samples: How many samples these are.
+        draws: Resamples.
+        seed: Of their generator.
+
+    Returns:
+        None where the metric is undefined on the samples.
+    """
+    found = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
+    if found is None:
+        return None
+    margin = _margin(demand, found)
+    bounds = _bounds(found, metric, demand.alpha, margin)
+    if demand.kind == "max_drop_relative":
+        marked = _marked(metric, demand.bound.size, len(paired.codes))
+        moved = estimate(marked, _with_mark(paired), draws=draws, seed=seed)
+        others = None if moved is None else _bounds(moved, metric, demand.alpha, 0.0)
+        bounds = _wider(bounds, others, margin)
+    made = _damage(metric, found, bounds, margin)
+    return replace(made, samples=samples, error=_error(found, demand.alpha))
+
+
+def _damage(metric: Metric, found: Estimate, bounds: _Bounds | None, margin: float) -> Damage:
+    low, high, p = bounds or (None, None, None)
+    return Damage(
+        baseline=found.first,
+        candidate=found.second,
+        damage=_sign(metric) * (found.first - found.second),
+        low=low,
+        high=high,
+        margin=margin,
+        p=p,
+        method=found.method,
+        n=found.n,
+        clusters=found.clusters,
+        discordant=found.discordant,
+        maximum=metric.low + found.limit if metric.bounded else None,
+    )
+
+
+def _sign(metric: Metric) -> int:
+    return 1 if metric.higher_is_better else -1
+
+
+def _margin(demand: Demand, found: Estimate) -> float:
+    if demand.kind == "max_drop_relative":
+        return demand.bound.size * found.first
+    if demand.bound.points:
+        return demand.bound.size * _HUNDREDTH * found.limit
+    return demand.bound.size
+
+
+_Bounds = tuple[float, float, float]
+"""Lower and upper bound of the damage, and the p-value of "it is within the margin"."""
+
+
+def _bounds(found: Estimate, metric: Metric, alpha: float, margin: float) -> _Bounds | None:
+    """The one-sided bounds at alpha: the ends of the interval with alpha on either side."""
+    ends = found.interval(1 - 2 * alpha)
+    if found.sampling is None or ends is None:
+        return None
+    if metric.higher_is_better:
+        return -ends[1], -ends[0], found.sampling.tail_below(-margin)
+    return ends[0], ends[1], found.sampling.tail_above(margin)
+
+
+def _wider(fixed: _Bounds | None, moved: _Bounds | None, margin: float) -> _Bounds | None:
+    """Bounds that hold both for a fixed margin and for one that moves with the baseline."""
+    if fixed is None or moved is None:
+        return None
+    low, high = min(fixed[0], moved[0] + margin), max(fixed[1], moved[1] + margin)
+    return low, high, max(fixed[2], moved[2])
+
+
+def _error(found: Estimate, alpha: float) -> float | None:
+    """The standard error; where few clusters differ, what the bounds make of it."""
+    from scipy.special import ndtri
+
+    ends = found.interval(1 - 2 * alpha)
+    if ends is None:
+        return None
+    if found.error and not (isinstance(found.sampling, StudentT) and found.sampling.jump):
+        return found.error
+    return (ends[1] - ends[0]) / (2 * float(ndtri(1 - alpha)))
+
+
+def counted_samples(metric: Metric, scores: Sequence[SampleScore]) -> int:
+    """How many of the samples a metric counts."""
+    return len(scores) if metric.only is None else sum(map(bool, map(metric.only, scores)))
+
+
+# A margin that is a share of the baseline
+
+
+def _marked(metric: Metric, share: float, units: int) -> Metric:
+    """The metric, times 1 - share in the baseline: "worse by at most that" becomes "not worse".
+
+    That D is at most share · A, for the baseline's value A and the candidate's B, is that B is at
+    least (1 - share) · A. Comparing these takes A's own uncertainty along. A last column marks the
+    baseline; its sum is about the number of units there, and 0 in the candidate.
+    """
+    factor = 1 - share if metric.higher_is_better else 1 + share
+
+    def value(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        import numpy as np
+
+        scale = np.where(sums[..., -1] > _TAG * units, factor, 1.0)
+        scaled: npt.NDArray[np.float64] = metric.value(sums[..., :-1]) * scale
+        return scaled
+
+    reach = metric.reach
+    return replace(
+        metric,
+        value=value,
+        columns=metric.columns + 1,
+        reach=None if reach is None else lambda sums: reach(sums[:-1]),
+    )
+
+
+def _with_mark(paired: Paired) -> Paired:
+    """The rows with a column that is 1 in the baseline and 0 in the candidate."""
+    import numpy as np
+
+    ones = np.ones((len(paired.codes), 1))
+    return replace(
+        paired,
+        first=np.hstack([paired.first, ones]),
+        second=np.hstack([paired.second, 0 * ones]),
+    )
+
+
+# The candidate alone
+
+
+def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -> Damage | None:
+    """By how much a candidate is below a floor, or above a ceiling.
+
+    Args:
+        demand: "min" or "max".
+        metric: The metric.
+        scores: The candidate's.
+
+    Returns:
+        None where the metric is undefined on the scores.
+    """
+    counted = statistics(metric, scores)
+    value = float(metric.value(counted.sums))
+    if math.isnan(value):
+        return None
+    if metric.reach is not None:
+        metric = replace(metric, high=metric.reach(counted.sums))
+    sign, floor = _sign(metric), demand.bound.size
+    method, ends = stats.bounds(metric, counted, 1 - 2 * demand.alpha)
+    low = high = error = None
+    if ends is not None:
+        low, high = sorted((sign * (floor - ends[0]), sign * (floor - ends[1])))
+        error = _error_of(low, high, demand.alpha)
+    return Damage(
+        baseline=None,
+        candidate=value,
+        damage=sign * (floor - value),
+        low=low,
+        high=high,
+        margin=0.0,
+        p=None if ends is None else _p_of(metric, counted, floor),
+        method=method,
+        n=len(counted.rows),
+        clusters=counted.clusters,
+        discordant=0,
+        maximum=metric.high if metric.bounded else None,
+        error=error,
+        samples=counted_samples(metric, scores),
+    )
+
+
+def _error_of(low: float, high: float, alpha: float) -> float:
+    from scipy.special import ndtri
+
+    return (high - low) / (2 * float(ndtri(1 - alpha)))
+
+
+def _p_of(metric: Metric, counted: Statistics, floor: float) -> float:
+    """One-sided p-value of "the value is on the right side of the floor", from its intervals.
+
+    It is the alpha at which the interval with alpha on either side just reaches the floor.
+    """
+    value = float(metric.value(counted.sums))
+    wrong = value < floor if metric.higher_is_better else value > floor
+    least, most = 0.0, 0.5
+    for _ in range(_HALVINGS):
+        alpha = (least + most) / 2
+        _, ends = stats.bounds(metric, counted, 1 - 2 * alpha)
+        reaches = ends is None or ends[0] <= floor <= ends[1]
+        least, most = (alpha, most) if reaches else (least, alpha)
+    return most if wrong else 1 - most

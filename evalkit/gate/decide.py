@@ -1,0 +1,178 @@
+"""A policy and two runs -> the gate's verdict.
+
+Every rule is judged by itself, and the gate passes only if every rule that counts does. So a gate
+passes a candidate of which any metric is truly worse than its margin with probability alpha at
+most, without any correction (Berger, Technometrics 24 (1982), 295-300: the intersection-union
+test). Calling a regression is the other way round: many rules have many chances to be wrong, so
+Holm's correction (Scandinavian Journal of Statistics 6 (1979), 65-70) holds the rate over all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from evalkit.compare.matching import strata_of
+from evalkit.compare.measuring import rows_of
+from evalkit.compare.sides import Scored
+from evalkit.errors import ExitCode
+from evalkit.gate.coverage import Aligned
+from evalkit.gate.damage import UNKNOWN, Damage, counted_samples, lone_damage, paired_damage
+from evalkit.gate.demands import Demand, demands
+from evalkit.gate.examples import worst_flips
+from evalkit.gate.ground import Runs, Tasks, incomplete
+from evalkit.gate.policy import Policy
+from evalkit.gate.reasons import notes_of, reason_of, waiver_words
+from evalkit.paired import DRAWS, holm
+from evalkit.verdicts import CODES, GateResult, Judgement, Verdict
+
+_WAIVABLE = frozenset({"regression", "inconclusive"})
+"""What a waiver covers: what the numbers say. Without numbers there is nothing to waive."""
+
+
+def decide(
+    policy: Policy,
+    baseline: Scored,
+    candidate: Scored,
+    *,
+    allow: Collection[str] = (),
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> GateResult:
+    """What a policy says of a candidate beside a baseline.
+
+    Args:
+        policy: What is demanded.
+        baseline: The run that the candidate is held to.
+        candidate: The run that is judged.
+        allow: Parts of the fingerprint that may differ, beside those that the policy allows.
+        draws: Resamples of numbers that are no means.
+        seed: Of their generator; the verdict is a function of it.
+
+    Raises:
+        UsageError: The policy demands something of a task or metric that there is not, or that
+            cannot gate.
+        StaleError: A record, or its scores, are not what was written.
+        StoreError: Scores are not there, or damaged.
+    """
+    runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
+    wanted = demands(policy, Tasks(baseline, candidate), tuple(baseline.results))
+    found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
+    adjusted = _adjusted(policy, [(demand, damage) for demand, damage, _ in found])
+    judgements = tuple(
+        _judgement(policy, demand, damage, ground, corrected)
+        for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
+    )
+    return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
+
+
+def _result(
+    policy: Policy, runs: Runs, judgements: tuple[Judgement, ...], notes: tuple[str, ...]
+) -> GateResult:
+    """The verdict over all rules, after the policy's word on inconclusive ones."""
+    verdict = _overall(judgements)
+    if verdict == "inconclusive" and policy.inconclusive == "pass":
+        verdict = "pass"
+    neutral = verdict == "inconclusive" and policy.inconclusive == "neutral"
+    return GateResult(
+        verdict=verdict,
+        exit_code=ExitCode.OK if neutral else CODES[verdict],
+        baseline=runs.baseline.side,
+        candidate=runs.candidate.side,
+        policy=policy.digest,
+        power=policy.power,
+        family=policy.family,
+        inconclusive=policy.inconclusive,
+        judgements=judgements,
+        flips=worst_flips(runs, judgements),
+        waived=tuple(runs.waived),
+        notes=notes,
+    )
+
+
+def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage, Aligned]:
+    """The damage in numbers, and the samples; no numbers where there is nothing to compare."""
+    ground = runs.ground(demand.task, alone=demand.is_alone)
+    if ground.verdict is not None:
+        return UNKNOWN, ground
+    task = runs.candidate.task(demand.task)
+    metric = next((m for m in task.metrics if m.name == demand.metric), None)
+    damage = None
+    if metric is not None and demand.is_alone:
+        damage = lone_damage(demand, metric, ground.second)
+    elif metric is not None:
+        samples = counted_samples(metric, ground.second)
+        paired = rows_of(task, metric, ground.pairs, strata_of(ground.first, task.parts))
+        damage = paired_damage(demand, metric, paired, samples=samples, draws=draws, seed=seed)
+    if damage is None:
+        return UNKNOWN, incomplete(f"{demand.metric} is not defined on the samples.")
+    return damage, ground
+
+
+def _decides(demand: Demand) -> bool:
+    """Whether the rule can fail the gate at all."""
+    return demand.tier != "advisory" and demand.waiver is None
+
+
+def _adjusted(policy: Policy, found: Sequence[tuple[Demand, Damage]]) -> list[float | None]:
+    """The p-values, corrected over those rules that decide."""
+    values = [damage.p for _, damage in found]
+    if policy.family == "none":
+        return values
+    family = [place for place, (demand, _) in enumerate(found) if _decides(demand)]
+    for place, corrected in zip(family, holm([values[p] for p in family]), strict=True):
+        values[place] = corrected
+    return values
+
+
+def _verdict(damage: Damage, alpha: float, adjusted: float | None) -> Verdict:
+    """What the numbers of a rule say."""
+    if damage.low is None or damage.high is None or damage.margin is None or adjusted is None:
+        return "inconclusive"
+    if damage.high <= damage.margin:
+        return "pass"
+    return "regression" if damage.low > damage.margin and adjusted <= alpha else "inconclusive"
+
+
+def _judgement(
+    policy: Policy, demand: Demand, damage: Damage, ground: Aligned, adjusted: float | None
+) -> Judgement:
+    """A rule with its verdict."""
+    verdict = ground.verdict or _verdict(damage, demand.alpha, adjusted)
+    doubtful = verdict == "inconclusive"
+    waived = demand.waiver if verdict in _WAIVABLE else None
+    needed = damage.needed(demand.alpha, policy.power) if doubtful else None
+    reason = ground.reason or reason_of(demand, damage, verdict, adjusted, needed)
+    return Judgement(
+        task=demand.task,
+        metric=demand.metric,
+        rule=demand.kind,
+        tier=demand.tier,
+        verdict=verdict,
+        counts=demand.tier != "advisory"
+        and waived is None
+        and (demand.tier == "critical" or not doubtful),
+        baseline=damage.baseline,
+        candidate=damage.candidate,
+        damage=damage.damage,
+        low=damage.low,
+        high=damage.high,
+        margin=damage.margin,
+        alpha=demand.alpha,
+        p=damage.p,
+        adjusted=adjusted,
+        method=damage.method,
+        n=damage.n,
+        clusters=damage.clusters,
+        discordant=damage.discordant,
+        detectable=damage.detectable(demand.alpha, policy.power),
+        needed=needed,
+        waiver="" if waived is None else waiver_words(waived),
+        reason=reason,
+        maximum=damage.maximum,
+    )
+
+
+def _overall(judgements: Sequence[Judgement]) -> Verdict:
+    """The gravest verdict of those that count."""
+    held = {j.verdict for j in judgements if j.counts}
+    return next((verdict for verdict in CODES if verdict in held), "pass")

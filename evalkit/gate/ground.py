@@ -1,0 +1,144 @@
+"""What of two runs may be compared, task by task: fingerprints, judges, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with_scores
+from evalkit.compare.sides import Scored
+from evalkit.comparison import Mismatch
+from evalkit.errors import NotComparableError
+from evalkit.gate.coverage import Aligned, align
+from evalkit.gate.policy import Policy
+from evalkit.records import SampleScore
+from evalkit.run_record import TaskResult
+from evalkit.task import Task
+
+_WIDTH = 40  # characters of a fingerprint's value
+
+
+class Tasks(Mapping[str, Task]):
+    """The tasks that two runs have, loaded when they are asked for."""
+
+    def __init__(self, baseline: Scored, candidate: Scored) -> None:
+        """Take two runs; where both have a task, it is the candidate's."""
+        self._sides = {
+            **dict.fromkeys(baseline.results, baseline),
+            **dict.fromkeys(candidate.results, candidate),
+        }
+
+    def __getitem__(self, name: str) -> Task:
+        """A task, with the metrics that it is counted by."""
+        return self._sides[name].task(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._sides)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._sides)
+
+
+class Runs:
+    """The two runs, and for each task what of them is compared."""
+
+    def __init__(
+        self, policy: Policy, baseline: Scored, candidate: Scored, allow: frozenset[str]
+    ) -> None:
+        """Take two runs, and parts of their fingerprints that may differ."""
+        self.policy, self.baseline, self.candidate = policy, baseline, candidate
+        self.allow = allow
+        self.waived: list[str] = []
+        self._grounds: dict[tuple[str, bool], Aligned] = {}
+
+    def ground(self, task: str, *, alone: bool) -> Aligned:
+        """The samples of a task that are compared, or of the candidate alone."""
+        key = (task, alone)
+        if key not in self._grounds:
+            self._grounds[key] = self._lone(task) if alone else self._both(task)
+        return self._grounds[key]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the samples."""
+        return [note for ground in self._grounds.values() for note in ground.notes]
+
+    def _both(self, task: str) -> Aligned:
+        for side, who in ((self.baseline, "baseline"), (self.candidate, "candidate")):
+            if task not in side.results:
+                return incomplete(f"The {who} {side.side.name} has no result of {task}.")
+        if unlike := self._unlike(task, PARTS):
+            return unlike
+        if ill := _unhealthy([self.baseline.result(task), self.candidate.result(task)]):
+            return ill
+        return self._aligned(task, self.baseline.scores(task))
+
+    def _lone(self, task: str) -> Aligned:
+        """The candidate alone, which must answer all that the baseline answers, where it can."""
+        if task not in self.candidate.results:
+            name = self.candidate.side.name
+            return incomplete(f"The candidate {name} has no result of {task}.")
+        known = task in self.baseline.results
+        if known and (unlike := self._unlike(task, ("dataset",))):
+            return unlike
+        if ill := _unhealthy([self.candidate.result(task)]):
+            return ill
+        own = {score.sample_id: score for score in self.candidate.scores(task)}
+        asked = {s.sample_id: s for s in self.baseline.scores(task)} if known else {}
+        return self._aligned(task, [replace(s, failed=False) for s in (asked | own).values()])
+
+    def _unlike(self, task: str, parts: Collection[str]) -> Aligned | None:
+        """Why the two results may not be held against each other; None where they may."""
+        results = self.baseline.result(task), self.candidate.result(task)
+        scores = self.baseline.scores(task), self.candidate.scores(task)
+        ids = [{score.sample_id for score in side} for side in scores]
+        narrower, wider = ids[1] < ids[0], ids[0] < ids[1]
+        if narrower or wider:
+            found = mismatches_with_scores(*results, scores, self.allow)
+        else:
+            found = mismatches(*results, self.allow)
+        found = tuple(m for m in found if m.part.partition(".")[0] in parts)
+        self._waive(task, [m for m in found if m.waived])
+        try:
+            check(found, task)
+        except NotComparableError as error:
+            return Aligned(verdict="not comparable", reason=str(error))
+        if narrower and not any(m.part.startswith("dataset") for m in found):
+            return incomplete(
+                f"The candidate was asked {len(ids[1]):,} of the baseline's {len(ids[0]):,} "
+                "samples: run it with the same --limit and --seed."
+            )
+        return None
+
+    def _waive(self, task: str, found: Sequence[Mismatch]) -> None:
+        told = (
+            f"{task}: {m.part} may differ: it is {_cut(m.first)} in the baseline, "
+            f"{_cut(m.second)} in the candidate."
+            for m in found
+        )
+        self.waived += [words for words in told if words not in self.waived]
+
+    def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
+        flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
+        second = self.candidate.scores(task)
+        return align(self.candidate.task(task), first, second, self.policy.missing, flaky)
+
+
+def incomplete(reason: str) -> Aligned:
+    """Samples that cannot be compared, as some are not there."""
+    return Aligned(verdict="incomplete", reason=reason)
+
+
+def _unhealthy(results: Sequence[TaskResult]) -> Aligned | None:
+    """What to say where too many verdicts of a judge failed in a run; None where all is well."""
+    if all(result.judge is None or result.judge.healthy for result in results):
+        return None
+    reason = "Too many of its judge's verdicts failed; judge it again: evalkit judge RUN."
+    return Aligned(verdict="judge unhealthy", reason=reason)
+
+
+def _cut(value: str) -> str:
+    """A value of a fingerprint; of a digest its beginning will do."""
+    return value if len(value) <= _WIDTH else f"{value[: _WIDTH - 3]}..."

@@ -1,0 +1,158 @@
+"""Why a rule has its verdict, and what a reader must know of a gate, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from evalkit.gate.damage import Damage
+from evalkit.gate.demands import Demand
+from evalkit.gate.ground import Runs
+from evalkit.gate.policy import EVERY, Policy, Waiver
+from evalkit.report.table import number
+from evalkit.verdicts import Judgement, Verdict
+
+
+def reason_of(
+    demand: Demand, damage: Damage, verdict: Verdict, adjusted: float | None, needed: int | None
+) -> str:
+    """One sentence: why the numbers of a rule come to its verdict."""
+    if damage.low is None or damage.high is None:
+        return f"How sure the number is cannot be said: {damage.method}."
+    words = _floor_words if demand.is_alone else _drop_words
+    if verdict != "inconclusive":
+        return words(demand, damage, verdict)
+    if damage.margin is not None and damage.low > damage.margin:
+        return (
+            f"By itself it is beyond the margin (p = {damage.p:.4f}), but not among all rules that "
+            f"count (p = {adjusted:.4f} after Holm's correction)."
+        )
+    return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples)}"
+
+
+def _drop_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
+    low, high, margin, found = (
+        "-" if value is None else number(value, damage.maximum)
+        for value in (damage.low, damage.high, damage.margin, damage.damage)
+    )
+    sure = f"{100 * (1 - demand.alpha):.4g} %"
+    if verdict == "pass":
+        return f"The damage is at most {high}, within the margin of {margin}."
+    if verdict == "regression":
+        return f"The damage is {found}, at least {low}, beyond the margin of {margin}."
+    return (
+        f"The damage is {found}, but may be from {low} to {high} (either bound holds with "
+        f"{sure}), and the margin of {margin} lies between."
+    )
+
+
+def _floor_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
+    floor, sign = demand.bound.size, 1 if demand.kind == "min" else -1
+    safe, bad = (
+        number(floor - sign * (bound or 0.0), damage.maximum) for bound in (damage.high, damage.low)
+    )
+    limit, value = (
+        "-" if n is None else number(n, damage.maximum) for n in (floor, damage.candidate)
+    )
+    least, most = ("at least", "at most") if sign > 0 else ("at most", "at least")
+    name = "floor" if sign > 0 else "ceiling"
+    if verdict == "pass":
+        return (
+            f"The candidate has {value}, {least} {safe}, on the right side of the {name} {limit}."
+        )
+    if verdict == "regression":
+        return f"The candidate has {value}, {most} {bad}, which the {name} of {limit} forbids."
+    return (
+        f"The candidate has {value}, but may have from {safe} to {bad}, and the {name} of {limit} "
+        "lies between."
+    )
+
+
+def _needed_words(needed: int | None, samples: int) -> str:
+    if needed is None:
+        return "If that is the truth, no number of samples would settle it."
+    return f"If that is the truth, about {needed:,} samples would settle it; here are {samples:,}."
+
+
+def waiver_words(waiver: Waiver) -> str:
+    """Whose waiver it is, how long, and why."""
+    return f"{waiver.owner}, until {waiver.expires}: {waiver.reason}"
+
+
+def notes_of(
+    policy: Policy, runs: Runs, wanted: Sequence[Demand], judgements: Sequence[Judgement]
+) -> tuple[str, ...]:
+    """What a reader must know: samples, waivers, tasks that nobody gates, error rates."""
+    return tuple(
+        dict.fromkeys(
+            [
+                *_same_run(runs),
+                *runs.notes,
+                *_flaky_notes(policy),
+                *_waiver_notes(policy, wanted, judgements),
+                *_ungated(policy, runs),
+                *_rates(policy, judgements),
+            ]
+        )
+    )
+
+
+def _same_run(runs: Runs) -> Iterable[str]:
+    if runs.baseline.side.digest == runs.candidate.side.digest:
+        yield "The candidate is the baseline itself: its record is the same, so this shows nothing."
+
+
+def _flaky_notes(policy: Policy) -> Iterable[str]:
+    for flaky in policy.flaky:
+        yield f"{flaky.task}: {len(flaky.samples):,} flaky samples were measured: {flaky.measured}."
+
+
+def _waiver_notes(
+    policy: Policy, wanted: Sequence[Demand], judgements: Sequence[Judgement]
+) -> Iterable[str]:
+    for waiver in policy.expired:
+        place = f"{waiver.task} {waiver.metric or '(every metric)'}"
+        yield f"{place}: the waiver of {waiver_words(waiver)} has expired; the rules hold again."
+    for demand, judgement in zip(wanted, judgements, strict=True):
+        if demand.waiver is None:
+            continue
+        place, words = f"{demand.task} {demand.metric}", waiver_words(demand.waiver)
+        if judgement.verdict == "pass":
+            yield f"{place} ({demand.kind}): the waiver is not needed any more ({words})."
+        elif judgement.waiver:
+            yield f"{place} ({demand.kind}): waived by {words}."
+        else:
+            yield f"{place} ({demand.kind}): no waiver covers what cannot be judged ({words})."
+
+
+def _ungated(policy: Policy, runs: Runs) -> Iterable[str]:
+    """Tasks of the candidate that "*" does not stand for, and no rule names."""
+    if any(rule.task == EVERY for rule in policy.rules):
+        named = {rule.task for rule in policy.rules}
+        new = [n for n in runs.candidate.results if n not in runs.baseline.results]
+        if left := [name for name in new if name not in named]:
+            yield f"Not gated, as the baseline does not have it: {', '.join(left)}."
+
+
+def _rates(policy: Policy, judgements: Sequence[Judgement]) -> Iterable[str]:
+    """Both error rates, in the words that the statistics allow."""
+    deciding = [j for j in judgements if j.counts]
+    if not deciding:
+        yield "No rule decides: each is advisory, waived, or supporting and inconclusive."
+        return
+    worst = max(j.alpha for j in judgements)
+    if policy.inconclusive == "fail":
+        yield (
+            "Error rates: the gate passes a candidate of which a metric is truly worse than its "
+            f"margin with probability {worst:.3g} at most, as every critical rule must pass."
+        )
+    else:
+        yield (
+            f'By the policy (inconclusive = "{policy.inconclusive}") damage that these samples '
+            "cannot show does not fail the gate."
+        )
+    together = policy.family == "holm"
+    over = "over all rules together (Holm)" if together else "for each rule by itself"
+    yield (
+        "A regression is called although all metrics are within their margins with probability "
+        f"{worst:.3g} at most, {over}."
+    )

@@ -1,0 +1,171 @@
+"""Samples are paired by id; what failed or is missing never leaves in silence."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.errors import UsageError
+from evalkit.gate.coverage import align
+from evalkit.gate.policy import Missing
+from evalkit.records import Outcome, SampleScore
+from evalkit.registry import load_task
+
+POPE = load_task("pope")
+WORST, FAIL = Missing(kind="worst"), Missing(kind="fail")
+RIGHT = {"correct": 1.0, "tp": 1.0, "fp": 0.0, "tn": 0.0, "fn": 0.0, "yes": 1.0, "gold_yes": 1.0}
+
+
+def score(i, *, failed=False, cluster=None):
+    return SampleScore(
+        sample_id=f"s{i}",
+        answer=None if failed else "yes",
+        targets=("yes",),
+        values=RIGHT | ({"correct": 0.0, "tp": 0.0, "fn": 1.0, "yes": 0.0} if failed else {}),
+        group=None,
+        cluster=cluster or f"c{i}",
+        tags={"category": "random"},
+        failed=failed,
+    )
+
+
+def run(n, failed=()):
+    return [score(i, failed=i in failed) for i in range(n)]
+
+
+def test_order_does_not_matter():
+    one, two = run(10, {3}), run(10, {4})
+    straight, turned = align(POPE, one, two, WORST), align(POPE, one, two[::-1], WORST)
+    assert straight.verdict is turned.verdict is None or straight == turned
+    assert [s.sample_id for s in straight.second] == [s.sample_id for s in straight.first]
+
+
+def test_what_failed_in_the_candidate_is_wrong_at_worst():
+    found = align(POPE, run(1000), run(1000, range(600)), WORST)
+    assert found.verdict is None
+    assert sum(s.values["correct"] for s in found.second) == 400
+    assert (
+        "600 of 1,000 samples failed or are missing in the candidate; they count as wrong"
+        in (found.notes[0])
+    )
+
+
+def test_what_is_not_in_the_candidate_is_scored_as_failed_from_what_was_recorded():
+    found = align(POPE, run(1000), run(1000)[:400], WORST)
+    assert len(found.second) == 1000
+    lost = found.second[400:]
+    assert all(s.failed and s.values["fn"] == 1.0 and s.values["correct"] == 0.0 for s in lost)
+    assert all(s.tags == {"category": "random"} for s in lost)
+
+
+def test_what_cannot_be_scored_as_failed_is_incomplete():
+    without = [replace(s, targets=()) for s in run(10)]
+    found = align(POPE, without, run(9), WORST)
+    assert found.verdict == "incomplete"
+    assert "cannot be counted as wrong" in found.reason
+
+
+def test_a_judged_number_cannot_be_made_up():
+    mmvet = load_task("mmvet").judged("evalkit")
+    found = align(mmvet, run(10), run(9), WORST)
+    assert found.verdict == "incomplete"
+
+
+def test_a_broken_baseline_makes_no_room_for_damage():
+    found = align(POPE, run(1000, range(600)), run(1000), WORST)
+    assert found.verdict == "incomplete"
+    assert "600 of 1,000 samples failed in the baseline" in found.reason
+    few = align(POPE, run(1000, {7}), run(1000), WORST)
+    assert few.verdict is None
+    assert len(few.first) == len(few.second) == 999
+    assert "they are left out of both runs" in few.notes[0]
+
+
+def test_fail_allows_no_failure_on_either_side():
+    assert align(POPE, run(10), run(10), FAIL).verdict is None
+    for one, two in ((run(10, {1}), run(10)), (run(10), run(10, {1})), (run(10), run(9))):
+        found = align(POPE, one, two, FAIL)
+        assert found.verdict == "incomplete"
+        assert "1 of 10 samples failed or are missing" in found.reason
+
+
+def test_exclude_leaves_out_up_to_its_share_of_both():
+    one, two = run(1000, {1, 2}), run(1000, {2, 3})
+    few = align(POPE, one, two, Missing(kind="exclude", share=0.003))
+    assert len(few.first) == len(few.second) == 997
+    assert (
+        "(2 in the baseline, 2 in the candidate); they are left out of both runs." in few.notes[0]
+    )
+    assert align(POPE, one, two, Missing(kind="exclude", share=0.0029)).verdict == "incomplete"
+
+
+def test_half_a_pair_is_no_pair():
+    pairs = [replace(s, group=f"g{i // 2}") for i, s in enumerate(run(1000))]
+    lost = [replace(s, failed=s.sample_id == "s7") for s in pairs]
+    for missing, one, two in (
+        (Missing(kind="exclude", share=0.001), pairs, lost),
+        (WORST, lost, pairs),
+    ):
+        found = align(POPE, one, two, missing)
+        assert found.verdict is None
+        assert len(found.first) == 998
+        assert not {"s6", "s7"} & {s.sample_id for s in found.first}
+        assert any("as well (1 more)" in note for note in found.notes)
+    assert len(align(POPE, pairs, lost, WORST).first) == 1000  # wrong, and not left out
+
+
+def test_nothing_in_common_is_not_comparable():
+    others = [replace(s, sample_id=f"o{i}") for i, s in enumerate(run(10))]
+    for missing in (WORST, FAIL, Missing(kind="exclude", share=0.99)):
+        assert align(POPE, run(10), others, missing).verdict == "not comparable"
+
+
+def test_the_same_id_on_another_picture_is_not_the_same_question():
+    moved = [*run(9), score(9, cluster="c0")]
+    found = align(POPE, run(10), moved, WORST)
+    assert found.verdict == "not comparable"
+    assert "'s9'" in found.reason
+
+
+def test_flaky_samples_leave_both_runs_and_are_counted():
+    found = align(POPE, run(10), run(10, {3}), FAIL, ["s3"])
+    assert found.verdict is None
+    assert len(found.first) == 9
+    assert found.notes == ("pope: 1 of 10 samples are left out as flaky.",)
+    with pytest.raises(UsageError, match="the flaky sample 'nobody' of pope, which neither run"):
+        align(POPE, run(10), run(10), WORST, ["s1", "nobody"])
+
+
+@given(
+    n=st.integers(1, 30),
+    one=st.sets(st.integers(0, 29)),
+    two=st.sets(st.integers(0, 29)),
+    absent=st.sets(st.integers(0, 29)),
+    share=st.floats(0, 0.99),
+)
+def test_every_sample_is_compared_or_told_of(n, one, two, absent, share):
+    first = run(n, one)
+    second = [s for i, s in enumerate(run(n, two)) if i not in absent]
+    for missing in (WORST, FAIL, Missing(kind="exclude", share=share)):
+        found = align(POPE, first, second, missing)
+        if found.verdict is not None:
+            assert found.reason
+            continue
+        assert [s.sample_id for s in found.first] == [s.sample_id for s in found.second]
+        assert len(found.first) == n or found.notes
+        if missing.kind != "worst":
+            assert not any(s.failed for s in (*found.first, *found.second))
+        lost = sum(s.failed for s in found.second)
+        assert not lost or "count as wrong" in "".join(found.notes)
+
+
+def test_a_scorer_that_breaks_on_a_failure_is_told_of():
+    def breaks(sample, text):
+        if text is None:
+            raise KeyError(text)
+        return Outcome(answer=text, values={})
+
+    found = align(replace(POPE, score=breaks), run(10), run(9), WORST)
+    assert found.verdict == "incomplete"
+    assert "broke on the sample 's9'" in found.reason

@@ -1,0 +1,194 @@
+"""Bounds, p-values and power of a damage: laws that hold for every metric and margin."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from evalkit.gate.damage import counted_samples, lone_damage, paired_damage
+from evalkit.gate.demands import Demand
+from evalkit.gate.policy import Bound
+from evalkit.metrics import accuracy, group_accuracy, precision_recall_f1
+from evalkit.paired import pair
+from evalkit.records import SampleScore
+
+ACCURACY = accuracy()
+F1 = precision_recall_f1()[2]
+PAIRS = group_accuracy("pairs")
+ERROR = replace(ACCURACY, name="error", higher_is_better=False)
+
+
+def scores(rights, per_cluster=2):
+    return tuple(
+        SampleScore(
+            sample_id=str(i),
+            answer="yes",
+            targets=("yes" if i % 2 else "no",),
+            values={
+                "correct": float(right),
+                "tp": float(i % 2 and right),
+                "fn": float(i % 2 and not right),
+                "fp": float(not i % 2 and not right),
+                "tn": float(not i % 2 and right),
+            },
+            group=f"g{i // 2}",
+            cluster=f"c{i // per_cluster}",
+            tags={},
+            failed=False,
+        )
+        for i, right in enumerate(rights)
+    )
+
+
+def demand(kind, size, *, alpha=0.05, points=False):
+    return Demand(
+        task="t",
+        metric="m",
+        kind=kind,
+        bound=Bound(size=size, points=points),
+        tier="critical",
+        alpha=alpha,
+        waiver=None,
+    )
+
+
+def damage(metric, first, second, wanted):
+    paired = pair(metric, scores(first), scores(second))
+    return paired_damage(wanted, metric, paired, samples=len(first), draws=2000, seed=0)
+
+
+def runs(seed, n=400, one=0.8, two=0.7):
+    dice = np.random.default_rng(seed)
+    hard = dice.random(n)
+    return hard < one + 0.05 * dice.standard_normal(n), hard < two + 0.05 * dice.standard_normal(n)
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, F1, PAIRS], ids=lambda m: m.name)
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_p_value_and_the_lower_bound_say_the_same(metric, alpha, seed):
+    first, second = runs(seed)
+    found = damage(metric, first, second, demand("max_drop", 0.05, alpha=alpha))
+    for margin in np.linspace(found.low - 0.03, found.low + 0.03, 7):
+        if abs(margin - found.low) > 0.004:  # draws are a grid
+            p = damage(metric, first, second, demand("max_drop", max(margin, 0.0), alpha=alpha)).p
+            assert (p < alpha) == (max(margin, 0.0) < found.low)
+
+
+def test_points_are_hundredths_of_the_range():
+    first, second = runs(1)
+    assert damage(ACCURACY, first, second, demand("max_drop", 2.5, points=True)).margin == 0.025
+    wide = replace(ACCURACY, high=2000.0)
+    assert damage(wide, first, second, demand("max_drop", 1, points=True)).margin == 20.0
+    half = replace(wide, reach=lambda _: 1000.0)
+    assert damage(half, first, second, demand("max_drop", 1, points=True)).margin == 10.0
+
+
+def test_where_less_is_better_more_is_damage():
+    first, second = runs(2)
+    up = damage(ACCURACY, first, second, demand("max_drop", 0.01))
+    down = damage(ERROR, first, second, demand("max_drop", 0.01))
+    assert down.damage == -up.damage
+    assert (down.low, down.high) == pytest.approx((-up.high, -up.low))
+
+
+def test_the_detectable_damage_is_one_sided_and_needed_samples_follow_from_it():
+    first, second = runs(3)
+    found = damage(ACCURACY, first, second, demand("max_drop", 0.05))
+    z = norm.ppf(0.95) + norm.ppf(0.8)
+    assert z == pytest.approx(2.4865, abs=1e-4)  # and not 2.8, which is two-sided
+    assert found.detectable(0.05, 0.8) == pytest.approx(z * found.error)
+    gap = found.damage - 0.05
+    assert found.needed(0.05, 0.8) == pytest.approx(400 * (z * found.error / gap) ** 2, abs=1)
+
+
+def test_samples_are_counted_where_units_are_pairs():
+    first, second = runs(3)
+    found = damage(PAIRS, first, second, demand("max_drop", 0.05))
+    assert (found.n, found.samples) == (200, 400)
+    odd = replace(ACCURACY, only=lambda score: int(score.sample_id) % 2 == 1)
+    assert counted_samples(odd, scores(first)) == 200
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.floats(0.01, 0.3))
+def test_a_relative_margin_is_never_surer_than_a_fixed_one(seed, share):
+    first, second = runs(seed, n=120)
+    wanted = demand("max_drop_relative", share)
+    for metric in (ACCURACY, F1):
+        found = damage(metric, first, second, wanted)
+        fixed = damage(metric, first, second, demand("max_drop", found.margin))
+        assert found.margin == pytest.approx(share * found.baseline)
+        assert found.low <= fixed.low
+        assert found.high >= fixed.high
+        assert found.p >= fixed.p
+
+
+def test_a_relative_margin_holds_its_error_rate():
+    """At a damage of just the margin, 5 % of candidates may be passed, and 5 % called worse."""
+    dice, passed, called, share = np.random.default_rng(5), 0, 0, 0.25
+    wanted = demand("max_drop_relative", share)
+    for _ in range(400):
+        first = dice.random(200) < 0.8
+        second = dice.random(200) < 0.8 * (1 - share)
+        found = damage(ACCURACY, first, second, wanted)
+        passed += found.high <= found.margin
+        called += found.low > found.margin
+    assert passed <= 0.05 * 400 + 3 * (400 * 0.05 * 0.95) ** 0.5
+    assert called <= 0.05 * 400 + 3 * (400 * 0.05 * 0.95) ** 0.5
+    assert passed + called > 0.02 * 400
+
+
+def test_one_run_twice_has_no_damage_and_bounds_that_shrink_with_clusters():
+    highs = []
+    for n in (40, 400, 4000):
+        same = np.arange(n) % 5 > 0
+        found = damage(ACCURACY, same, same, demand("max_drop", 0.01))
+        assert found.damage == 0.0
+        assert found.low <= 0 <= found.high
+        highs.append(found.high)
+        if found.high > found.margin:
+            needed = found.needed(0.05, 0.8)
+            more = np.arange(needed) % 5 > 0
+            settled = damage(ACCURACY, more, more, demand("max_drop", 0.01))
+            assert settled.high <= 1.1 * settled.margin
+    assert highs == sorted(highs, reverse=True)
+    assert highs[0] > 0.05 > highs[-1] > 0
+
+
+# The candidate alone
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, F1, ERROR], ids=lambda m: m.name)
+def test_a_floors_p_value_and_bounds_say_the_same(metric):
+    first, _ = runs(7)
+    kind = "min" if metric.higher_is_better else "max"
+    for floor in np.linspace(0.1, 0.9, 17):
+        found = lone_damage(demand(kind, floor), metric, scores(first))
+        assert found.low <= found.damage <= found.high
+        assert (found.p < 0.05) == (found.low > 0)
+        assert (found.p > 0.95) == (found.high < 0)
+        assert found.margin == 0.0
+
+
+def test_a_floor_at_the_value_is_even():
+    found = lone_damage(demand("min", 0.8), ACCURACY, scores(np.arange(100) % 5 > 0))
+    assert found.damage == 0.0
+    assert found.p == pytest.approx(0.5, abs=1e-6)
+
+
+def test_what_is_undefined_has_no_damage():
+    never = replace(ACCURACY, only=lambda _: False)
+    assert lone_damage(demand("min", 0.5), never, scores([True] * 4)) is None
+    assert damage(never, [True] * 4, [True] * 4, demand("max_drop", 0.1)) is None
+
+
+def test_one_cluster_knows_nothing():
+    same = scores([True, False] * 4, per_cluster=100)
+    paired = pair(ACCURACY, same, same)
+    found = paired_damage(demand("max_drop", 0.1), ACCURACY, paired, samples=8, draws=200, seed=0)
+    assert (found.low, found.high, found.p, found.error) == (None, None, None, None)
+    assert found.method == "none (one cluster)"

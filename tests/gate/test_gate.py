@@ -1,0 +1,336 @@
+"""The gate through the command line: every exit code, and what a policy can say."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+DROP = '[[rule]]\ntask = "sight"\nmax_drop = 0.05\n'
+
+
+@pytest.fixture(scope="module")
+def bad(single):
+    """A candidate that says nothing readable on every fifth question."""
+    return single.run("bad", lambda i: "perhaps" if i % 5 == 0 else single.gold(i))
+
+
+# Exit codes
+
+
+def test_0_the_same_run_twice_passes(good, gate):
+    done = gate(good, good, DROP)
+    assert done.code == 0
+    assert done.out.startswith("Pass: 1 of 1 rule that counts hold.")
+
+
+def test_2_is_a_mistake_in_the_command_or_the_policy(good, evalkit, gate):
+    done = evalkit("gate", "--baseline", good)
+    assert done.code == 2
+    assert "The gate needs --candidate and --policy" in done.err
+    assert gate(good, good, DROP, "--format", "xml").code == 2
+    assert gate(good, "nowhere", DROP).code == 2
+    assert evalkit("gate", "calibrat").code == 2
+    done = gate(good, good, DROP.replace("max_drop", "max_dorp"))
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert not done.out
+
+
+def test_10_is_a_regression_and_it_is_shown_sample_by_sample(good, bad, gate):
+    done = gate(good, bad, DROP)
+    assert done.code == 10
+    assert done.out.startswith("Regression: sight accuracy (1 of 1 rule that counts).")
+    assert "The damage is 0.1000, at least 0.0" in done.out
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [("fail", 11, "inconclusive"), ("neutral", 0, "inconclusive"), ("pass", 0, "pass")],
+)
+def test_11_is_an_inconclusive_gate_unless_the_policy_lets_it_be(good, bad, gate, expected):
+    word, code, verdict = expected
+    policy = f'inconclusive = "{word}"\n' + DROP.replace("0.05", "0.1")
+    done = gate(good, bad, policy, "--format", "json")
+    assert done.code == code
+    assert done.record["verdict"] == verdict
+    assert done.record["exit_code"] == code
+    (rule,) = done.record["judgements"]
+    assert rule["verdict"] == "inconclusive"
+    assert rule["low"] < 0.1 < rule["high"]
+
+
+def test_11_says_how_many_samples_would_settle_it(good, bad, gate):
+    done = gate(good, bad, DROP.replace("0.05", "0.11"), "--format", "json")
+    assert done.code == 11
+    (rule,) = done.record["judgements"]
+    gap = rule["margin"] - rule["damage"]
+    assert rule["needed"] == pytest.approx(1000 * (rule["detectable"] / gap) ** 2, abs=1)
+    assert f"about {rule['needed']:,} samples would settle it" in rule["reason"]
+
+
+def test_12_is_incomplete(single, good, gate):
+    lost = single.run("lost", lambda i: None if i == 500 else single.gold(i))
+    done = gate(good, lost, 'missing = "fail"\n' + DROP)
+    assert done.code == 12
+    assert "1 of 1,000 samples failed or are missing (0 in the baseline, 1 in" in done.out
+    assert gate(good, lost, 'missing = "exclude<=0.1%"\n' + DROP).code == 0
+
+
+def test_12_is_a_candidate_that_was_asked_less(single, good, gate):
+    fewer = single.run("fewer-asked", single.gold, "--limit", "100")
+    for rule in (DROP, '[[rule]]\ntask = "sight"\nmin = 0.5\n'):
+        done = gate(good, fewer, rule)
+        assert done.code == 12
+        assert "was asked 100 of the baseline's 1,000 samples" in done.out
+    done = gate(fewer, good, DROP)
+    assert done.code == 12
+    assert "are not in it" in done.out
+
+
+def test_13_is_not_comparable_and_names_what_differs(single, good, gate):
+    odd = single.run("odd", single.gold, "--prompt", "odd")
+    done = gate(good, odd, DROP)
+    assert done.code == 13
+    assert "prompt." in done.out
+    allowed = 'allow = ["prompt"]\n' + DROP
+    done = gate(good, odd, allowed, "--format", "json")
+    assert done.code == 0
+    assert any(words.startswith("sight: prompt.") for words in done.record["waived"])
+    assert gate(good, odd, DROP, "--allow", "prompt").code == 0
+    assert gate(good, odd, DROP, "--allow", "words").code == 2
+
+
+def test_14_is_an_unhealthy_judge(evalkit, gate, tmp_path):
+    words = ("--data", "demo", "--out", tmp_path, "--judge-cache", "none")
+    for name, said in (("well", "0.5"), ("ill", "perhaps")):
+        judge = ("--judge", f"dummy:constant,text={said}", "--name", name)
+        evalkit("run", "mmvet", "--model", "dummy:echo", *words, *judge)
+    runs = tmp_path / "echo"
+    policy = 'allow = ["judge"]\n[[rule]]\ntask = "mmvet"\nmax_drop = "5pt"\n'
+    done = gate(runs / "well", runs / "ill", policy)
+    assert done.code == 14
+    assert "Too many of its judge's verdicts failed" in done.out
+    assert gate(runs / "ill", runs / "well", policy).code == 14
+
+
+def copy(run, folder):
+    import shutil
+
+    return Path(shutil.copytree(run, folder))
+
+
+def test_15_is_a_record_or_scores_that_were_edited(good, bad, gate, tmp_path):
+    edited = copy(bad, tmp_path / "edited")
+    record = edited / "run.json"
+    record.write_text(record.read_text().replace('"value": 0.8', '"value": 0.9', 1))
+    done = gate(good, edited, DROP)
+    assert done.code == 15
+    assert "is not what was written" in done.err
+    mixed = copy(bad, tmp_path / "mixed")
+    scores = Path("scores") / "sight.parquet"
+    (mixed / scores).write_bytes((good / scores).read_bytes())
+    assert gate(good, mixed, DROP).code == 15
+
+
+def test_15_is_a_baseline_file_that_was_edited(good, gate, evalkit, tmp_path):
+    kept = tmp_path / "kept.json"
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    kept.write_text(kept.read_text().replace('"value": 0.9', '"value": 0.8', 1))
+    done = gate(kept, good, DROP)
+    assert done.code == 15
+    assert done.err.count("\n") == 1
+    assert not done.out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_20_is_a_disk_that_is_full(good, gate):
+    done = gate(good, good, DROP, "--format", "github", GITHUB_STEP_SUMMARY="/dev/full")
+    assert done.code == 20
+    assert "/dev/full (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+
+
+# Policies
+
+
+def test_tiers_say_how_much_a_rule_counts(good, bad, gate):
+    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.9\n'
+
+    def done(tier, margin):
+        return gate(good, bad, other + DROP.replace("0.05", margin) + f'tier = "{tier}"\n')
+
+    tiers = ("critical", "supporting", "advisory")
+    assert [done(tier, "0.05").code for tier in tiers] == [10, 10, 0]
+    assert [done(tier, "0.1").code for tier in tiers] == [11, 0, 0]
+    assert "regression (advisory)" in done("advisory", "0.05").out
+
+
+def test_a_waiver_lets_a_regression_pass_and_is_told_of(good, bad, gate):
+    waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new key"\nexpires = 2999-01-01\n'
+    done = gate(good, bad, DROP + waiver)
+    assert done.code == 0
+    assert "regression (waived)" in done.out
+    assert "waived by ann, until 2999-01-01: new key" in done.out
+    assert "No rule decides" in done.out
+    done = gate(good, good, DROP + waiver)
+    assert done.code == 0
+    assert "the waiver is not needed any more" in done.out
+    done = gate(good, bad, DROP + waiver.replace("2999", "2020"))
+    assert done.code == 10
+    assert "the waiver of ann, until 2020-01-01: new key has expired" in done.out
+
+
+def test_a_waiver_covers_no_rule_that_cannot_be_judged(single, good, gate):
+    waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new"\nexpires = 2999-01-01\n'
+    odd = single.run("waived", single.gold, "--prompt", "odd")
+    done = gate(good, odd, DROP + waiver)
+    assert done.code == 13
+    assert "no waiver covers what cannot be judged" in done.out
+
+
+def test_flaky_samples_are_left_out_of_both_and_told_of(good, bad, gate):
+    ids = json.dumps([f"q{i:04}" for i in range(0, 1000, 5)])
+    flaky = (
+        f'[[flaky]]\ntask = "sight"\nsamples = {ids}\nmeasured = "3 of 10 reruns differ (RUN)"\n'
+    )
+    done = gate(good, bad, DROP + flaky, "--format", "json")
+    assert done.code == 0
+    (rule,) = done.record["judgements"]
+    assert rule["n"] == 800
+    assert "sight: 200 of 1,000 samples are left out as flaky." in done.record["notes"]
+    assert any("3 of 10 reruns differ (RUN)" in note for note in done.record["notes"])
+
+
+def test_a_floor_is_about_the_candidate_alone(good, bad, gate):
+    def done(floor, first=good):
+        rule = f'[[rule]]\ntask = "sight"\nmin = {floor}\n'
+        return gate(first, bad, rule, "--format", "json")
+
+    found = {floor: done(floor) for floor in (0.75, 0.8, 0.85)}
+    assert [found[floor].code for floor in found] == [0, 11, 10]
+    (rule,) = found[0.85].record["judgements"]
+    assert (rule["rule"], rule["baseline"], rule["margin"]) == ("min", None, 0.0)
+    assert rule["damage"] == pytest.approx(0.05)
+    assert 0 < rule["p"] < 0.01
+    assert "which the floor of 0.8500 forbids" in rule["reason"]
+
+
+def test_a_floor_is_no_way_around_hard_questions(single, good, gate):
+    floor = '[[rule]]\ntask = "sight"\nmin = 0.8\n'
+    easy = single.run("easy", single.gold, rows=single.rows[:500])
+    assert gate(good, easy, floor).code == 13
+    done = gate(good, easy, floor, "--allow", "dataset", "--format", "json")
+    assert done.code == 10
+    assert done.record["judgements"][0]["candidate"] == 0.5
+    half = single.run("half", lambda i: single.gold(i) if i < 500 else None)
+    done = gate(good, half, 'missing = "fail"\n' + floor)
+    assert done.code == 12
+    assert "(0 in the baseline, 500 in the candidate)" in done.out
+    odd = single.run("other-words", single.gold, "--prompt", "odd")
+    assert gate(good, odd, floor).code == 0
+
+
+def test_a_relative_margin_takes_the_baselines_doubt_along(good, bad, gate):
+    def rule(demand):
+        done = gate(good, bad, f'[[rule]]\ntask = "sight"\n{demand}\n', "--format", "json")
+        return done.code, done.record["judgements"][0]
+
+    code, share = rule("max_drop_relative = 0.05")
+    assert code == 10
+    assert share["margin"] == pytest.approx(0.045)
+    _, fixed = rule("max_drop = 0.045")
+    assert share["low"] <= fixed["low"] < fixed["high"] <= share["high"]
+    assert share["p"] >= fixed["p"]
+    assert rule("max_drop_relative = 0.2")[0] == 0
+
+
+def test_both_error_rates_are_printed(good, gate):
+    done = gate(good, good, "alpha = 0.02\n" + DROP)
+    assert "truly worse than its margin with probability 0.02 at most" in done.out
+    assert "within their margins with probability 0.02 at most, over all rules together" in done.out
+    assert "96 % interval" in done.out
+
+
+def test_a_baseline_file_gates_as_its_run_does(good, bad, gate, evalkit, tmp_path):
+    kept = tmp_path / "kept.json"
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    by_run, by_file = (gate(side, bad, DROP, "--format", "json") for side in (good, kept))
+    assert by_run.code == by_file.code == 10
+    assert by_run.record["judgements"] == by_file.record["judgements"]
+    assert by_file.record["baseline"]["kind"] == "baseline"
+    assert by_run.record["flips"][0]["targets"] == by_file.record["flips"][0]["targets"]
+
+
+def test_the_flips_are_the_lost_samples_with_what_was_said(good, bad, gate):
+    flips = gate(good, bad, DROP, "--format", "json").record["flips"]
+    assert len(flips) == 10
+    assert [flip["sample_id"] for flip in flips[:2]] == ["q0005", "q0015"]
+    assert all(flip["gain"] == pytest.approx(-1.0) for flip in flips)
+    assert flips[0]["texts"] == ["no", "perhaps"]
+    assert (flips[0]["first"], flips[0]["second"], flips[0]["cause"]) == ("no", None, "format")
+
+
+# Pages
+
+
+def test_pages_are_written_beside_what_is_shown(good, bad, gate, tmp_path):
+    outs = [tmp_path / name for name in ("gate.xml", "comment.md", "gate.json")]
+    forms = ("junit", "markdown", "json")
+    words = [w for form, out in zip(forms, outs, strict=True) for w in ("--out", f"{form}={out}")]
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    done = gate(good, bad, DROP, "--format", "github", *words, GITHUB_STEP_SUMMARY=str(summary))
+    assert done.code == 10
+    assert [line.split(" ")[0] for line in done.out.splitlines()] == ["::error", "::error"]
+    suite = ET.parse(outs[0]).getroot()[0]  # noqa: S314 - written here
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    comment = outs[1].read_text()
+    assert comment.startswith("> [!CAUTION]\n> **Regression: sight accuracy")
+    assert summary.read_text() == "before\n" + comment + "\n"
+    assert json.loads(outs[2].read_text())["verdict"] == "regression"
+
+
+def test_one_page_in_a_file_leaves_the_text_on_the_screen(good, gate, tmp_path):
+    out = tmp_path / "gate.xml"
+    done = gate(good, good, DROP, "--format", "junit", "--out", out)
+    assert done.out.startswith("Pass:")
+    assert out.read_text().startswith("<?xml")
+
+
+def test_a_reader_who_leaves_early_does_not_turn_a_regression_into_a_pass(good, bad, tmp_path):
+    (tmp_path / "gate.toml").write_text(DROP)
+    words = ("gate", "--baseline", good, "--candidate", bad, "--policy", tmp_path / "gate.toml")
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "evalkit", *map(str, words)],
+        stdout=write, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == 10
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_old_page_does_not_outlive_a_gate_that_cannot_judge(good, gate, tmp_path):
+    out = tmp_path / "gate.xml"
+    assert gate(good, good, DROP, "--out", f"junit={out}").code == 0
+    assert gate(good, good, "alpha = 1\n", "--out", f"junit={out}").code == 2
+    assert not out.exists()
+
+
+def test_a_page_takes_the_place_of_no_policy_and_no_record(good, gate, tmp_path):
+    record = (good / "run.json").read_bytes()
+    for out in (tmp_path / "gate.toml", good / "run.json"):
+        assert gate(good, good, DROP, "--out", out).code == 2
+    assert (good / "run.json").read_bytes() == record
+    assert (tmp_path / "gate.toml").read_text() == DROP
+
+
+def test_the_page_is_a_function_of_runs_policy_and_seed(good, bad, gate):
+    rule = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.1\n'
+    pages = [gate(good, bad, rule, "--format", "json").out for _ in range(2)]
+    assert pages[0] == pages[1]
+    assert json.loads(pages[0])["judgements"][0]["method"] != "cluster-robust t"

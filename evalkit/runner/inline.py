@@ -31,9 +31,9 @@ PREPARING = 8
 """Threads, at most, that read pictures for a backend with an event loop."""
 
 MANY = 16
-"""Leases from which on an event loop is given three times as many, once the first answers are
-there. They wait on the loop for their turn, so no answer need be on disk before the next question
-is sent. With pictures it is half of that, as those of all leases that are out are in memory."""
+"""Leases from which on an event loop is given three times as many, once there is an answer. They
+wait on the loop for their turn, so no answer need be on disk before the next question is sent. With
+pictures it is half of that, as those of all leases that are out are in memory."""
 
 TOGETHER = 0.01
 """Seconds in which answers to many leases are gathered: one write, and one turn of the engine."""
@@ -253,11 +253,12 @@ class LoopWorkers(_OverlappingWorkers):
         return super().wait()
 
     def _taken(self, came: Sequence[Made]) -> list[Outcome]:
-        """The outcomes; after the first, more is handed out."""
-        if MANY <= self._all == self._backend.leases:
+        """The outcomes; once one is an answer, more is handed out."""
+        made = super()._taken(came)
+        if MANY <= self._all == self._backend.leases and any(map(_is_answered, made)):
             self._all *= 3
             self._places += self._all - self._backend.leases
-        return super()._taken(came)
+        return made
 
     def _outcome(self, lease: Lease, future: Future[Sequence[Prediction]]) -> Outcome:
         error = None if future.cancelled() else future.exception()
@@ -271,6 +272,11 @@ class LoopWorkers(_OverlappingWorkers):
         for future in tuple(self._out):
             future.cancel()
         super().close()
+
+
+def _is_answered(made: Outcome) -> bool:
+    """Whether one of its samples has an answer."""
+    return any(prediction.failure is None for prediction in made.predictions or ())
 
 
 def _shows(lease: Lease) -> bool:

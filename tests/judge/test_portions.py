@@ -86,4 +86,4 @@ def test_a_judge_that_never_answers_is_given_up_at_once(chat_server, judge):
     with chat_server(lambda _: "500") as server:
         with pytest.raises(BackendError, match="first samples"):
             judge(server)
-        assert len(server.asked) <= PORTION
+        assert len(server.asked) < 2 * PORTION

@@ -84,7 +84,7 @@ def _result(
         inconclusive=policy.inconclusive,
         judgements=judgements,
         flips=worst_flips(runs, judgements),
-        waived=tuple(runs.waived),
+        waived=runs.waived,
         notes=notes,
     )
 

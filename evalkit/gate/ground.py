@@ -50,7 +50,7 @@ class Runs:
         """Take two runs, and parts of their fingerprints that may differ."""
         self.policy, self.baseline, self.candidate = policy, baseline, candidate
         self.allow = allow
-        self.waived: list[str] = []
+        self._waived: dict[tuple[str, str, str], dict[str, None]] = {}
         self._grounds: dict[tuple[str, bool], Aligned] = {}
 
     def ground(self, task: str, *, alone: bool) -> Aligned:
@@ -113,12 +113,16 @@ class Runs:
         return None
 
     def _waive(self, task: str, found: Sequence[Mismatch]) -> None:
-        told = (
-            f"{task}: {m.part} may differ: it is {_cut(m.first)} in the baseline, "
-            f"{_cut(m.second)} in the candidate."
-            for m in found
+        for m in found:
+            self._waived.setdefault((m.part, _cut(m.first), _cut(m.second)), {})[task] = None
+
+    @property
+    def waived(self) -> tuple[str, ...]:
+        """What was allowed to differ, each in a sentence with all of its tasks."""
+        return tuple(
+            f"{', '.join(tasks)}: {part} may differ: it is {_both(one, two)}."
+            for (part, one, two), tasks in self._waived.items()
         )
-        self.waived += [words for words in told if words not in self.waived]
 
     def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
@@ -142,3 +146,7 @@ def _unhealthy(results: Sequence[TaskResult]) -> Aligned | None:
 def _cut(value: str) -> str:
     """A value of a fingerprint; of a digest its beginning will do."""
     return value if len(value) <= _WIDTH else f"{value[: _WIDTH - 3]}..."
+
+
+def _both(one: str, two: str) -> str:
+    return f"{one} in both" if one == two else f"{one} in the baseline, {two} in the candidate"

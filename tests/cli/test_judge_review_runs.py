@@ -79,7 +79,7 @@ def test_the_same_file_takes_its_own_place_and_no_others(evalkit, place):
         ('{"question_id": 1', "are no questions.jsonl"),
         ('{"question_id": 0, "text": "a"}', "are no questions.jsonl"),
         ('{"question_id": 0, "text": 1, "image": "a"}', "must be texts"),
-        ('{"question_id": 99, "text": "a", "image": "a"}', "which the references do not have"),
+        ('{"question_id": 99, "text": "a", "image": "a"}', "which the references lack"),
         ("[1]", "are no questions.jsonl"),
     ],
 )

@@ -21,6 +21,7 @@
     sampling    what is known of a difference: a formula, or draws
     paired      by how much two runs differ, and how sure that is
     power       what samples can show
+    sequential  which error each look at unfinished data may spend
     data        dataset reference -> samples
     columns     scored samples -> columns of a table
     score_rows  columns of a table -> scored samples

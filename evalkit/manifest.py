@@ -18,6 +18,9 @@ _ANSWERING = ("batch_size", "device", "workers", "gpus_per_worker", "ray_address
 _MACHINE = (*_ANSWERING, "data", "offline", "task_paths")
 """Settings that may change between two sessions; what they lead to is in the fingerprint."""
 
+_LATER = ("limit_by",)
+"""Settings that count only where they are set, so that runs keep the names they had before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
@@ -35,7 +38,8 @@ class Manifest:
 
 def settings(config: RunConfig) -> dict[str, Any]:
     """The settings that name a run: the configuration less what belongs to the machine."""
-    return {name: value for name, value in plain(config).items() if name not in _MACHINE}
+    told = {name: value for name, value in plain(config).items() if name not in _MACHINE}
+    return {name: value for name, value in told.items() if name not in _LATER or value is not None}
 
 
 def answered_otherwise(before: RunConfig, now: RunConfig) -> str:

@@ -99,6 +99,9 @@ def _check_settings(config: RunConfig) -> None:
     if any(limit is not None and limit < 1 for limit in limits):
         message = "A limit must be at least 1 sample."
         raise UsageError(message)
+    if config.limit_by not in (None, "cluster"):
+        message = f"A limit is by group or by cluster, not by {config.limit_by!r}."
+        raise UsageError(message)
     if config.prefix_sharing not in PREFIX_SHARING:
         message = (
             f"The prefix sharing {config.prefix_sharing!r} is not known; use "
@@ -152,7 +155,8 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     """Load a task's samples, choose among them, and say what its numbers will be about."""
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
-    samples = data.select(loaded.samples, limit, config.seed)
+    by_cluster = config.limit_by == "cluster"
+    samples = data.select(loaded.samples, limit, config.seed, by_cluster=by_cluster)
     drawn: tuple[str, ...] = ()
     if len(samples) < len(loaded.samples):
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)

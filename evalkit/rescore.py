@@ -195,7 +195,8 @@ def _references(
         choices = {choice.name.partition(":")[0]: choice for choice in run.config.tasks}
         choice = choices.get(task.folder)
         limit = run.config.limit if choice is None or choice.limit is None else choice.limit
-        return _dataset(task, source(run.config), limit, run.config.seed)
+        by_cluster = run.config.limit_by == "cluster"
+        return _dataset(task, source(run.config), limit, run.config.seed, by_cluster=by_cluster)
     return _dataset(task, data.DataSource(offline=order.offline))
 
 
@@ -220,11 +221,16 @@ def _given_references(path: Path, task: Task, files: OfficialFiles) -> Reference
 
 
 def _dataset(
-    task: Task, place: data.DataSource, limit: int | None = None, seed: int = 0
+    task: Task,
+    place: data.DataSource,
+    limit: int | None = None,
+    seed: int = 0,
+    *,
+    by_cluster: bool = False,
 ) -> References:
     loaded = data.load(task, place)
     return References(
-        samples=data.select(loaded.samples, limit, seed),
+        samples=data.select(loaded.samples, limit, seed, by_cluster=by_cluster),
         label=loaded.identity.repository,
         identity=loaded.identity,
         notes=loaded.notes,

@@ -231,6 +231,7 @@ class RunConfig:
         tasks: What to evaluate.
         prompt: Prompt variant for tasks that choose none; None is each task's default.
         limit: Samples per task, for tasks that choose none; None is all.
+        limit_by: "cluster" where a limit takes whole clusters; None: whole groups.
         seed: Seeds the sample of `limit` and decoding.
         dtype: Number format of the weights.
         image_preprocess: "processor" or "pad-square".
@@ -249,6 +250,7 @@ class RunConfig:
     tasks: tuple[TaskChoice, ...]
     prompt: str | None = None
     limit: int | None = None
+    limit_by: Literal["cluster"] | None = None
     seed: int = 0
     dtype: str = "auto"
     image_preprocess: str = "processor"

@@ -35,7 +35,9 @@ _NODES = (
 
 
 def spent(fraction: float, alpha: float) -> float:
-    """How much of alpha may be spent until a fraction of the information: 2 - 2 Φ(z / √t), z at alpha / 2.
+    """How much of alpha may be spent until a fraction t of the information: 2 - 2 Φ(z / √t).
+
+    z is the normal quantile at 1 - alpha / 2.
 
     Args:
         fraction: t, above 0 and at most 1.

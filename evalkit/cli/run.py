@@ -31,8 +31,8 @@ class BatchSize(click.ParamType[int | str]):
 @click.command(
     epilog="Backends: hf (transformers), openai (a server), lmms (lmms-eval's adapters), replay "
     "(predictions), dummy. A task list is a TOML file: tasks = [...] of names or {name, limit, "
-    "prompt}, and for all of them model, prompt, limit, seed, dtype, image_preprocess and data. "
-    "The same command resumes a run that was killed."
+    "prompt}, and for all of them model, prompt, limit, limit_by, seed, dtype, image_preprocess "
+    "and data. The same command resumes a run that was killed."
 )
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK... | SUITE | FILE.toml")
 @click.option(
@@ -42,6 +42,11 @@ class BatchSize(click.ParamType[int | str]):
     help="backend:name[@revision][,option=value...], or demo: the embedded model.",
 )
 @click.option("--limit", type=int, metavar="N", help="A seeded sample of N per task, whole groups.")
+@click.option(
+    "--limit-by",
+    type=click.Choice(["group", "cluster"]),
+    help="What a limit takes whole: groups such as MME's pairs (default), or all of a picture's.",
+)
 @click.option("--data", metavar="DIR", help="One folder per task, or demo, instead of the hub.")
 @click.option(
     "--prompt", metavar="NAME", help="Prompt variant; `evalkit tasks show TASK` lists them."
@@ -128,8 +133,9 @@ def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
     """
     named, settings = _named(tasks)
     merged = {**settings, **given}
-    if merged.get("batch_size") == "auto":
-        del merged["batch_size"]
+    for key, plainly in (("batch_size", "auto"), ("limit_by", "group")):
+        if merged.get(key) == plainly:
+            del merged[key]
     if "model" not in merged:
         message = (
             "No model was named; give --model backend:name, such as "

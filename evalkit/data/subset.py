@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,18 +14,24 @@ from evalkit.errors import UsageError
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
 
+Unit = tuple[str, str]
+"""What is taken whole or not at all: a sample, a group or a cluster, by its name."""
 
-def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sample, ...]:
-    """A seeded subset of whole groups, in the dataset's order.
 
-    Groups are ranked by a hash of the seed and their own name, and taken from the top until the
-    next one would exceed the limit. So a subset depends neither on the order of the dataset nor on
+def select(
+    samples: Sequence[Sample], limit: int | None, seed: int, *, by_cluster: bool = False
+) -> tuple[Sample, ...]:
+    """A seeded subset of whole groups, or clusters, in the dataset's order.
+
+    They are ranked by a hash of the seed and their own name, and taken from the top until the next
+    one would exceed the limit. So a subset depends neither on the order of the dataset nor on
     Python's hash seed, and the subset of a smaller limit lies within that of a larger one.
 
     Args:
         samples: All samples of a split.
         limit: At most so many samples; a first group that is larger is taken whole. None is all.
         seed: Another seed is another subset.
+        by_cluster: Take whole clusters, so that a picture is asked about in full or not at all.
 
     Raises:
         UsageError: The limit is below 1.
@@ -35,26 +41,36 @@ def select(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sam
     if limit < 1:
         message = f"The limit must be at least 1, not {limit}."
         raise UsageError(message)
-    groups: dict[tuple[str, str], int] = {}
+    unit_of = _cluster if by_cluster else _group
+    sizes: dict[Unit, int] = {}
     for sample in samples:
-        groups[_unit(sample)] = groups.get(_unit(sample), 0) + 1
-    chosen = _top(groups, limit, seed)
-    return tuple(sample for sample in samples if _unit(sample) in chosen)
+        sizes[unit_of(sample)] = sizes.get(unit_of(sample), 0) + 1
+    chosen = _top(sizes, limit, seed)
+    return tuple(sample for sample in samples if unit_of(sample) in chosen)
 
 
-def _unit(sample: Sample) -> tuple[str, str]:
+def _group(sample: Sample) -> Unit:
     return ("sample", sample.id) if sample.group is None else ("group", sample.group)
 
 
-def _top(groups: dict[tuple[str, str], int], limit: int, seed: int) -> set[tuple[str, str]]:
-    chosen: set[tuple[str, str]] = set()
+def _cluster(sample: Sample) -> Unit:
+    return ("cluster", sample.cluster)
+
+
+def _top(groups: dict[Unit, int], limit: int, seed: int) -> set[Unit]:
+    chosen: set[Unit] = set()
     total = 0
-    for unit in sorted(groups, key=lambda unit: hashlib.sha256(_line([seed, *unit])).digest()):
+    for unit in ranked(groups, seed):
         total += groups[unit]
         if chosen and total > limit:
             break
         chosen.add(unit)
     return chosen
+
+
+def ranked(units: Iterable[Unit], seed: int) -> list[Unit]:
+    """The units in an order that their names and the seed alone decide."""
+    return sorted(units, key=lambda unit: hashlib.sha256(_line([seed, *unit])).digest())
 
 
 def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIdentity:

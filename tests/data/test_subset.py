@@ -27,8 +27,8 @@ IDENTITY = DatasetIdentity(
 )
 
 
-def sample(name, group=None, targets=()):
-    return Sample(id=name, question="?", cluster="c", group=group, targets=targets)
+def sample(name, group=None, targets=(), cluster="c"):
+    return Sample(id=name, question="?", cluster=cluster, group=group, targets=targets)
 
 
 groups = st.lists(st.none() | st.sampled_from("abcdefgh"), max_size=40)
@@ -74,6 +74,21 @@ def test_the_order_of_rows_moves_no_choice(samples, limit, seed, random):
 @given(splits, seeds)
 def test_no_limit_is_all(samples, seed):
     assert select(samples, None, seed) == samples == select(samples, max(1, len(samples)), seed)
+
+
+clustered = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40).map(
+    lambda of: tuple(sample(str(n), f"{c}{n % 2}", cluster=c) for n, c in enumerate(of))
+)
+
+
+@given(clustered, limits, limits, seeds)
+def test_by_cluster_clusters_are_whole_and_subsets_nested(samples, one, other, seed):
+    small, large = (select(samples, n, seed, by_cluster=True) for n in sorted((one, other)))
+    assert ids(small) <= ids(large)
+    for chosen, limit in zip((small, large), sorted((one, other)), strict=True):
+        left = {s.cluster for s in samples if s not in chosen}
+        assert not left & {s.cluster for s in chosen}
+        assert len(chosen) <= limit or len({s.cluster for s in chosen}) == 1
 
 
 def test_another_seed_is_another_subset():

@@ -131,7 +131,7 @@ class _Paths:
     @property
     def _spread(self) -> float:
         before, now = self._times
-        return (now - before) ** 0.5
+        return math.sqrt(now - before)
 
     def beyond(self, bound: float) -> float:
         """The chance of a sum beyond a bound, which is given in standard errors."""

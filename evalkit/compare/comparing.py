@@ -89,6 +89,24 @@ def compare(first: Scored, second: Scored, choice: Choice = Choice()) -> Compare
     return compare_all(first, [second], choice)[0]
 
 
+def shared_pairs(first: Scored, second: Scored, task: str) -> Pairs | None:
+    """The samples of a task that two runs share, whole groups alone, whatever else differs.
+
+    Returns:
+        None where there are none, or the two are not about the same data.
+
+    Raises:
+        EvalkitError: Scores cannot be had.
+    """
+    scores = first.scores(task), second.scores(task)
+    found = mismatches_with_scores(first.result(task), second.result(task), scores)
+    if any(m.part.startswith("dataset") for m in found):
+        return None
+    pairs = pair_by_id(*scores)
+    pairs = without(pairs, unwhole(pairs, *scores))
+    return pairs if pairs.first else None
+
+
 def compare_all(
     reference: Scored,
     others: Sequence[Scored],

@@ -9,8 +9,8 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.compare.comparable import mismatches_with_scores
-from evalkit.compare.matching import Pairs, pair_by_id, strata_of, unwhole, without
+from evalkit.compare.comparing import shared_pairs
+from evalkit.compare.matching import Pairs, strata_of
 from evalkit.compare.measuring import rows_of
 from evalkit.compare.sides import Scored
 from evalkit.designs import MetricPlan, Plan, Stage
@@ -137,7 +137,7 @@ def _widest(
     """The spread of the pair that varies most, or of one run; and the names of the runs."""
     first, found = sources[0], []
     for other in sources[1:]:
-        pairs = _pairs(first, other, task.name)
+        pairs = shared_pairs(first, other, task.name)
         if pairs is None:
             continue
         paired = rows_of(task, metric, pairs, strata_of(pairs.first, task.parts))
@@ -151,17 +151,6 @@ def _widest(
     paired = rows_of(task, metric, alone, strata_of(scores, task.parts))
     spread = spread_of_one(metric, paired, len(scores), question.correlation)
     return spread, (first.side.name,)
-
-
-def _pairs(first: Scored, other: Scored, name: str) -> Pairs | None:
-    """The samples that two runs share; None where they are not about the same questions."""
-    scores = first.scores(name), other.scores(name)
-    found = mismatches_with_scores(first.result(name), other.result(name), scores)
-    if any(m.part.startswith("dataset") for m in found):
-        return None
-    pairs = pair_by_id(*scores)
-    pairs = without(pairs, unwhole(pairs, *scores))
-    return pairs if pairs.first else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

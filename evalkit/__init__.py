@@ -40,6 +40,7 @@
     audit       how answers were read, and what hangs on it
     rescore     a file of answers -> a scored run
     scored_folder  a scored file as a run folder
+    reviewed_folder  published verdicts as a run folder
     explain     why two protocols give two numbers
     report      records -> tables
     compare     two runs beside each other, and the baseline file

@@ -60,7 +60,8 @@ class Difference:
         second: Its value in the second run.
         difference: `second` - `first`, in the metric's own unit.
         error: Standard error of the difference; None where it is not known.
-        low: Lower end of the difference's 95 % interval; None where there is none.
+        low: Lower end of the difference's interval, at the level 1 - `Comparison.alpha`; None where
+            there is none.
         high: Its upper end.
         method: How the interval was made.
         n: Units that were compared (samples, or pairs).
@@ -72,7 +73,8 @@ class Difference:
         p: Two-sided p-value of "no difference", by exchanging the runs cluster by cluster.
         p_method: How many exchanges, or all of them.
         adjusted: `p` after Holm's correction over all differences of the table that are headlines.
-        detectable: The difference that these samples would show with 80 % power at 5 %.
+        detectable: The true difference that these samples would show with 80 % power, at
+            `Comparison.alpha`; None where the error is not known.
         better: Whether more is better; None where the metric is a description.
         maximum: The largest possible value; None where it means nothing.
     """
@@ -116,7 +118,8 @@ class Flip:
         rules: By which rule the two texts were read.
         texts: What the two models wrote, where predictions are at hand; None else.
         cause: "answer": another answer; "format": the same words read otherwise, or one of the two
-            not read; "failure": one of the two has failed.
+            not read; "verdict": a judge says otherwise of it, whatever the answer; "failure": one
+            of the two has failed.
         tags: The sample's slices.
     """
 
@@ -128,7 +131,7 @@ class Flip:
     targets: tuple[str, ...]
     rules: tuple[str, str]
     texts: tuple[str | None, str | None]
-    cause: Literal["answer", "format", "failure"]
+    cause: Literal["answer", "format", "verdict", "failure"]
     tags: Mapping[str, str | tuple[str, ...]]
 
 
@@ -140,11 +143,13 @@ class Asked:
         question: As the dataset has it.
         choices: Options of a multiple-choice question.
         pictures: Small versions of its pictures as data URLs.
+        lacking: Why a picture is not there; empty where all are.
     """
 
     question: str
     choices: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +191,10 @@ class Comparison:
         first: The reference.
         second: What is compared with it.
         tasks: One for each task that both have and that may be compared.
-        absent: Tasks that one of the two has alone, with a word which.
+        absent: Tasks that are not compared, each with the reason.
         draws: Resamples, and exchanges, of every number.
         seed: Of their generator.
+        alpha: An adjusted p-value up to this is called a difference.
     """
 
     first: Side
@@ -197,3 +203,4 @@ class Comparison:
     absent: tuple[str, ...]
     draws: int
     seed: int
+    alpha: float

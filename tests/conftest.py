@@ -332,3 +332,9 @@ def batch_server(chat_server):
     Its module imports that of `chat_server`.
     """
     return _server_module("batch").BatchServer
+
+
+@pytest.fixture(scope="session")
+def comment_server():
+    """The class of a server of one pull request's comments, as GitHub's API has them."""
+    return _server_module("comments").CommentServer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit.errors import ExitCode
+from evalkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from evalkit.judge.review import Numbers, Review
@@ -24,11 +25,23 @@ _SHOWN = 70
     "(JSON lines). Exit code 14: more than 1 % of the verdicts failed."
 )
 @click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option(
+    "--references",
+    "-r",
+    type=_PATH,
+    metavar="FILE",
+    help="MM-Vet's mm-vet.json; LLaVA-Bench's questions.jsonl, for which share a picture.",
+)
 @click.option("--explain", is_flag=True, help="List the verdicts that failed, or read otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--out", type=_PATH, metavar="DIR", help="Write each file as a run: DIR/<its name>.")
 def command(
-    files: tuple[Path, ...], references: Path | None, *, explain: bool, as_json: bool
+    files: tuple[Path, ...],
+    references: Path | None,
+    out: Path | None,
+    *,
+    explain: bool,
+    as_json: bool,
 ) -> int:
     """The numbers of published grade and review files, without a judge."""
     from evalkit.cli.screen import print_json
@@ -36,12 +49,31 @@ def command(
 
     reviews = [read_review(path, references) for path in files]
     numbers = [numbers_of(review) for review in reviews]
+    if out is not None:
+        _write(reviews, out)
     if as_json:
         print_json(numbers)
     else:
         _print(reviews, numbers, explain=explain)
     worst = max(len(n.failed) / len(r.samples) for r, n in zip(reviews, numbers, strict=True))
     return ExitCode.JUDGE_UNHEALTHY if worst > 0.01 else ExitCode.OK  # noqa: PLR2004 - the default
+
+
+def _write(reviews: Sequence[Review], out: Path) -> None:
+    """Write each review as a run folder.
+
+    Raises:
+        UsageError: Two files have one name.
+    """
+    from evalkit.reviewed_folder import write
+
+    names = [Path(review.name).stem for review in reviews]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        message = f"Two of the files are called {twice!r}; write them to two folders."
+        raise UsageError(message)
+    for name, review in zip(names, reviews, strict=True):
+        write(review, out / name)
+        print(f"written: {out / name}", file=sys.stderr)
 
 
 def _print(reviews: Sequence[Review], numbers: Sequence[Numbers], *, explain: bool) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LINE_EVERY = 10.0
 """Seconds between two plain lines of one task."""
 
+_GAP = 3  # blanks between two columns of a table
+
 
 class Screen(Observer):
     """Shows a run's progress on standard error."""
@@ -144,7 +146,7 @@ def _short(value: float) -> str:
 
 
 def text_table(table: Table, title: str) -> str:
-    """A table as text with its notes below; coloured only on a terminal."""
+    """A table as text with its title above, where it has one, and its notes below."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -159,10 +161,36 @@ def text_table(table: Table, title: str) -> str:
     widest = Console(file=text, width=10_000).measure(drawn).maximum
     Console(file=text, width=widest).print(drawn)
     lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-    return (
-        "\n".join([printable(title), lines, *(f"  {printable(note)}" for note in table.notes)])
-        + "\n"
-    )
+    head = [printable(title)] if title else []
+    return "\n".join([*head, lines, *(f"  {printable(note)}" for note in table.notes)]) + "\n"
+
+
+def folded(table: Table, keys: int, width: int) -> list[Table]:
+    """The table as several that are narrow enough, one below the other.
+
+    Args:
+        table: The table; its notes come with the last part.
+        keys: The first columns, which name a row: every part has them.
+        width: Columns of the terminal. What cannot be narrower stays as it is.
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(table.header, *table.rows, strict=True))
+    wide = [max(cell_len(printable(cell)) for cell in column) + _GAP for column in columns]
+    parts: list[list[int]] = [[]]
+    for place in range(keys, len(columns)):
+        taken = sum(wide[:keys]) + sum(wide[held] for held in parts[-1])
+        if parts[-1] and taken + wide[place] - 1 > width:
+            parts.append([])
+        parts[-1].append(place)
+    return [
+        Table(
+            header=tuple(columns[place][0] for place in (*range(keys), *part)),
+            rows=tuple(tuple(row[place] for place in (*range(keys), *part)) for row in table.rows),
+            notes=table.notes if part is parts[-1] else (),
+        )
+        for part in parts
+    ]
 
 
 def print_run(record: RunRecord, folder: Path) -> None:

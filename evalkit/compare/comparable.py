@@ -20,6 +20,9 @@ PARTS = ("dataset", "prompt", "generation", "preprocessing", "scorer", "judge")
 UNKNOWN = "unknown"
 """What stands for a value that nothing says."""
 
+_SHOWN = 70  # characters of a value in a refusal: a digest is whole
+_BEFORE = 12  # of those, characters that both values have before they part
+
 _PLACE = ("repository", "config", "split", "revision", "rows")
 _CONTENT = ("samples", "digest", "images", "context")
 
@@ -64,7 +67,7 @@ def mismatches(
         *_of("generation", one.generation, two.generation),
         *_of_preprocessing(one, two),
         *_of("scorer", one.scorer, two.scorer),
-        *_of_judge(one, two),
+        *_of_judge(first, second),
     ]
     return tuple(
         Mismatch(part=part, first=_text(a), second=_text(b), waived=_is_waived(part, allow))
@@ -104,13 +107,30 @@ def check(found: Iterable[Mismatch], task: str) -> None:
         NotComparableError: One was not; the text names each, with both values.
     """
     if left := [m for m in found if not m.waived]:
-        told = "; ".join(f"{m.part} is {m.first} and {m.second}" for m in left)
+        told = "; ".join(f"{m.part} is {_both(m)}" for m in left)
         parts = ",".join(dict.fromkeys(m.part.partition(".")[0] for m in left))
         message = (
             f"The two results of {task} are not comparable: {told}. Where that may differ, "
             f"--allow {parts} says so, and the output will."
         )
         raise NotComparableError(message)
+
+
+def _both(m: Mismatch) -> str:
+    """The two values, each from where they part and cut where it is long."""
+    if m.first == m.second:
+        return f"{m.first} in both"
+    places = enumerate(zip(m.first, m.second, strict=False))
+    parting = next((place for place, (a, b) in places if a != b), 0)
+    is_long = max(len(m.first), len(m.second)) > _SHOWN
+    start = max(0, parting - _BEFORE) if is_long else 0
+    return " and ".join(_cut(value, start) for value in (m.first, m.second))
+
+
+def _cut(value: str, start: int) -> str:
+    text = " ".join(value[start:].split())
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return f"...{shown}" if start else shown or "empty"
 
 
 Found = Iterator[tuple[str, Any, Any]]
@@ -152,11 +172,13 @@ def _of_preprocessing(one: Fingerprint, two: Fingerprint) -> Found:
     return _of("preprocessing", *told)
 
 
-def _of_judge(one: Fingerprint, two: Fingerprint) -> Found:
-    """No judge is no judge, and not an unknown one."""
-    if one.judge is None and two.judge is None:
-        return iter(())
-    return _of("judge", one.judge or {}, two.judge or {})
+def _of_judge(first: TaskResult, second: TaskResult) -> Found:
+    """No judge is no judge; of a published file of verdicts the judge is unknown."""
+    told = [
+        None if side.judge and not side.fingerprint.judge else side.fingerprint.judge or {}
+        for side in (first, second)
+    ]
+    return _of("judge", *told)
 
 
 def _of(part: str, one: Any, two: Any) -> Found:

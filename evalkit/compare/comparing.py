@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -10,11 +10,12 @@ from typing import Literal
 from evalkit.compare.comparable import check, mismatches_with_scores
 from evalkit.compare.flips import counts, extremes, flips_of, with_texts
 from evalkit.compare.matching import Pairs, pair_by_id, unwhole, without
-from evalkit.compare.measuring import measure
+from evalkit.compare.measuring import measure, rows_by_metric
 from evalkit.compare.sides import Scored
-from evalkit.comparison import Comparison, Flip, Mismatch, TaskComparison
+from evalkit.comparison import Comparison, Difference, Flip, Mismatch, TaskComparison
 from evalkit.errors import NotComparableError, UsageError
 from evalkit.paired import DRAWS, holm
+from evalkit.power import ALPHA
 from evalkit.run_record import TaskResult
 from evalkit.task import Metric, Task
 
@@ -31,6 +32,8 @@ class Choice:
         allow: Parts of fingerprints, or dotted paths, that may differ.
         draws: Resamples, and exchanges, of every number.
         seed: Of their generator.
+        alpha: An adjusted p-value up to this is called a difference; intervals have the level
+            1 - alpha.
     """
 
     tasks: tuple[str, ...] = ()
@@ -38,6 +41,7 @@ class Choice:
     allow: frozenset[str] = frozenset()
     draws: int = DRAWS
     seed: int = 0
+    alpha: float = ALPHA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,73 +118,98 @@ def compare_all(
 ) -> tuple[Compared, ...]:
     """Compare runs with one reference; Holm's family is every headline of every run.
 
-    Errors are those of `compare`.
+    Errors are those of `compare`; what differs is named for all runs and tasks at once.
     """
-    return _adjusted([_compared(reference, other, choice) for other in others])
+    plans = [_plan(reference, other, choice) for other in others]
+    many = len(plans) > 1
+    if refused := [
+        f"{plan.second.side.name}: {line}" if many else line
+        for plan in plans
+        for line in plan.refused
+    ]:
+        raise NotComparableError("\n".join(refused))
+    return _adjusted([_compared(plan, choice) for plan in plans])
 
 
-def _compared(first: Scored, second: Scored, choice: Choice) -> Compared:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is compared of two runs: tasks with what differs in each, and what is left out, why."""
+
+    first: Scored
+    second: Scored
+    different: Mapping[str, tuple[Mismatch, ...]]
+    absent: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def _plan(first: Scored, second: Scored, choice: Choice) -> _Plan:
+    """The tasks that both runs have, with what differs in their fingerprints.
+
+    Raises:
+        NotComparableError: There is no such task.
+    """
     names, absent = _common(first, second, choice.tasks)
-    different = _checked(first, second, names, choice)
-    found = [_task(first, second, name, different[name], choice) for name in names]
+    different: dict[str, tuple[Mismatch, ...]] = {}
+    refused = []
+    for name in names:
+        results = first.result(name), second.result(name)
+        scores = first.scores(name), second.scores(name)
+        different[name] = mismatches_with_scores(*results, scores, choice.allow)
+        try:
+            check(different[name], name)
+        except NotComparableError as error:
+            refused.append(str(error))
+    return _Plan(
+        first=first, second=second, different=different, absent=absent, refused=tuple(refused)
+    )
+
+
+def _compared(plan: _Plan, choice: Choice) -> Compared:
+    first, second = plan.first, plan.second
+    found = [_task(first, second, name, held, choice) for name, held in plan.different.items()]
     comparison = Comparison(
         first=first.side,
         second=second.side,
         tasks=tuple(task for task, _ in found),
-        absent=absent,
+        absent=plan.absent,
         draws=choice.draws,
         seed=choice.seed,
+        alpha=choice.alpha,
     )
     flips = tuple(flip for _, held in found for flip in held)
     return Compared(first=first, second=second, comparison=comparison, flips=flips)
 
 
-def _checked(
-    first: Scored, second: Scored, names: Sequence[str], choice: Choice
-) -> dict[str, tuple[Mismatch, ...]]:
-    """What differs in each task, all of it allowed.
-
-    Raises:
-        NotComparableError: Some of it is not; the text has a line for each task.
-    """
-    found: dict[str, tuple[Mismatch, ...]] = {}
-    refused = []
-    for name in names:
-        results = first.result(name), second.result(name)
-        scores = first.scores(name), second.scores(name)
-        found[name] = mismatches_with_scores(*results, scores, choice.allow)
-        try:
-            check(found[name], name)
-        except NotComparableError as error:
-            refused.append(str(error))
-    if refused:
-        raise NotComparableError("\n".join(refused))
-    return found
-
-
 def _common(
     first: Scored, second: Scored, wanted: Collection[str]
 ) -> tuple[list[str], tuple[str, ...]]:
-    """The tasks that both have, and a sentence for each that only one has."""
+    """The tasks of which both have scored samples, and a sentence for each other one."""
     one, two = first.results, second.results
     if unknown := sorted(set(wanted) - {*one, *two}):
         message = f"Neither {first.side.name} nor {second.side.name} has a task {unknown[0]!r}."
         raise UsageError(message)
     asked = [name for name in dict.fromkeys([*one, *two]) if not wanted or name in wanted]
-    shared = [name for name in asked if name in one and name in two]
-    absent = tuple(
-        f"{name}: in {(first if name in one else second).side.name} alone"
-        for name in asked
-        if name not in shared
-    )
-    if not shared:
+    lacking = {name: why for name in asked if (why := _lacking(first, second, name))}
+    absent = tuple(f"{name}: {why}" for name, why in lacking.items())
+    if len(lacking) == len(asked):
         told = f" ({'; '.join(absent)})" if absent else ""
         message = (
             f"{first.side.name} and {second.side.name} have no task in common{told}: there is "
             "nothing to compare."
         )
         raise NotComparableError(message)
-    return shared, absent
+    return [name for name in asked if name not in lacking], absent
+
+
+def _lacking(first: Scored, second: Scored, name: str) -> str:
+    """Why a task cannot be compared; empty where it can."""
+    for side, other in ((first, second), (second, first)):
+        result = side.results.get(name)
+        if result is None:
+            return f"in {other.side.name} alone"
+        if result.scores is None:
+            return f"{side.side.name} has numbers of it but no scored samples"
+    return ""
 
 
 def _task(
@@ -194,7 +223,12 @@ def _task(
     if not pairs.first:
         message = f"The two results of {name} have no sample in common."
         raise NotComparableError(message)
-    flips = flips_of(task, pairs)
+    chosen = _chosen(task, choice.metrics)
+    rows = rows_by_metric(task, pairs, chosen)
+    flips = flips_of(task, pairs, rows=rows)
+    differences = measure(
+        task, pairs, chosen, draws=choice.draws, seed=choice.seed, alpha=choice.alpha, rows=rows
+    )
     made = TaskComparison(
         task=name,
         protocol=one.protocol,
@@ -204,11 +238,9 @@ def _task(
         failed=_failed(pairs),
         unhealthy=_is_unhealthy(one) or _is_unhealthy(two),
         mismatches=different,
-        differences=measure(
-            task, pairs, _chosen(task, choice.metrics), draws=choice.draws, seed=choice.seed
-        ),
+        differences=differences,
         flips=counts(flips),
-        notes=tuple(_notes(pairs, len(halves), one, two)),
+        notes=(*_undefined(chosen, differences), *_notes(pairs, len(halves), one, two)),
     )
     return made, flips
 
@@ -229,13 +261,22 @@ def _is_unhealthy(result: TaskResult) -> bool:
     return result.judge is not None and not result.judge.healthy
 
 
+def _undefined(chosen: Sequence[Metric], found: Sequence[Difference]) -> Iterator[str]:
+    """A sentence on metrics of which there is no difference."""
+    known = {difference.metric for difference in found}
+    if missing := [metric.name for metric in chosen if metric.name not in known]:
+        yield f"{', '.join(missing)}: undefined in one of the two on these samples."
+    if not chosen:
+        yield "there is no metric to compare."
+
+
 def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Iterator[str]:
     """What a reader must know of a task, without its name."""
     for left, whose in ((pairs.only_first, "the reference"), (pairs.only_second, "the other run")):
         if left:
-            yield f"{_many(len(left), 'sample')} of {whose} alone left out."
+            yield f"{_samples(len(left))} left out that {whose} alone has."
     if halves:
-        yield f"{_many(halves, 'sample')} left out whose pair is not whole in both runs."
+        yield f"{_samples(halves)} left out whose group is not whole in both runs."
     for whose, result in (("the reference", one), ("the other run", two)):
         if _is_unhealthy(result):
             yield f"too many verdicts of the judge failed in {whose}."
@@ -245,12 +286,13 @@ def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Itera
             f"{failed[0]:,} of the compared samples failed in the reference and {failed[1]:,} in "
             "the other run; they count as wrong."
         )
-    if len(pairs.first) < one.fingerprint.dataset.rows:
-        yield f"{len(pairs.first):,} samples of the {one.fingerprint.dataset.rows:,} of the data."
+    rows = one.fingerprint.dataset.rows
+    if len(pairs.first) < rows:
+        yield f"{len(pairs.first):,} of the {rows:,} rows of the data are compared."
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what} is" if count == 1 else f"{count:,} {what}s are"
+def _samples(count: int) -> str:
+    return f"{count:,} sample{'' if count == 1 else 's'}"
 
 
 def _adjusted(compared: Sequence[Compared]) -> tuple[Compared, ...]:

@@ -11,13 +11,13 @@ from typing import Literal
 from evalkit.compare.matching import Pairs
 from evalkit.compare.measuring import rows_of
 from evalkit.comparison import Flip
-from evalkit.pairing import gains
+from evalkit.pairing import Paired, gains
 from evalkit.records import SampleScore
 from evalkit.task import Metric, Task
 
-Cause = Literal["answer", "format", "failure"]
+Cause = Literal["answer", "format", "verdict", "failure"]
 
-CAUSES: tuple[Cause, ...] = ("answer", "format", "failure")
+CAUSES: tuple[Cause, ...] = ("answer", "verdict", "format", "failure")
 """Why a sample flips, most telling first."""
 
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -28,6 +28,8 @@ def flips_of(
     task: Task,
     pairs: Pairs,
     texts: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+    *,
+    rows: Mapping[str, Paired] | None = None,
 ) -> tuple[Flip, ...]:
     """The samples that are better or worse in the second run, worst first.
 
@@ -39,16 +41,18 @@ def flips_of(
         task: Whose metrics count.
         pairs: The samples of both runs.
         texts: What the two models wrote, by sample id; empty where it is not at hand.
+        rows: The metrics' rows by name, where they were made before (`rows_by_metric`).
 
     Raises:
         UsageError: The metric does not fit the scores.
     """
     found: dict[str, Flip | None] = {}
     for metric in directed(task):
-        for first, second, gain in _gains(task, metric, pairs):
+        known = None if rows is None else rows.get(metric.name)
+        for first, second, gain in _gains(task, metric, pairs, known):
             if first.sample_id not in found:
                 moved = abs(gain) > _NOTHING
-                flip = _flip(task.name, first, second, gain, texts) if moved else None
+                flip = _flip(task, first, second, gain, texts) if moved else None
                 found[first.sample_id] = flip
     return tuple(sorted((f for f in found.values() if f), key=lambda flip: flip.gain))
 
@@ -95,12 +99,12 @@ def counts(flips: Sequence[Flip]) -> dict[str, tuple[int, int]]:
 
 
 def _gains(
-    task: Task, metric: Metric, pairs: Pairs
+    task: Task, metric: Metric, pairs: Pairs, known: Paired | None
 ) -> Iterator[tuple[SampleScore, SampleScore, float]]:
     """Each counted sample in both runs with its gain; none where the metric has no gradient."""
     if not pairs.first:
         return
-    moved = gains(metric, rows_of(task, metric, pairs))
+    moved = gains(metric, known or rows_of(task, metric, pairs))
     if moved is None:
         return
     for unit, gain in zip(_units(metric, pairs), moved.tolist(), strict=True):
@@ -121,15 +125,16 @@ def _units(metric: Metric, pairs: Pairs) -> list[list[tuple[SampleScore, SampleS
 
 
 def _flip(
-    task: str,
+    task: Task,
     first: SampleScore,
     second: SampleScore,
     gain: float,
     texts: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> Flip:
     one, two = (side.get(first.sample_id) for side in texts)
+    judged = task.judging is not None and task.metrics == task.judging.metrics
     return Flip(
-        task=task,
+        task=task.name,
         sample_id=first.sample_id,
         gain=gain,
         first=first.answer,
@@ -137,12 +142,14 @@ def _flip(
         targets=first.targets or second.targets,
         rules=(first.rule, second.rule),
         texts=(one, two),
-        cause=cause_of(first, second, gain),
+        cause=cause_of(first, second, gain, judged=judged),
         tags=first.tags,
     )
 
 
-def cause_of(first: SampleScore, second: SampleScore, gain: float) -> Cause:
+def cause_of(
+    first: SampleScore, second: SampleScore, gain: float, *, judged: bool = False
+) -> Cause:
     """Why a sample is scored otherwise in the second run.
 
     "format" where one of the answers could not be read, where both say the same but for case,
@@ -153,9 +160,13 @@ def cause_of(first: SampleScore, second: SampleScore, gain: float) -> Cause:
         first: The sample in the first run.
         second: In the second.
         gain: Above 0 where the second is better.
+        judged: Whether a judge said what the answers are worth; what is kept as the answer is then
+            the verdict.
     """
     if first.failed or second.failed:
         return "failure"
+    if judged:
+        return "verdict"
     worse = first if gain > 0 else second
     if worse.ambiguous or first.answer is None or second.answer is None:
         return "format"

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evalkit.compare.matching import Pairs, strata_of
 from evalkit.comparison import Difference
 from evalkit.errors import UsageError
 from evalkit.paired import Estimate, Paired, estimate, pair
-from evalkit.power import detectable
+from evalkit.power import ALPHA, detectable
 from evalkit.task import Metric, Task
 
 
 def measure(
-    task: Task, pairs: Pairs, metrics: Sequence[Metric], *, draws: int, seed: int
+    task: Task,
+    pairs: Pairs,
+    metrics: Sequence[Metric],
+    *,
+    draws: int,
+    seed: int,
+    alpha: float = ALPHA,
+    rows: Mapping[str, Paired] | None = None,
 ) -> tuple[Difference, ...]:
     """The differences of some of a task's metrics; what is undefined in one of the runs is absent.
 
@@ -23,18 +30,31 @@ def measure(
         metrics: Which metrics.
         draws: Resamples, and exchanges, of each.
         seed: Of their generator.
+        alpha: Intervals are of the level 1 - alpha.
+        rows: What `rows_by_metric` makes of them, where it was made before.
+
+    Raises:
+        UsageError: A metric does not fit the scores.
+    """
+    known = rows_by_metric(task, pairs, metrics) if rows is None else rows
+    found = []
+    for metric in metrics:
+        paired = known[metric.name]
+        made = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
+        if made is not None:
+            headline = metric.name in task.headline
+            found.append(_difference(metric, made, alpha, headline=headline))
+    return tuple(found)
+
+
+def rows_by_metric(task: Task, pairs: Pairs, metrics: Sequence[Metric]) -> dict[str, Paired]:
+    """The rows of some of a task's metrics by name, within the parts of the benchmark.
 
     Raises:
         UsageError: A metric does not fit the scores.
     """
     strata = strata_of(pairs.first, task.parts)
-    found = []
-    for metric in metrics:
-        paired = rows_of(task, metric, pairs, strata)
-        made = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
-        if made is not None:
-            found.append(_difference(metric, made, headline=metric.name in task.headline))
-    return tuple(found)
+    return {metric.name: rows_of(task, metric, pairs, strata) for metric in metrics}
 
 
 def rows_of(
@@ -55,8 +75,8 @@ def rows_of(
         raise UsageError(message) from error
 
 
-def _difference(metric: Metric, made: Estimate, *, headline: bool) -> Difference:
-    low, high = made.interval() or (None, None)
+def _difference(metric: Metric, made: Estimate, alpha: float, *, headline: bool) -> Difference:
+    low, high = made.interval(1 - alpha) or (None, None)
     return Difference(
         metric=metric.name,
         headline=headline,
@@ -76,7 +96,7 @@ def _difference(metric: Metric, made: Estimate, *, headline: bool) -> Difference
         p=made.p,
         p_method=made.p_method,
         adjusted=None,
-        detectable=None if made.error is None else detectable(made.error),
+        detectable=None if made.error is None else detectable(made.error, alpha=alpha),
         better=metric.higher_is_better,
         maximum=metric.low + made.limit if metric.bounded else None,
     )

@@ -160,7 +160,11 @@ def _at_worst(
 
 
 def _paired(name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]) -> Aligned:
-    first, second = (tuple(side[key] for key in ids) for side in sides)
+    whole = _whole(ids, sides)
+    if halves := len(ids) - len(whole):
+        told = f"{name}: the rest of their groups is left out of both as well"
+        notes = (*notes, f"{told} ({halves:,} more).")
+    first, second = (tuple(side[key] for key in whole) for side in sides)
     for a, b in zip(first, second, strict=True):
         if (a.cluster, a.group) != (b.cluster, b.group):
             reason = (
@@ -168,9 +172,16 @@ def _paired(name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]
                 f"and in {b.cluster!r} in the candidate: it is not the same question."
             )
             return Aligned(verdict="not comparable", reason=reason)
-    if not ids:
+    if not whole:
         return Aligned(verdict="incomplete", reason="No sample is left to compare.")
     return Aligned(first=first, second=second, notes=notes)
+
+
+def _whole(ids: Sequence[str], sides: _Sides) -> list[str]:
+    """The ids of which the whole group is compared: half a pair is no pair."""
+    kept = set(ids)
+    broken = {s.group for side in sides for key, s in side.items() if key not in kept} - {None}
+    return [key for key in ids if all(side[key].group not in broken for side in sides)]
 
 
 def _failed(task: Task, score: SampleScore) -> SampleScore:

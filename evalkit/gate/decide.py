@@ -25,6 +25,9 @@ from evalkit.gate.reasons import notes_of, reason_of, waiver_words
 from evalkit.paired import DRAWS, holm
 from evalkit.verdicts import CODES, GateResult, Judgement, Verdict
 
+_WAIVABLE = frozenset({"regression", "inconclusive"})
+"""What a waiver covers: what the numbers say. Without numbers there is nothing to waive."""
+
 
 def decide(
     policy: Policy,
@@ -129,16 +132,18 @@ def _judgement(
     """A rule with its verdict."""
     verdict = ground.verdict or _verdict(damage, demand.alpha, adjusted)
     doubtful = verdict == "inconclusive"
+    waived = demand.waiver if verdict in _WAIVABLE else None
     needed = damage.needed(demand.alpha, policy.power) if doubtful else None
     reason = ground.reason or reason_of(demand, damage, verdict, adjusted, needed)
-    waiver = demand.waiver
     return Judgement(
         task=demand.task,
         metric=demand.metric,
         rule=demand.kind,
         tier=demand.tier,
         verdict=verdict,
-        counts=_decides(demand) and (demand.tier == "critical" or not doubtful),
+        counts=demand.tier != "advisory"
+        and waived is None
+        and (demand.tier == "critical" or not doubtful),
         baseline=damage.baseline,
         candidate=damage.candidate,
         damage=damage.damage,
@@ -154,7 +159,7 @@ def _judgement(
         discordant=damage.discordant,
         detectable=damage.detectable(demand.alpha, policy.power),
         needed=needed,
-        waiver=waiver_words(waiver) if waiver is not None and verdict != "pass" else "",
+        waiver="" if waived is None else waiver_words(waived),
         reason=reason,
         maximum=damage.maximum,
     )

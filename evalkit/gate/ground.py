@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from evalkit.compare.comparable import mismatches
+from evalkit.compare.comparable import PARTS, mismatches, mismatches_with_scores
 from evalkit.compare.sides import Scored
+from evalkit.comparison import Mismatch
 from evalkit.gate.coverage import Aligned, align
 from evalkit.gate.policy import Policy
 from evalkit.records import SampleScore
@@ -66,38 +68,69 @@ class Runs:
         for side, who in ((self.baseline, "baseline"), (self.candidate, "candidate")):
             if task not in side.results:
                 return incomplete(f"The {who} {side.side.name} has no result of {task}.")
-        results = self.baseline.result(task), self.candidate.result(task)
-        found = mismatches(*results, self.allow)
-        self.waived += [
-            f"{task}: {m.part} may differ: it is {_cut(m.first)} in the baseline, "
-            f"{_cut(m.second)} in the candidate."
-            for m in found
-            if m.waived
-        ]
-        if left := [m for m in found if not m.waived]:
-            told = "; ".join(f"{m.part} is {_cut(m.first)} and {_cut(m.second)}" for m in left)
-            parts = ", ".join(dict.fromkeys(m.part.partition(".")[0] for m in left))
-            reason = (
-                f"The two runs were not made alike: {told}. Where that may differ, allow {parts} "
-                "in the policy."
-            )
-            return Aligned(verdict="not comparable", reason=reason)
-        if ill := _unhealthy(results):
+        if unlike := self._unlike(task, PARTS):
+            return unlike
+        if ill := _unhealthy([self.baseline.result(task), self.candidate.result(task)]):
             return ill
         return self._aligned(task, self.baseline.scores(task))
 
     def _lone(self, task: str) -> Aligned:
+        """The candidate alone, which must answer all that the baseline answers, where it can."""
         if task not in self.candidate.results:
             name = self.candidate.side.name
             return incomplete(f"The candidate {name} has no result of {task}.")
+        known = task in self.baseline.results
+        if known and (unlike := self._unlike(task, ("dataset",))):
+            return unlike
         if ill := _unhealthy([self.candidate.result(task)]):
             return ill
-        return self._aligned(task, self.candidate.scores(task))
+        own = {score.sample_id: score for score in self.candidate.scores(task)}
+        asked = {s.sample_id: s for s in self.baseline.scores(task)} if known else {}
+        return self._aligned(task, [replace(s, failed=False) for s in (asked | own).values()])
+
+    def _unlike(self, task: str, parts: Collection[str]) -> Aligned | None:
+        """Why the two results may not be held against each other; None where they may."""
+        results = self.baseline.result(task), self.candidate.result(task)
+        scores = self.baseline.scores(task), self.candidate.scores(task)
+        ids = [{score.sample_id for score in side} for side in scores]
+        narrower, wider = ids[1] < ids[0], ids[0] < ids[1]
+        if narrower or wider:
+            found = mismatches_with_scores(*results, scores, self.allow)
+        else:
+            found = mismatches(*results, self.allow)
+        found = tuple(m for m in found if m.part.partition(".")[0] in parts)
+        self._waive(task, [m for m in found if m.waived])
+        if left := [m for m in found if not m.waived]:
+            return Aligned(verdict="not comparable", reason=_told(left))
+        if narrower and not any(m.part.startswith("dataset") for m in found):
+            return incomplete(
+                f"The candidate was asked {len(ids[1]):,} of the baseline's {len(ids[0]):,} "
+                "samples: run it with the same --limit and --seed."
+            )
+        return None
+
+    def _waive(self, task: str, found: Sequence[Mismatch]) -> None:
+        told = (
+            f"{task}: {m.part} may differ: it is {_cut(m.first)} in the baseline, "
+            f"{_cut(m.second)} in the candidate."
+            for m in found
+        )
+        self.waived += [words for words in told if words not in self.waived]
 
     def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
         second = self.candidate.scores(task)
         return align(self.candidate.task(task), first, second, self.policy.missing, flaky)
+
+
+def _told(left: Sequence[Mismatch]) -> str:
+    """What differs, and what to do."""
+    told = "; ".join(f"{m.part} is {_cut(m.first)} and {_cut(m.second)}" for m in left)
+    parts = ", ".join(dict.fromkeys(m.part.partition(".")[0] for m in left))
+    return (
+        f"The two runs were not made alike: {told}. Where that may differ, allow {parts} in the "
+        "policy."
+    )
 
 
 def incomplete(reason: str) -> Aligned:

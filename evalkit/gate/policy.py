@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from evalkit.compare.comparable import PARTS
 from evalkit.errors import UsageError
 from evalkit.gate.tables import Table, read_toml
 from evalkit.verdicts import Tier
@@ -22,9 +23,6 @@ Kind = Literal["max_drop", "max_drop_relative", "min", "max"]
 
 KINDS: tuple[Kind, ...] = ("max_drop", "max_drop_relative", "min", "max")
 """What can be demanded of a metric."""
-
-PARTS = ("dataset", "prompt", "generation", "preprocessing", "scorer", "judge")
-"""Parts of a fingerprint that may be allowed to differ, whole or by a dotted path below them."""
 
 EVERY = "*"
 """Stands for every task of the baseline."""
@@ -128,7 +126,8 @@ class Policy:
         inconclusive: Whether an inconclusive gate fails, passes, or is told and does not fail.
         allow: Parts of the fingerprint that may differ.
         rules: In the file's order.
-        waivers: None of them has expired.
+        waivers: Those that hold today.
+        expired: Those that do not hold any more.
         flaky: Samples to be left out.
         digest: SHA-256 of the file.
     """
@@ -141,6 +140,7 @@ class Policy:
     allow: tuple[str, ...]
     rules: tuple[Rule, ...]
     waivers: tuple[Waiver, ...]
+    expired: tuple[Waiver, ...]
     flaky: tuple[Flaky, ...]
     digest: str
 
@@ -160,6 +160,7 @@ def load_policy(path: str | Path, today: date) -> Policy:
     place = f"The policy {file}"
     top = Table(raw, place, (*_TOP, "defaults", "rule", "waiver", "flaky"))
     alpha, power = _share(top, "alpha", 0.05, most=_HALF), _share(top, "power", 0.8)
+    waivers = [_waiver(*each) for each in _numbered(top, "waiver")]
     return Policy(
         alpha=alpha,
         power=power,
@@ -168,7 +169,8 @@ def load_policy(path: str | Path, today: date) -> Policy:
         inconclusive=top.word("inconclusive", "fail", ("fail", "pass", "neutral")),
         allow=_allowed(top),
         rules=_rules(top, alpha),
-        waivers=tuple(_waiver(*each, today) for each in _numbered(top, "waiver")),
+        waivers=tuple(waiver for waiver in waivers if waiver.expires >= today),
+        expired=tuple(waiver for waiver in waivers if waiver.expires < today),
         flaky=tuple(_flaky(*each) for each in _numbered(top, "flaky")),
         digest=hashlib.sha256(content).hexdigest(),
     )
@@ -239,6 +241,12 @@ def _rules(top: Table, alpha: float) -> tuple[Rule, ...]:
         message = (
             f"{top.place} demands nothing: an empty policy would pass everything. Give it a "
             '[[rule]], such as task = "*" and max_drop = "1pt".'
+        )
+        raise UsageError(message)
+    if all(rule.tier == "advisory" for rule in rules):
+        message = (
+            f"{top.place} decides nothing: all of its rules are advisory, so it would pass "
+            "everything. Make one of them critical or supporting."
         )
         raise UsageError(message)
     _refuse_twice(rules, top.place)
@@ -317,22 +325,15 @@ def _refuse_twice(rules: Sequence[Rule], place: str) -> None:
 # Waivers and flaky samples
 
 
-def _waiver(raw: Mapping[str, Any], place: str, today: date) -> Waiver:
+def _waiver(raw: Mapping[str, Any], place: str) -> Waiver:
     table = Table(raw, place, ("task", "metric", "owner", "reason", "expires"))
-    waiver = Waiver(
+    return Waiver(
         task=table.text("task", "the name of a task"),
         metric=_metric(table),
         owner=table.text("owner", "who answers for the waiver"),
         reason=table.text("reason", "why the rule may be broken"),
         expires=table.day("expires"),
     )
-    if waiver.expires < today:
-        message = (
-            f"{place} has expired on {waiver.expires}: remove it, or let {waiver.owner} give it "
-            "another day."
-        )
-        raise UsageError(message)
-    return waiver
 
 
 def _flaky(raw: Mapping[str, Any], place: str) -> Flaky:

@@ -88,7 +88,7 @@ def notes_of(
                 *_same_run(runs),
                 *runs.notes,
                 *_flaky_notes(policy),
-                *_waiver_notes(wanted, judgements),
+                *_waiver_notes(policy, wanted, judgements),
                 *_ungated(policy, runs),
                 *_rates(policy, judgements),
             ]
@@ -106,15 +106,22 @@ def _flaky_notes(policy: Policy) -> Iterable[str]:
         yield f"{flaky.task}: {len(flaky.samples):,} flaky samples were measured: {flaky.measured}."
 
 
-def _waiver_notes(wanted: Sequence[Demand], judgements: Sequence[Judgement]) -> Iterable[str]:
+def _waiver_notes(
+    policy: Policy, wanted: Sequence[Demand], judgements: Sequence[Judgement]
+) -> Iterable[str]:
+    for waiver in policy.expired:
+        place = f"{waiver.task} {waiver.metric or '(every metric)'}"
+        yield f"{place}: the waiver of {waiver_words(waiver)} has expired; the rules hold again."
     for demand, judgement in zip(wanted, judgements, strict=True):
         if demand.waiver is None:
             continue
         place, words = f"{demand.task} {demand.metric}", waiver_words(demand.waiver)
         if judgement.verdict == "pass":
             yield f"{place} ({demand.kind}): the waiver is not needed any more ({words})."
-        else:
+        elif judgement.waiver:
             yield f"{place} ({demand.kind}): waived by {words}."
+        else:
+            yield f"{place} ({demand.kind}): no waiver covers what cannot be judged ({words})."
 
 
 def _ungated(policy: Policy, runs: Runs) -> Iterable[str]:

@@ -17,6 +17,7 @@ from evalkit.answers.judge_reply import first_line_pair, leading_grade
 from evalkit.errors import UsageError
 from evalkit.judge.kinds import is_rating
 from evalkit.judge.order import judging_of
+from evalkit.judge.review_questions import Question, read_questions
 from evalkit.judge.units import UNREADABLE, by_sample
 from evalkit.metrics import official_relative
 from evalkit.records import Failure, MetricValue, Sample, SampleScore, Verdict
@@ -74,7 +75,8 @@ def read_review(path: Path, references: Path | None = None) -> Review:
 
     Args:
         path: A grade file of MM-Vet (one JSON object), or a review file of LLaVA (JSON lines).
-        references: MM-Vet's `mm-vet.json`, which has the capabilities.
+        references: MM-Vet's `mm-vet.json`, which has the capabilities; of reviews LLaVA-Bench's
+            `questions.jsonl`, which says which questions share a picture.
 
     Raises:
         UsageError: A file cannot be read, or is of no known form.
@@ -87,7 +89,7 @@ def read_review(path: Path, references: Path | None = None) -> Review:
     grades = _one_object(path, text)
     if grades is not None:
         return _grades(path, grades, references)
-    return _reviews(path, list(_rows(path, text)))
+    return _reviews(path, list(_rows(path, text)), references)
 
 
 def _wrong(where: str, what: str) -> UsageError:
@@ -221,10 +223,13 @@ def _references(path: Path) -> dict[str, Any]:
     return dict(known)
 
 
-def _reviews(path: Path, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Review:
+def _reviews(
+    path: Path, rows: Sequence[tuple[str, Mapping[str, Any]]], references: Path | None
+) -> Review:
     """LLaVA's lines: `tuple` counts, or `score` where there is no category and no `tuple`."""
     if not rows:
         raise _wrong(str(path), "is empty")
+    known = None if references is None else read_questions(references)
     samples, verdicts, differing, seen = [], [], [], set[str]()
     for number, (where, row) in enumerate(rows, start=1):
         question = _question(where, row)
@@ -233,14 +238,7 @@ def _reviews(path: Path, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Revie
         reply = _text(where, row["content"] if "content" in row else row.get("text"))
         sample_id = f"line-{number}" if question in seen else question
         seen.add(question)
-        samples.append(
-            Sample(
-                id=sample_id,
-                question="",
-                cluster=question,
-                tags={"category": category} if category else {},
-            )
-        )
+        samples.append(_asked(sample_id, question, category, known, where))
         if (first_line_pair(reply) or FAILED_PAIR) != stored:
             differing.append(sample_id)
         pair = None if stored == FAILED_PAIR else (stored[0], stored[1])
@@ -252,6 +250,22 @@ def _reviews(path: Path, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Revie
         verdicts=tuple(verdicts),
         differing=tuple(differing),
     )
+
+
+def _asked(
+    sample_id: str,
+    question: str,
+    category: str,
+    known: Mapping[str, Question] | None,
+    where: str,
+) -> Sample:
+    """What a line reviews; without references every question is a picture of its own."""
+    if known is not None and question not in known:
+        message = f"{where} reviews the question {question!r}, which the references do not have."
+        raise UsageError(message)
+    told = Question(text="", image=question) if known is None else known[question]
+    tags = {"category": category} if category else {}
+    return Sample(id=sample_id, question=told.text, cluster=told.image, tags=tags)
 
 
 def _question(where: str, row: Mapping[str, Any]) -> str:
@@ -278,8 +292,7 @@ def _verdict(
 def numbers_of(review: Review) -> Numbers:
     """The review's numbers, by the code that scores a judged run."""
     judging = judging_of(registry.load_task(review.task))
-    held = by_sample(review.verdicts)
-    scores = tuple(_score(review, held))
+    scores = scores_of(review)
     metrics = {m.name: v for m in judging.metrics if (v := interval(m, scores)) is not None}
     further = judging.further(scores) if judging.further else {}
     for name, (value, how) in further.items():
@@ -301,6 +314,11 @@ def numbers_of(review: Review) -> Numbers:
         totals=_totals(scores) if paired else None,
         failed=failed,
     )
+
+
+def scores_of(review: Review) -> tuple[SampleScore, ...]:
+    """The samples of a review, scored by its verdicts, in its order."""
+    return tuple(_score(review, by_sample(review.verdicts)))
 
 
 def _score(review: Review, held: Mapping[str, Sequence[Verdict]]) -> Iterator[SampleScore]:

@@ -23,7 +23,7 @@ HEADER = (
 NUMERIC = frozenset(
     {
         *("value", "95 % interval", "of", "n", "clusters", "failed", "unparsed"),
-        *("difference", "p"),
+        *("difference", "could see", "p", "p Holm"),
     }
 )
 """Columns that are set to the right."""
@@ -53,11 +53,19 @@ def _shown(letter: str) -> str:
     return letter.encode("unicode_escape").decode() if hidden else letter
 
 
+def shortened(text: str, width: int) -> str:
+    """The text on one line, cut where it is long."""
+    shown = printable(text)
+    return shown if len(shown) <= width else f"{shown[: width - 3]}..."
+
+
 def numeric_columns(table: Table) -> list[bool]:
     """Which columns are set to the right: those known to be, and those that hold numbers alone."""
     cells = list(zip(*table.rows, strict=True)) or [()] * len(table.header)
     return [
-        name in NUMERIC or (place > 0 and bool(held) and all(map(_NUMBER.fullmatch, held)))
+        name in NUMERIC
+        or name.endswith("% interval")
+        or (place > 0 and bool(held) and all(map(_NUMBER.fullmatch, held)))
         for place, (name, held) in enumerate(zip(table.header, cells, strict=True))
     ]
 

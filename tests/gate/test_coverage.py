@@ -100,6 +100,21 @@ def test_exclude_leaves_out_up_to_its_share_of_both():
     assert align(POPE, one, two, Missing(kind="exclude", share=0.0029)).verdict == "incomplete"
 
 
+def test_half_a_pair_is_no_pair():
+    pairs = [replace(s, group=f"g{i // 2}") for i, s in enumerate(run(1000))]
+    lost = [replace(s, failed=s.sample_id == "s7") for s in pairs]
+    for missing, one, two in (
+        (Missing(kind="exclude", share=0.001), pairs, lost),
+        (WORST, lost, pairs),
+    ):
+        found = align(POPE, one, two, missing)
+        assert found.verdict is None
+        assert len(found.first) == 998
+        assert not {"s6", "s7"} & {s.sample_id for s in found.first}
+        assert any("as well (1 more)" in note for note in found.notes)
+    assert len(align(POPE, pairs, lost, WORST).first) == 1000  # wrong, and not left out
+
+
 def test_nothing_in_common_is_not_comparable():
     others = [replace(s, sample_id=f"o{i}") for i, s in enumerate(run(10))]
     for missing in (WORST, FAIL, Missing(kind="exclude", share=0.99)):

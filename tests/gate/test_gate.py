@@ -80,6 +80,17 @@ def test_12_is_incomplete(single, good, gate):
     assert gate(good, lost, 'missing = "exclude<=0.1%"\n' + DROP).code == 0
 
 
+def test_12_is_a_candidate_that_was_asked_less(single, good, gate):
+    fewer = single.run("fewer-asked", single.gold, "--limit", "100")
+    for rule in (DROP, '[[rule]]\ntask = "sight"\nmin = 0.5\n'):
+        done = gate(good, fewer, rule)
+        assert done.code == 12
+        assert "was asked 100 of the baseline's 1,000 samples" in done.out
+    done = gate(fewer, good, DROP)
+    assert done.code == 12
+    assert "are not in it" in done.out
+
+
 def test_13_is_not_comparable_and_names_what_differs(single, good, gate):
     odd = single.run("odd", single.gold, "--prompt", "odd")
     done = gate(good, odd, DROP)
@@ -136,11 +147,15 @@ def test_20_is_a_disk_that_is_full(good, gate):
 
 
 def test_tiers_say_how_much_a_rule_counts(good, bad, gate):
-    def code(tier, margin):
-        return gate(good, bad, DROP.replace("0.05", margin) + f'tier = "{tier}"\n').code
+    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.9\n'
 
-    assert [code(tier, "0.05") for tier in ("critical", "supporting", "advisory")] == [10, 10, 0]
-    assert [code(tier, "0.1") for tier in ("supporting", "advisory")] == [0, 0]
+    def done(tier, margin):
+        return gate(good, bad, other + DROP.replace("0.05", margin) + f'tier = "{tier}"\n')
+
+    tiers = ("critical", "supporting", "advisory")
+    assert [done(tier, "0.05").code for tier in tiers] == [10, 10, 0]
+    assert [done(tier, "0.1").code for tier in tiers] == [11, 0, 0]
+    assert "regression (advisory)" in done("advisory", "0.05").out
 
 
 def test_a_waiver_lets_a_regression_pass_and_is_told_of(good, bad, gate):
@@ -153,7 +168,17 @@ def test_a_waiver_lets_a_regression_pass_and_is_told_of(good, bad, gate):
     done = gate(good, good, DROP + waiver)
     assert done.code == 0
     assert "the waiver is not needed any more" in done.out
-    assert gate(good, bad, DROP + waiver.replace("2999", "2020")).code == 2
+    done = gate(good, bad, DROP + waiver.replace("2999", "2020"))
+    assert done.code == 10
+    assert "the waiver of ann, until 2020-01-01: new key has expired" in done.out
+
+
+def test_a_waiver_covers_no_rule_that_cannot_be_judged(single, good, gate):
+    waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new"\nexpires = 2999-01-01\n'
+    odd = single.run("waived", single.gold, "--prompt", "odd")
+    done = gate(good, odd, DROP + waiver)
+    assert done.code == 13
+    assert "no waiver covers what cannot be judged" in done.out
 
 
 def test_flaky_samples_are_left_out_of_both_and_told_of(good, bad, gate):
@@ -181,6 +206,21 @@ def test_a_floor_is_about_the_candidate_alone(good, bad, gate):
     assert rule["damage"] == pytest.approx(0.05)
     assert 0 < rule["p"] < 0.01
     assert "which the floor of 0.8500 forbids" in rule["reason"]
+
+
+def test_a_floor_is_no_way_around_hard_questions(single, good, gate):
+    floor = '[[rule]]\ntask = "sight"\nmin = 0.8\n'
+    easy = single.run("easy", single.gold, rows=single.rows[:500])
+    assert gate(good, easy, floor).code == 13
+    done = gate(good, easy, floor, "--allow", "dataset", "--format", "json")
+    assert done.code == 10
+    assert done.record["judgements"][0]["candidate"] == 0.5
+    half = single.run("half", lambda i: single.gold(i) if i < 500 else None)
+    done = gate(good, half, 'missing = "fail"\n' + floor)
+    assert done.code == 12
+    assert "(0 in the baseline, 500 in the candidate)" in done.out
+    odd = single.run("other-words", single.gold, "--prompt", "odd")
+    assert gate(good, odd, floor).code == 0
 
 
 def test_a_relative_margin_takes_the_baselines_doubt_along(good, bad, gate):

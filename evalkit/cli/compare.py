@@ -1,0 +1,212 @@
+"""`evalkit compare`: runs beside a reference, sample by sample, and what got better or worse."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from evalkit.compare.comparing import Choice, Compared
+    from evalkit.compare.sides import Scored
+    from evalkit.comparison import Comparison, Flip
+    from evalkit.report.flips import Questions
+
+FORMATS = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json", ".txt": "text"}
+"""How a page is written, by the ending of its file."""
+
+FLIPS = 20
+"""Of the worst and of the best samples of a task, so many are on an HTML page."""
+
+_WIDEST = 110  # columns of a note
+_ENDLESS = 10_000  # columns of what is no terminal
+
+
+@click.command(
+    epilog="A run is its folder, its run.json, MODEL/RUN in results/, or a baseline file. Exit "
+    "codes: 0 compared, 13 not comparable (the text names every part that differs), 15 stale, "
+    "2 a mistake."
+)
+@click.argument("runs", nargs=-1, required=True, metavar="REFERENCE RUN...")
+@click.option("--reference", metavar="RUN", help="Compare all with this one, not with the first.")
+@click.option("--allow", multiple=True, metavar="PARTS", help="Parts that may differ: prompt,...")
+@click.option("--metrics", type=click.Choice(["headline", "all"]), default="headline")
+@click.option("--tasks", multiple=True, metavar="NAMES", help="Only these, commas between.")
+@click.option(
+    "--flips", type=click.IntRange(0), metavar="N", help="Show N of the worst and N of the best."
+)
+@click.option(
+    "--out", "outs", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Write a page: .html (with pictures), .md, .json or .txt; may be repeated.",
+)  # fmt: skip
+@click.option("--format", "kind", type=click.Choice(["text", "markdown", "json"]), default="text")
+@click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True), default=0.05)
+@click.option("--draws", type=click.IntRange(100), default=10_000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--data", metavar="DIR", help="Where questions and pictures are; else as in the runs."
+)
+@click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+def command(
+    *,
+    runs: tuple[str, ...],
+    reference: str | None,
+    outs: tuple[Path, ...],
+    kind: str,
+    flips: int | None,
+    data: str | None,
+    task_paths: tuple[str, ...],
+    **chosen: Any,
+) -> None:
+    """Compare runs with a reference: differences with intervals, and the samples behind them."""
+    from evalkit.compare.comparing import compare_all
+    from evalkit.writing import write_text
+
+    gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
+    pages = {path: _kind(path) for path in outs}
+    first, others = _sides(runs, reference, task_paths)
+    _refuse_inputs(outs, (*runs, reference or ""))
+    compared = compare_all(first, others, _choice(**chosen))
+    sheet = _sheet(compared, data, flips, wants_pictures="html" in pages.values())
+    for path, form in pages.items():
+        write_text(path, _page(sheet, form, _ENDLESS))
+    print(_page(sheet, kind, _columns()), end="")
+    for path in pages:
+        print(f"written: {path}", file=sys.stderr)
+
+
+def _choice(
+    *,
+    allow: Sequence[str],
+    metrics: Any,
+    tasks: Sequence[str],
+    alpha: float,
+    draws: int,
+    seed: int,
+) -> Choice:
+    from evalkit.compare.comparable import allowed
+    from evalkit.compare.comparing import Choice
+
+    names = [name.strip() for text in tasks for name in text.split(",")]
+    return Choice(
+        tasks=tuple(dict.fromkeys(filter(None, names))),
+        metrics=metrics,
+        allow=allowed(allow),
+        draws=draws,
+        seed=seed,
+        alpha=alpha,
+    )
+
+
+def _kind(path: Path) -> str:
+    if path.suffix.lower() not in FORMATS:
+        message = f"{path} must end in {', '.join(FORMATS)}: the ending says how it is written."
+        raise UsageError(message)
+    return FORMATS[path.suffix.lower()]
+
+
+def _sides(
+    runs: Sequence[str], reference: str | None, task_paths: Sequence[str]
+) -> tuple[Scored, list[Scored]]:
+    """The reference, and what is compared with it.
+
+    Raises:
+        UsageError: There is nothing to compare it with.
+    """
+    from evalkit.cli.show import place_of
+    from evalkit.compare.sides import load
+
+    names = list(runs) if reference is None else [reference, *runs]
+    places = list(dict.fromkeys(map(place_of, names))) if reference else list(map(place_of, names))
+    if len(places) == 1:
+        message = "One run alone cannot be compared; name the reference and another run."
+        raise UsageError(message)
+    first, *others = (load(place, task_paths) for place in places)
+    return first, others
+
+
+def _refuse_inputs(outs: Sequence[Path], runs: Sequence[str]) -> None:
+    """Refuse to write over what is compared."""
+    given = {Path(run).resolve() for run in runs if run}
+    for out in outs:
+        if out.name == "run.json" or out.resolve() in given:
+            message = f"{out} is what is compared; give the page another name."
+            raise UsageError(message)
+
+
+# Pages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sheet:
+    """What pages are made of: numbers, the flips to show, and what those samples asked."""
+
+    comparisons: tuple[Comparison, ...]
+    flips: tuple[tuple[Flip, ...], ...]
+    questions: Questions
+    absent: tuple[str, ...]
+
+
+def _sheet(
+    compared: Sequence[Compared], data: str | None, flips: int | None, *, wants_pictures: bool
+) -> _Sheet:
+    from evalkit.cli.asked import asked_of
+
+    most = (FLIPS if wants_pictures else 0) if flips is None else flips
+    shown = tuple(one.shown(most) for one in compared)
+    sides = [compared[0].first, *(one.second for one in compared)]
+    held = [flip for own in shown for flip in own]
+    found = asked_of(sides, held, data, pictures=wants_pictures)
+    return _Sheet(
+        comparisons=tuple(one.comparison for one in compared),
+        flips=shown,
+        questions=found.questions,
+        absent=found.absent,
+    )
+
+
+def _page(sheet: _Sheet, form: str, width: int) -> str:
+    from evalkit.report import compare_page as pages
+
+    if form == "json":
+        value = pages.compare_json(sheet.comparisons, sheet.flips)
+        return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    if form == "markdown":
+        return pages.compare_markdown(sheet.comparisons, sheet.flips, sheet.questions)
+    if form == "html":
+        return pages.compare_html(sheet.comparisons, sheet.flips, sheet.questions, sheet.absent)
+    return _text(sheet, width)
+
+
+def _text(sheet: _Sheet, width: int) -> str:
+    """The page for a terminal: what came out first, then numbers, then what they are."""
+    from evalkit.cli.screen import folded, text_table
+    from evalkit.report.compare_page import titled
+    from evalkit.report.compare_table import compare_table, summaries
+    from evalkit.report.flips import flip_lines, wrapped
+    from evalkit.report.table import Table, printable
+
+    room = min(width, _WIDEST)
+    table = compare_table(sheet.comparisons)
+    bare = Table(header=table.header, rows=table.rows, notes=())
+    keys = 1 if len(sheet.comparisons) == 1 else 2
+    lines = [*wrapped(summaries(sheet.comparisons), room)]
+    lines += [text_table(part, "").rstrip("\n") for part in folded(bare, keys, width)]
+    lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
+    for title, held in titled(sheet.comparisons, sheet.flips):
+        lines += ["", *wrapped([title], room), *flip_lines(held, sheet.questions, room)]
+    return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
+
+
+def _columns() -> int:
+    """Columns of the terminal; no end to them where the output is no terminal."""
+    return shutil.get_terminal_size((_ENDLESS, 24)).columns

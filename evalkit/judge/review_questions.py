@@ -1,0 +1,44 @@
+"""LLaVA-Bench's published questions: what reviews are about, and which of them share a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question that was reviewed: its words, and the name of its picture."""
+
+    text: str
+    image: str
+
+
+def read_questions(path: Path) -> Mapping[str, Question]:
+    """The questions of LLaVA-Bench's questions.jsonl, by id.
+
+    Raises:
+        UsageError: The file cannot be read, or a line is no question.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        rows: list[Any] = [json.loads(line) for line in filter(str.strip, lines)]
+        found = {str(r["question_id"]): Question(text=r["text"], image=r["image"]) for r in rows}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
+        raise _wrong(path, f"{type(error).__name__}: {error}") from error
+    for row in rows:
+        if not (isinstance(row["text"], str) and isinstance(row["image"], str)):
+            raise _wrong(path, f"text and image of {row['question_id']!r} must be texts")
+    return found
+
+
+def _wrong(path: Path, what: str) -> UsageError:
+    return UsageError(
+        f"The references {path} are no questions.jsonl ({what}); a line has question_id, text and "
+        "image."
+    )

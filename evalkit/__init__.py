@@ -2,6 +2,7 @@
 
     errors      what can go wrong, with exit codes
     records     everything that travels between the stages
+    telemetry   how a run went: the machine, and the speed
     run_record  what a run becomes: numbers, fingerprints, the record
     comparison  what a comparison of two runs is
     verdicts    what a gate says
@@ -52,6 +53,7 @@
     check       whether a task file is sound
     prepare     what must be true before a model is loaded
     judge       a rubric over any backend: questions, replies, verdicts, cost
+    stopping    tasks that end as soon as a gate's verdict is certain
     finish      the end of a task: everything on disk, scored
     judging     a run's answers judged, with the model or later
     pipeline    the stages wired together; what `run` and `evaluate` call

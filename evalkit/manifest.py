@@ -11,14 +11,20 @@ from typing import Any
 
 from evalkit.errors import NotComparableError
 from evalkit.records import Prediction, Sample, differences, plain
-from evalkit.run_record import Fingerprint, ModelIdentity, RunConfig, RunRecord
+from evalkit.run_record import (
+    Fingerprint,
+    ModelIdentity,
+    RunConfig,
+    RunRecord,
+    TaskResult,
+)
 from evalkit.task import file_stem
 
 _ANSWERING = ("batch_size", "device", "workers", "gpus_per_worker", "ray_address", "prefix_sharing")
 _MACHINE = (*_ANSWERING, "data", "offline", "task_paths")
 """Settings that may change between two sessions; what they lead to is in the fingerprint."""
 
-_LATER = ("limit_by",)
+_LATER = ("limit_by", "early_stop")
 """Settings that count only where they are set, so that runs keep the names they had before."""
 
 
@@ -65,10 +71,16 @@ def manifest_of(record: RunRecord) -> Manifest:
     return Manifest(
         settings=settings(record.config),
         model=record.model,
-        fingerprints={r.task: _without_images(r.fingerprint) for r in record.results},
+        fingerprints={r.task: _without_images(planned(r)) for r in record.results},
         versions=record.versions,
         created=record.created,
     )
+
+
+def planned(result: TaskResult) -> Fingerprint:
+    """The fingerprint of all that was to be asked, whether the task was stopped early or not."""
+    peeks = result.peeks
+    return peeks.planned if peeks is not None and peeks.stopped else result.fingerprint
 
 
 def _without_images(fingerprint: Fingerprint) -> Fingerprint:

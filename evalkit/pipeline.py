@@ -19,6 +19,7 @@ from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
 from evalkit.finish import finish, stored_verdicts
 from evalkit.judge.order import JudgeOrder
+from evalkit.judge.result import Judged
 from evalkit.judging import Alongside, check_judge, judge_alongside, judge_prepared
 from evalkit.manifest import (
     Manifest,
@@ -34,24 +35,19 @@ from evalkit.manifest import (
 from evalkit.prepare import Prepared, backend_options, check_name, preflight, prepare
 from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
-from evalkit.run_record import (
-    SCHEMA,
-    RunConfig,
-    RunRecord,
-    TaskChoice,
-    TaskResult,
-    Telemetry,
-)
+from evalkit.run_record import SCHEMA, RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner import engine
 from evalkit.runner.inline import workers_of
 from evalkit.runner.journal import Journal
 from evalkit.runner.lock import held
 from evalkit.runner.memory import memory_peak
 from evalkit.runner.meter import Meter, summary
-from evalkit.runner.plan import plan
+from evalkit.runner.plan import plan_in_turns
 from evalkit.runner.workers import Crew, Workers
+from evalkit.stopping import StopOrder, Stopping
 from evalkit.store import RunFolder, load_run, parse, read_json
 from evalkit.task import Task
+from evalkit.telemetry import Telemetry
 from evalkit.writing import write_json
 
 
@@ -93,13 +89,16 @@ def run(
     observer: Observer | None = None,
     judge: JudgeOrder | None = None,
     unjudged: bool = False,
+    early: StopOrder | None = None,
 ) -> RunRecord:
     """Run, resume or re-read the run that the configuration describes.
 
     Arguments and errors are those of `evaluate`; `observer` is told of progress, `judge` judges the
-    tasks that need it, and `unjudged` leaves them for later (`evalkit.judging.judge_run`). A
-    finished run with nothing left to ask is read, not made again.
+    tasks that need it, and `unjudged` leaves them for later (`evalkit.judging.judge_run`). `early`
+    is a gate by which tasks end as soon as its verdict on them is certain. A finished run with
+    nothing left to ask is read, not made again.
     """
+    config = replace(config, early_stop=None if early is None else early.setting)
     watch, spec = observer or Observer(), registry.parse_model(config.model)
     check_name(name)
     backend_class, options = registry.backend_class(spec), backend_options(config, spec)
@@ -110,13 +109,17 @@ def run(
         if aside:
             watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
-        record = _finished(folder, config, prepared, partial(backend_class.weights, options), watch)
+        stopping = Stopping()
+        if early is not None:
+            stopping = Stopping.by(early, prepared, config.seed)
+        weights = partial(backend_class.weights, options)
+        record = _finished(folder, config, prepared, weights, watch, stopping=stopping)
         if record is None:
             with judge_alongside(folder, prepared, judge, watch) as beside:
                 watch.note(f"Loading the model {config.model} ...")
                 with _workers(config, backend_class, options) as workers:
                     made = _generate_and_score(
-                        folder, config, prepared, workers, watch, beside=beside
+                        folder, config, prepared, workers, watch, beside=beside, stopping=stopping
                     )
                 record = _judged(folder, made, prepared, judge, watch, beside=beside)
         else:
@@ -174,6 +177,8 @@ def _finished(
     prepared: Sequence[Prepared],
     weights: Callable[[], str | None],
     watch: Observer,
+    *,
+    stopping: Stopping,
 ) -> RunRecord | None:
     """The record of a run in which nothing is left to ask; None if there is work to do.
 
@@ -193,7 +198,7 @@ def _finished(
     )
     check_same(before_judging(manifest_of(record), now), now, folder.path)
     stored = {p.task.name: _stored(folder, p.task) for p in prepared}
-    asked = {p.task.name: {sample.id for sample in p.samples} for p in prepared}
+    asked = {p.task.name: _asked(p, stored, stopping) for p in prepared}
     failed = any(result.coverage.failed for result in record.results)
     if failed or any(own - stored[task].keys() for task, own in asked.items()):
         return None
@@ -202,10 +207,32 @@ def _finished(
     _say_finished(folder, answered_otherwise(record.config, config), watch)
     told = [stored_verdicts(folder, p, stored[p.task.name], before[p.task.name]) for p in prepared]
     results = tuple(
-        finish(folder, p, stored[p.task.name], judged)
+        _result(folder, p, stored[p.task.name], judged, stopping)
         for p, judged in zip(prepared, told, strict=True)
     )
     return record if results == record.results else _mended(folder, record, results, watch)
+
+
+def _asked(
+    prepared: Prepared,
+    stored: Mapping[str, Mapping[str, Prediction]],
+    stopping: Stopping,
+) -> set[str]:
+    """Ids of the samples that a finished run has asked of a task, stopped early or not."""
+    stopping.start({prepared.task.name: stored[prepared.task.name]})
+    return {sample.id for sample in stopping.narrowed(prepared).samples}
+
+
+def _result(
+    folder: RunFolder,
+    prepared: Prepared,
+    predictions: Mapping[str, Prediction],
+    judged: Judged | None,
+    stopping: Stopping,
+) -> TaskResult:
+    """A task's result, over what was asked until it ended."""
+    made = finish(folder, stopping.narrowed(prepared), predictions, judged)
+    return stopping.finished(prepared, made)
 
 
 def _say_finished(folder: RunFolder, otherwise: str, watch: Observer) -> None:
@@ -250,6 +277,7 @@ def _generate_and_score(
     watch: Observer,
     *,
     beside: Alongside | None,
+    stopping: Stopping,
 ) -> RunRecord:
     crew = workers.crew()
     _check_crew(config, crew, watch)
@@ -259,9 +287,9 @@ def _generate_and_score(
     ]
     begun = _begin(folder, config, prepared, crew)
     predictions, telemetry = _predictions(
-        folder, config.batch_size, prepared, workers, watch, beside=beside
+        folder, config.batch_size, prepared, workers, watch, beside=beside, stopping=stopping
     )
-    results = tuple(finish(folder, p, predictions[p.task.name]) for p in prepared)
+    results = tuple(_result(folder, p, predictions[p.task.name], None, stopping) for p in prepared)
     answered = [made for own in predictions.values() for made in own.values()]
     record = RunRecord(
         schema=SCHEMA,
@@ -299,7 +327,8 @@ def _predictions(
     workers: Workers,
     watch: Observer,
     *,
-    beside: Alongside | None = None,
+    beside: Alongside | None,
+    stopping: Stopping,
 ) -> tuple[Mapping[str, Mapping[str, Prediction]], Telemetry]:
     """All predictions by task and sample id, of all sessions; and how this one went."""
     crew = workers.crew()
@@ -315,16 +344,20 @@ def _predictions(
         capacity = crew.capacity
         if batch_size is not None:
             capacity = replace(capacity, rows=batch_size, tokens=None)
-        bundles = plan(requests, capacity, sharing=crew.shares_prefixes)
+        stopping.start({name: journal.predictions for name, journal in journals.items()})
+        rounds = stopping.rounds(requests)
+        bundles = plan_in_turns(rounds, capacity, sharing=crew.shares_prefixes)
         meter = Meter(crew)
 
         def predicted(task: str, made: Sequence[Prediction]) -> None:
             progress.predicted(task, made)
+            stopping.predicted(task, made)
             if beside is not None:
                 beside.predicted(task, made)
 
-        engine.run(bundles, workers, journals, predicted, meter)
+        engine.run(bundles, workers, journals, predicted, meter, settled=stopping.is_settled)
         watch.done()
+        stopping.say(watch)
         peaks = {"driver": memory_peak(), **workers.peaks()}
         telemetry = meter.telemetry(peaks, resumed=resumed)
         if line := summary(telemetry, crew):

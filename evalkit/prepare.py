@@ -6,8 +6,8 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,22 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         fingerprint=fingerprint,
         notes=(*loaded.notes, *drawn),
     )
+
+
+def narrowed(prepared: Prepared, asked: Collection[str]) -> Prepared:
+    """The task with some of its samples alone, and the fingerprint of those.
+
+    Args:
+        prepared: The task.
+        asked: Their ids.
+    """
+    samples = tuple(sample for sample in prepared.samples if sample.id in asked)
+    requests = tuple(request for request in prepared.requests if request.sample_id in asked)
+    known = prepared.fingerprint
+    prompt = known.prompt and replace(known.prompt, digest=_request_digest(requests))
+    dataset = data.identify(known.dataset, samples)
+    fingerprint = replace(known, dataset=dataset, prompt=prompt)
+    return replace(prepared, samples=samples, requests=requests, fingerprint=fingerprint)
 
 
 def _request_digest(requests: Sequence[Request]) -> str:

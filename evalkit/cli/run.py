@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from evalkit.cli.gate_options import gate_of, gate_options
 from evalkit.cli.judge_options import judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
 from evalkit.judge.units import UNASKED
@@ -78,6 +79,7 @@ class BatchSize(click.ParamType[int | str]):
     "--offline", is_flag=True, default=None, help="Fetch nothing; fail where data is missing."
 )
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@gate_options
 @judge_options
 @click.option("--no-judge", "unjudged", is_flag=True, help="Leave judged tasks for later.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
@@ -88,6 +90,7 @@ def command(
     from evalkit import pipeline
     from evalkit.cli.screen import Screen, print_run
 
+    gate = gate_of(given)
     unjudged, judge = given.pop("unjudged"), judge_order(given)
     config = configuration(tasks, {key: value for key, value in given.items() if value is not None})
     if judge is not None and unjudged:
@@ -102,12 +105,13 @@ def command(
             observer=screen,
             judge=judge,
             unjudged=unjudged,
+            early=None if gate is None else gate.early,
         )
     if as_json:
         print(json.dumps(plain(record), ensure_ascii=False))
     else:
         print_run(record, screen.folder)
-    return exit_code(record)
+    return exit_code(record) if gate is None else gate.judge(screen.folder, to_error=as_json)
 
 
 def exit_code(record: RunRecord) -> ExitCode:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +72,25 @@ def _top(groups: dict[Unit, int], limit: int, seed: int) -> set[Unit]:
 def ranked(units: Iterable[Unit], seed: int) -> list[Unit]:
     """The units in an order that their names and the seed alone decide."""
     return sorted(units, key=lambda unit: hashlib.sha256(_line([seed, *unit])).digest())
+
+
+def in_random_order(strata: Mapping[str, str], seed: int) -> tuple[str, ...]:
+    """Clusters in an order in which every beginning is a random sample of each stratum.
+
+    Within a stratum they are ranked as `select` ranks them; strata are spread evenly over the
+    order. It depends on names and the seed alone, so never on who answers faster.
+
+    Args:
+        strata: Cluster -> its stratum.
+        seed: Another seed is another order.
+    """
+    sizes, seen = Counter(strata.values()), Counter[str]()
+    places: list[tuple[float, int, str]] = []
+    for rank, (_, cluster) in enumerate(ranked((("cluster", name) for name in strata), seed)):
+        stratum = strata[cluster]
+        places.append(((seen[stratum] + 0.5) / sizes[stratum], rank, cluster))
+        seen[stratum] += 1
+    return tuple(cluster for _, _, cluster in sorted(places))
 
 
 def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIdentity:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _HUNDREDTH = 0.01
 _TAG = 0.01  # share of the units above which the column that marks the baseline is taken as set
 _HALVINGS = 30
+_RESOLVED = 0.005  # the smallest level of a bound for which the draws of a lone metric are enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +103,11 @@ def paired_damage(
     if found is None:
         return None
     margin = _margin(demand, found)
-    bounds = _bounds(found, metric, demand.alpha, margin)
+    bounds = _bounds(found, metric, demand, margin)
     if demand.kind == "max_drop_relative":
         marked = _marked(metric, demand.bound.size, len(paired.codes))
         moved = estimate(marked, _with_mark(paired), draws=draws, seed=seed)
-        others = None if moved is None else _bounds(moved, metric, demand.alpha, 0.0)
+        others = None if moved is None else _bounds(moved, metric, demand, 0.0)
         bounds = _wider(bounds, others, margin)
     low, high, p = bounds or (None, None, None)
     return Damage(
@@ -143,14 +144,19 @@ _Bounds = tuple[float, float, float]
 """Lower and upper bound of the damage, and the p-value of "it is within the margin"."""
 
 
-def _bounds(found: Estimate, metric: Metric, alpha: float, margin: float) -> _Bounds | None:
-    """The one-sided bounds at alpha: the ends of the interval with alpha on either side."""
-    ends = found.interval(1 - 2 * alpha)
-    if found.sampling is None or ends is None:
+def _bounds(found: Estimate, metric: Metric, demand: Demand, margin: float) -> _Bounds | None:
+    """The one-sided bounds: ends of the intervals with the bound's level on either side."""
+    upper, lower = (found.interval(1 - 2 * level) for level in _levels(demand))
+    if found.sampling is None or upper is None or lower is None:
         return None
     if metric.higher_is_better:
-        return -ends[1], -ends[0], found.sampling.tail_below(-margin)
-    return ends[0], ends[1], found.sampling.tail_above(margin)
+        return -lower[1], -upper[0], found.sampling.tail_below(-margin)
+    return lower[0], upper[1], found.sampling.tail_above(margin)
+
+
+def _levels(demand: Demand) -> tuple[float, float]:
+    """The levels of the upper and of the lower bound."""
+    return demand.levels or (demand.alpha, demand.alpha)
 
 
 def _wider(fixed: _Bounds | None, moved: _Bounds | None, margin: float) -> _Bounds | None:
@@ -239,10 +245,15 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
     if metric.reach is not None:
         metric = replace(metric, high=metric.reach(counted.sums))
     sign, floor = _sign(metric), demand.bound.size
-    method, ends = stats.bounds(metric, counted, 1 - 2 * demand.alpha)
+    (method, upper), (_, lower) = (
+        stats.bounds(metric, counted, 1 - 2 * level) for level in _levels(demand)
+    )
+    if method == "cluster bootstrap" and min(_levels(demand)) < _RESOLVED:
+        upper = None
     low = high = error = None
-    if ends is not None:
-        low, high = sorted((sign * (floor - ends[0]), sign * (floor - ends[1])))
+    if upper is not None and lower is not None:
+        low = min(sign * (floor - end) for end in lower)
+        high = max(sign * (floor - end) for end in upper)
         error = _error_of(low, high, demand.alpha)
     return Damage(
         baseline=None,
@@ -251,7 +262,7 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
         low=low,
         high=high,
         margin=0.0,
-        p=None if ends is None else _p_of(metric, counted, floor),
+        p=None if upper is None else _p_of(metric, counted, floor),
         method=method,
         n=len(counted.rows),
         clusters=counted.clusters,

@@ -73,6 +73,19 @@ def plan(
     return (*probes, *(bundle for bundle in bundles if not bundle.probe))
 
 
+def plan_in_turns(
+    rounds: Iterable[Mapping[str, Sequence[Request]]], capacity: Capacity, *, sharing: bool = False
+) -> tuple[Bundle, ...]:
+    """One plan after another: what is asked first is whole before what is asked next.
+
+    Args:
+        rounds: The requests of each round by task; arguments are else those of `plan`.
+        capacity: What fits into a bundle.
+        sharing: Whether requests that show the same pictures stay together.
+    """
+    return tuple(bundle for own in rounds for bundle in plan(own, capacity, sharing=sharing))
+
+
 def _bundles(
     task: str, requests: Sequence[Request], capacity: Capacity, *, sharing: bool
 ) -> Iterable[Bundle]:

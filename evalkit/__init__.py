@@ -56,6 +56,7 @@
     stopping    tasks that end as soon as a gate's verdict is certain
     finish      the end of a task: everything on disk, scored
     judging     a run's answers judged, with the model or later
+    rereading   a run in which nothing is left to ask
     pipeline    the stages wired together; what `run` and `evaluate` call
     cli         one module per verb
     demo        the embedded default: a small model and small data

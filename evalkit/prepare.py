@@ -155,8 +155,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     """Load a task's samples, choose among them, and say what its numbers will be about."""
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
-    by_cluster = config.limit_by == "cluster"
-    samples = data.select(loaded.samples, limit, config.seed, by_cluster=by_cluster)
+    samples = _chosen(loaded.samples, limit, config)
     drawn: tuple[str, ...] = ()
     if len(samples) < len(loaded.samples):
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
@@ -201,6 +200,18 @@ def narrowed(prepared: Prepared, asked: Collection[str]) -> Prepared:
     dataset = data.identify(known.dataset, samples)
     fingerprint = replace(known, dataset=dataset, prompt=prompt)
     return replace(prepared, samples=samples, requests=requests, fingerprint=fingerprint)
+
+
+def chosen(task: Task, samples: Sequence[Sample], config: RunConfig) -> tuple[Sample, ...]:
+    """Those of a task's samples that a run asks, whichever variant of the task it was of."""
+    choices = {choice.name.partition(":")[0]: choice for choice in config.tasks}
+    choice = choices.get(task.folder)
+    limit = config.limit if choice is None or choice.limit is None else choice.limit
+    return _chosen(samples, limit, config)
+
+
+def _chosen(samples: Sequence[Sample], limit: int | None, config: RunConfig) -> tuple[Sample, ...]:
+    return data.select(samples, limit, config.seed, by_cluster=config.limit_by == "cluster")
 
 
 def _request_digest(requests: Sequence[Request]) -> str:

@@ -17,11 +17,12 @@ from evalkit.answer_files import Answer, AnswerFile, read_answers
 from evalkit.audit import audit
 from evalkit.errors import IncompleteError, StoreError, UsageError
 from evalkit.official.interface import Matched, OfficialFiles, References
-from evalkit.prepare import demo_source, source
+from evalkit.prepare import chosen, demo_source, source
 from evalkit.records import Failure, Prediction, Sample, SampleScore
 from evalkit.run_record import (
     DatasetIdentity,
     Fingerprint,
+    RunConfig,
     RunRecord,
     ScorerIdentity,
     TaskResult,
@@ -192,11 +193,7 @@ def _references(
     if own is not None:
         return own
     if run is not None:
-        choices = {choice.name.partition(":")[0]: choice for choice in run.config.tasks}
-        choice = choices.get(task.folder)
-        limit = run.config.limit if choice is None or choice.limit is None else choice.limit
-        by_cluster = run.config.limit_by == "cluster"
-        return _dataset(task, source(run.config), limit, run.config.seed, by_cluster=by_cluster)
+        return _dataset(task, source(run.config), run.config)
     return _dataset(task, data.DataSource(offline=order.offline))
 
 
@@ -220,17 +217,10 @@ def _given_references(path: Path, task: Task, files: OfficialFiles) -> Reference
     raise UsageError(message)
 
 
-def _dataset(
-    task: Task,
-    place: data.DataSource,
-    limit: int | None = None,
-    seed: int = 0,
-    *,
-    by_cluster: bool = False,
-) -> References:
+def _dataset(task: Task, place: data.DataSource, config: RunConfig | None = None) -> References:
     loaded = data.load(task, place)
     return References(
-        samples=data.select(loaded.samples, limit, seed, by_cluster=by_cluster),
+        samples=tuple(loaded.samples) if config is None else chosen(task, loaded.samples, config),
         label=loaded.identity.repository,
         identity=loaded.identity,
         notes=loaded.notes,

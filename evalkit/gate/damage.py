@@ -245,15 +245,10 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
     if metric.reach is not None:
         metric = replace(metric, high=metric.reach(counted.sums))
     sign, floor = _sign(metric), demand.bound.size
-    (method, upper), (_, lower) = (
-        stats.bounds(metric, counted, 1 - 2 * level) for level in _levels(demand)
-    )
-    if method == "cluster bootstrap" and min(_levels(demand)) < _RESOLVED:
-        upper = None
+    method, ends = _ends(metric, counted, demand)
     low = high = error = None
-    if upper is not None and lower is not None:
-        low = min(sign * (floor - end) for end in lower)
-        high = max(sign * (floor - end) for end in upper)
+    if ends is not None:
+        low, high = sorted(sign * (floor - end) for end in ends)
         error = _error_of(low, high, demand.alpha)
     return Damage(
         baseline=None,
@@ -262,7 +257,7 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
         low=low,
         high=high,
         margin=0.0,
-        p=None if upper is None else _p_of(metric, counted, floor),
+        p=None if ends is None else _p_of(metric, counted, floor),
         method=method,
         n=len(counted.rows),
         clusters=counted.clusters,
@@ -271,6 +266,21 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
         error=error,
         samples=counted_samples(metric, scores),
     )
+
+
+def _ends(
+    metric: Metric, counted: Statistics, demand: Demand
+) -> tuple[str, tuple[float, float] | None]:
+    """The end of the value's interval on its bad side, that on its good one, and the method.
+
+    On the bad side the value ends where the damage's upper bound is, so by that bound's level.
+    """
+    method, upper = stats.bounds(metric, counted, 1 - 2 * _levels(demand)[0])
+    lower = stats.bounds(metric, counted, 1 - 2 * _levels(demand)[1])[1]
+    unresolved = method == "cluster bootstrap" and min(_levels(demand)) < _RESOLVED
+    if upper is None or lower is None or unresolved:
+        return method, None
+    return method, (upper[0], lower[1]) if metric.higher_is_better else (upper[1], lower[0])
 
 
 def _error_of(low: float, high: float, alpha: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.gradient import gradient
@@ -103,8 +103,6 @@ def spread_of_one(
 
     counted, factor = paired.runs[0], (2 * (1 - supposed)) ** 0.5
     value = float(metric.value(counted.sums))
-    if metric.reach is not None:
-        metric = replace(metric, high=metric.reach(counted.sums))
     drawn = metric.value(resampled(counted.cluster_sums, paired.strata, _DRAWS, seed))
     drawn = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or len(drawn) < _DRAWS / 2:
@@ -116,7 +114,7 @@ def spread_of_one(
     moved = None if slopes is None else factor * len(counted.rows) * (counted.rows @ slopes)
     return Spread(
         value=value,
-        maximum=metric.high,
+        maximum=metric.high if metric.reach is None else metric.reach(counted.sums),
         error=error,
         correlation=supposed,
         samples=samples,

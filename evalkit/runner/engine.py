@@ -74,11 +74,9 @@ def run(
     taken = _Taken(queue, Health(bundles, journals), journals, on_predictions, watch)
     out = 0
     while True:
-        lease = None if enough() else queue.first()
-        while lease is not None and workers.takes(lease):
+        while (lease := None if enough() else queue.first()) and workers.takes(lease):
             workers.submit(queue.take())
             out += 1
-            lease = None if enough() else queue.first()
         if lease is None and not out:
             return
         came = workers.wait()

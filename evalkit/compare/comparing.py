@@ -277,9 +277,8 @@ def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Itera
             yield f"{_samples(len(left))} left out that {whose} alone has."
     if halves:
         yield f"{_samples(halves)} left out whose group is not whole in both runs."
-    for whose, result in (("the reference", one), ("the other run", two)):
-        if _is_unhealthy(result):
-            yield f"too many verdicts of the judge failed in {whose}."
+    yield from _of_result("the reference", one)
+    yield from _of_result("the other run", two)
     failed = _failed(pairs)
     if any(failed):
         yield (
@@ -289,6 +288,16 @@ def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Itera
     rows = one.fingerprint.dataset.rows
     if len(pairs.first) < rows:
         yield f"{len(pairs.first):,} of the {rows:,} rows of the data are compared."
+
+
+def _of_result(whose: str, result: TaskResult) -> Iterator[str]:
+    if _is_unhealthy(result):
+        yield f"too many verdicts of the judge failed in {whose}."
+    if result.peeks is not None and result.peeks.stopped:
+        yield (
+            f"{whose} was stopped early, when a gate was sure of it: what is compared was chosen "
+            "by that, and differences look larger than they are."
+        )
 
 
 def _samples(count: int) -> str:

@@ -1,10 +1,12 @@
 """Bounds of looks beside published ones, and laws: error is spent, never more, and in order."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
+from evalkit.sampling import Draws
 from evalkit.sequential import bounds, crossed, levels, spent
 
 FIVE = [0.2, 0.4, 0.6, 0.8, 1.0]
@@ -73,3 +75,11 @@ def test_two_looks_by_the_bivariate_normal_distribution():
     neither = both.cdf([first, last])
     assert 1 - neither == pytest.approx(alpha, abs=1e-6)
     assert ndtr(-first) == pytest.approx(spent(0.3, alpha), abs=1e-12)
+
+
+def test_draws_end_no_nearer_than_t_where_they_do_not_reach():
+    draws = Draws(values=np.sort(np.random.default_rng(0).normal(2, 3, size=500)), df=40)
+    reach = [draws.interval(level)[1] for level in (0.9, 0.99, 0.9999, 1 - 2e-9)]
+    assert reach == sorted(reach)
+    assert reach[-1] == pytest.approx(2 + 3 * stdtrit(40, 1 - 1e-9), rel=0.1)
+    assert draws.interval(0.9)[1] == pytest.approx(2 + 3 * stdtrit(40, 0.95), rel=0.1)

@@ -125,19 +125,19 @@ def summarise(
         coverage=coverage(scores),
         breakdowns=_breakdowns(task, scores),
         fingerprint=fingerprint,
-        notes=(*notes, *_absent(task, scores), *further.notes),
+        notes=(*notes, *(f"{task.name}: {n}" for n in absent_parts(task, scores)), *further.notes),
         audit=audit,
     )
 
 
-def _absent(task: Task, scores: Sequence[SampleScore]) -> Iterator[str]:
-    """A sum over subtasks is misleading where some of them have no sample: it must be said."""
+def absent_parts(task: Task, scores: Sequence[SampleScore]) -> Iterator[str]:
+    """Sentences on parts of the benchmark without a sample: a sum over parts misleads then."""
     for tag, names in task.parts.items():
         seen = {score.tags.get(tag) for score in scores}
         absent = [name for name in names if name not in seen]
         if absent and seen & set(names):
             yield (
-                f"{task.name}: no sample of {', '.join(absent)}; {' and '.join(task.headline)} "
+                f"no sample of {', '.join(absent)}; {' and '.join(task.headline)} "
                 f"{'is' if len(task.headline) == 1 else 'are'} of the others alone."
             )
 

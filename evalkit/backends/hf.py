@@ -14,8 +14,9 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -99,7 +100,11 @@ class HfBackend(Backend):
         if self._options.batch_size is not None:
             return Capacity(rows=self._options.batch_size)
         one = self.prepare([hf_probe.probe(0, hf_probe.QUESTIONS[0])]).parts[0]
-        return hf_probe.capacity(self.generate, int(one.lengths[0]), self._model)
+        return hf_probe.capacity(self._rehearsed, int(one.lengths[0]), self._model)
+
+    def _rehearsed(self, requests: Sequence[Request]) -> Callable[[], Any]:
+        """A batch that is prepared once, and answered at every call."""
+        return partial(self.generate_prepared, requests, self.prepare(requests))
 
     def _tried(
         self, way: Sharing, requests: Sequence[Request]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,10 @@ PATIENCE = 10.0
 """Seconds; a batch that takes longer is not doubled again."""
 
 QUICK = 1.0
-"""Seconds; what takes less is timed twice."""
+"""Seconds; what takes less is timed at least twice."""
+
+TIE = 1.03
+"""The larger of two batches is taken unless the smaller is faster by more than this factor."""
 
 MOST_ROWS = 64
 """Requests in a batch, at most."""
@@ -46,6 +49,9 @@ _OUT_OF_MEMORY = re.compile(
 
 Answer = Callable[[Sharing, Sequence[Request]], "tuple[list[list[int]], Any] | None"]
 """Tokens and first logits of requests by a way; None where they cannot be laid out for it."""
+
+Rehearse = Callable[[Sequence[Request]], Callable[[], Any]]
+"""Prepares a batch, which a run does beside the model; what it gives answers it at every call."""
 
 
 def tried(answer: Answer, model: Any) -> Sharing:
@@ -120,58 +126,90 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
 
 
-def capacity(generate: Callable[[Sequence[Request]], Any], length: int, model: Any) -> Capacity:
+def capacity(rehearse: Rehearse, length: int, model: Any) -> Capacity:
     """How many tokens are best run at once: batches are doubled as long as that is faster.
 
-    The fastest size counts, however little it gains: where a row costs the same in any batch, a
-    larger one still shares what every call costs.
+    Of sizes that are as fast as the fastest the largest counts: where a row costs the same in any
+    batch, a larger one still shares what every call costs.
 
     Args:
-        generate: Answers a batch of probes; may run out of memory.
+        rehearse: Prepares a batch of probes; that or its answering may run out of memory.
         length: Tokens of a probe's prompt, nearly all of which are the picture's.
-        model: The model, for the memory of its device.
+        model: The model, for its device.
     """
-    rows, best, idle = 1, 0.0, 0
-    for count, seconds in _timed(generate, model):
-        idle = 0 if count / seconds > best * GAIN else idle + 1
-        if count / seconds > best:
-            rows, best = count, count / seconds
-        if idle == IDLE:
-            break
+    rehearse(_probes(1))()  # the first call of all is slower
+    rows = _Trials(rehearse, model).best()
     return Capacity(rows=MOST_ROWS, tokens=rows * length + 64 * rows, image_tokens=length)
 
 
-def _timed(generate: Callable[[Sequence[Request]], Any], model: Any) -> Iterator[tuple[int, float]]:
-    """Sizes of batches with their seconds, until memory or patience end."""
-    count = 1
-    generate(_probes(1))  # the first call of all is slower
-    while count <= MOST_ROWS:
-        free = _free(model)
+class _Trials:
+    """Sizes of batches, each with the seconds that it took at best.
+
+    Others use the machine, which makes a trial slower, never faster. On a CPU the time counts that
+    this thread computed: it has its part of all that torch computes on several, and time in which
+    others had the core is not in it. Quick sizes are timed again later, beside the next one.
+    """
+
+    def __init__(self, rehearse: Rehearse, model: Any) -> None:
+        self._rehearse = rehearse
+        self._model = model
+        self._clock = time.thread_time if model.device.type == "cpu" else time.perf_counter
+        self._batches: dict[int, Callable[[], Any]] = {}
+        self._seconds: dict[int, float] = {}
+
+    def best(self) -> int:
+        """The largest size that is as fast as the fastest."""
+        count = 1
+        while count <= MOST_ROWS and self._bears(count) and not _idle(self._rates()):
+            count *= 2
+        rates = self._rates()
+        close = [size for size, rate in rates.items() if rate * TIE >= max(rates.values())]
+        return max(close, default=1)
+
+    def _bears(self, count: int) -> bool:
+        """Time a size; whether memory and patience would bear one twice as large."""
+        free, started = _free(self._model), time.perf_counter()
         try:
-            seconds = _seconds(generate, _probes(count))
+            self._batches[count] = self._rehearse(_probes(count))
+            self._time(count)
+            passed = time.perf_counter() - started
+            if self._seconds[count] < QUICK:
+                for size in (count // 2, count):
+                    self._time(size)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                return
+                return False
             raise
-        yield count, seconds
-        if seconds > PATIENCE or _taken(model) * 2 > free * MEMORY_SHARE:
+        self._batches.pop(count // 2, None)
+        return passed <= PATIENCE and _taken(self._model) * 2 <= free * MEMORY_SHARE
+
+    def _time(self, count: int) -> None:
+        if count not in self._batches:
             return
-        count *= 2
+        started = self._clock()
+        self._batches[count]()
+        seconds = self._clock() - started
+        self._seconds[count] = min(seconds, self._seconds.get(count, seconds))
+
+    def _rates(self) -> dict[int, float]:
+        """Rows a second by size, the smallest first."""
+        return {count: count / seconds for count, seconds in self._seconds.items()}
+
+
+def _idle(by_size: Mapping[int, float]) -> bool:
+    """Whether the last doublings gained nothing.
+
+    Args:
+        by_size: Rows a second, of the smallest size first.
+    """
+    rates = list(by_size.values())
+    last = range(len(rates) - IDLE, len(rates))
+    return len(rates) > IDLE and all(rates[i] <= GAIN * max(rates[:i]) for i in last)
 
 
 def _probes(count: int) -> list[Request]:
     """Requests about as many pictures, answered as briefly as most questions are."""
     return [probe(i, QUESTIONS[0], new_tokens=4) for i in range(count)]
-
-
-def _seconds(generate: Callable[[Sequence[Request]], Any], batch: Sequence[Request]) -> float:
-    """How long a batch takes; the better of two where that is short, as others use the machine."""
-    taken: list[float] = []
-    while not taken or (len(taken) < 2 and taken[0] < QUICK):  # noqa: PLR2004
-        started = time.perf_counter()
-        generate(batch)
-        taken.append(time.perf_counter() - started)
-    return min(taken)
 
 
 def _free(model: Any) -> float:

@@ -25,7 +25,7 @@ HEAD = struct.Struct("<8sQQ")
 MAGIC = b"evalkit1"
 """How a message begins: what a program prints must not be taken for lengths."""
 
-MOST = 1 << 34
+LARGEST = 1 << 34
 """Bytes of the largest message that can be meant."""
 
 MARKER = "[LMMS_EVAL_REQUEST_FAILED"
@@ -56,7 +56,7 @@ def read_frame(stream: IO[bytes]) -> Frame | None:
     if len(head) < HEAD.size:
         return None
     magic, size, more = HEAD.unpack(head)
-    if magic != MAGIC or size + more > MOST:
+    if magic != MAGIC or size + more > LARGEST:
         reason = f"it is no message: {head[:16]!r}"
         raise ValueError(reason)
     text, content = stream.read(size), stream.read(more)
@@ -328,8 +328,12 @@ def _die_with(parent: int) -> None:
 
 def _listen(heard: IO[bytes], arrived: Any) -> None:
     """Take messages in, also while one is being answered; the end of them ends everything."""
-    while (frame := read_frame(heard)) is not None:
-        arrived.put(frame)
+    try:
+        while (frame := read_frame(heard)) is not None:
+            arrived.put(frame)
+    except ValueError as error:
+        sys.stderr.write(f"What was heard cannot be read: {error}\n")
+        sys.stderr.flush()
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)

@@ -39,17 +39,31 @@ _ENDLESS = 10_000  # columns of what is no terminal
 @click.argument("runs", nargs=-1, required=True, metavar="REFERENCE RUN...")
 @click.option("--reference", metavar="RUN", help="Compare all with this one, not with the first.")
 @click.option("--allow", multiple=True, metavar="PARTS", help="Parts that may differ: prompt,...")
-@click.option("--metrics", type=click.Choice(["headline", "all"]), default="headline")
-@click.option("--tasks", multiple=True, metavar="NAMES", help="Only these, commas between.")
 @click.option(
-    "--flips", type=click.IntRange(0), metavar="N", help="Show N of the worst and N of the best."
+    "--metrics",
+    type=click.Choice(["headline", "all"]),
+    default="headline",
+    help="Those that stand for a task, or all that it has.",
+)
+@click.option("--tasks", multiple=True, metavar="NAMES", help="Only these: pope,mme,...")
+@click.option(
+    "--flips",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Show the N worst and the N best samples of each task.",
 )
 @click.option(
     "--out", "outs", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
     help="Write a page: .html (with pictures), .md, .json or .txt; may be repeated.",
 )  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(["text", "markdown", "json"]), default="text")
-@click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True), default=0.05)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="Chance that a table without a difference shows one.",
+)
 @click.option("--draws", type=click.IntRange(100), default=10_000, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
@@ -202,7 +216,7 @@ def _text(sheet: _Sheet, width: int) -> str:
     lines = [*wrapped(summaries(sheet.comparisons), room)]
     lines += [text_table(part, "").rstrip("\n") for part in folded(bare, keys, width)]
     lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
-    for title, held in titled(sheet.comparisons, sheet.flips):
+    for _, title, held in titled(sheet.comparisons, sheet.flips):
         lines += ["", *wrapped([title], room), *flip_lines(held, sheet.questions, room)]
     return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
 

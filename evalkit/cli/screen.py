@@ -180,7 +180,7 @@ def folded(table: Table, keys: int, width: int) -> list[Table]:
     parts: list[list[int]] = [[]]
     for place in range(keys, len(columns)):
         taken = sum(wide[:keys]) + sum(wide[held] for held in parts[-1])
-        if parts[-1] and taken + wide[place] - 1 > width:
+        if parts[-1] and taken + wide[place] > width:
             parts.append([])
         parts[-1].append(place)
     return [

@@ -17,6 +17,7 @@ from evalkit.errors import NotComparableError, UsageError
 from evalkit.paired import DRAWS, holm
 from evalkit.power import ALPHA
 from evalkit.run_record import TaskResult
+from evalkit.score import absent_parts
 from evalkit.task import Metric, Task
 
 Chosen = Literal["headline", "all"]
@@ -240,7 +241,11 @@ def _task(
         mismatches=different,
         differences=differences,
         flips=counts(flips),
-        notes=(*_undefined(chosen, differences), *_notes(pairs, len(halves), one, two)),
+        notes=(
+            *_undefined(chosen, differences),
+            *absent_parts(task, pairs.first),
+            *_notes(pairs, len(halves), one, two),
+        ),
     )
     return made, flips
 

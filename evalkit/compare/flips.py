@@ -22,6 +22,7 @@ CAUSES: tuple[Cause, ...] = ("answer", "verdict", "format", "failure")
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _NOTHING = 1e-6  # gains below this are rounding
+_DIGITS = 9  # of a gain: gradients are numeric
 
 
 def flips_of(
@@ -136,7 +137,7 @@ def _flip(
     return Flip(
         task=task.name,
         sample_id=first.sample_id,
-        gain=gain,
+        gain=round(gain, _DIGITS),
         first=first.answer,
         second=second.answer,
         targets=first.targets or second.targets,

@@ -109,6 +109,11 @@ def paired_damage(
         moved = estimate(marked, _with_mark(paired), draws=draws, seed=seed)
         others = None if moved is None else _bounds(moved, metric, demand, 0.0)
         bounds = _wider(bounds, others, margin)
+    made = _damage(metric, found, bounds, margin)
+    return replace(made, samples=samples, error=_error(found, demand.alpha))
+
+
+def _damage(metric: Metric, found: Estimate, bounds: _Bounds | None, margin: float) -> Damage:
     low, high, p = bounds or (None, None, None)
     return Damage(
         baseline=found.first,
@@ -123,8 +128,6 @@ def paired_damage(
         clusters=found.clusters,
         discordant=found.discordant,
         maximum=metric.low + found.limit if metric.bounded else None,
-        error=_error(found, demand.alpha),
-        samples=samples,
     )
 
 

@@ -63,6 +63,13 @@ def decide(
         _judgement(policy, demand, damage, ground, corrected)
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
     )
+    return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
+
+
+def _result(
+    policy: Policy, runs: Runs, judgements: tuple[Judgement, ...], notes: tuple[str, ...]
+) -> GateResult:
+    """The verdict over all rules, after the policy's word on inconclusive ones."""
     verdict = _overall(judgements)
     if verdict == "inconclusive" and policy.inconclusive == "pass":
         verdict = "pass"
@@ -70,16 +77,16 @@ def decide(
     return GateResult(
         verdict=verdict,
         exit_code=ExitCode.OK if neutral else CODES[verdict],
-        baseline=baseline.side,
-        candidate=candidate.side,
+        baseline=runs.baseline.side,
+        candidate=runs.candidate.side,
         policy=policy.digest,
         power=policy.power,
         family=policy.family if runs.rules is None else "bonferroni",
         inconclusive=policy.inconclusive,
         judgements=judgements,
         flips=worst_flips(runs, judgements),
-        waived=tuple(runs.waived),
-        notes=notes_of(policy, runs, wanted, judgements),
+        waived=runs.waived,
+        notes=notes,
     )
 
 

@@ -63,32 +63,32 @@ def demands(policy: Policy, tasks: Mapping[str, Task], gated: Iterable[str]) -> 
         UsageError: A rule, a waiver or a list of flaky samples is about a task or a metric that
             there is not, or a metric has no better and worse.
     """
-    every, chosen = tuple(gated), {}
-    for rule in sorted(policy.rules, key=_is_specific):
-        for name, metric in _places(rule, tasks, every):
-            for kind, bound in rule.demands.items():
-                chosen[name, metric, kind] = (rule, bound)
-    places = {
-        (name, metric): None for r in policy.rules for name, metric in _places(r, tasks, every)
-    }
-    found = tuple(
-        Demand(
-            task=name,
-            metric=metric,
-            kind=kind,
-            bound=bound,
-            tier=rule.tier,
-            alpha=rule.alpha,
-            waiver=_waiver_of(policy.waivers, name, metric),
-        )
-        for name, metric in places
-        for (at, of, kind), (rule, bound) in chosen.items()
-        if (at, of) == (name, metric)
-    )
+    found = tuple(_found(policy, tasks, tuple(gated)))
     for demand in found:
         _check_direction(tasks[demand.task], demand)
     _check_exceptions(policy, found, tasks)
     return found
+
+
+def _found(policy: Policy, tasks: Mapping[str, Task], every: tuple[str, ...]) -> Iterator[Demand]:
+    """The demands, unchecked."""
+    chosen: dict[tuple[str, str], dict[Kind, tuple[Rule, Bound]]] = {
+        place: {} for rule in policy.rules for place in _places(rule, tasks, every)
+    }
+    for rule in sorted(policy.rules, key=_is_specific):
+        for place in _places(rule, tasks, every):
+            chosen[place] |= {kind: (rule, bound) for kind, bound in rule.demands.items()}
+    for (name, metric), held in chosen.items():
+        for kind, (rule, bound) in held.items():
+            yield Demand(
+                task=name,
+                metric=metric,
+                kind=kind,
+                bound=bound,
+                tier=rule.tier,
+                alpha=rule.alpha,
+                waiver=_waiver_of(policy.waivers, name, metric),
+            )
 
 
 def _is_specific(rule: Rule) -> tuple[bool, bool]:

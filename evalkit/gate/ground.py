@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from evalkit.compare.comparable import PARTS, mismatches, mismatches_with_scores
+from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with_scores
 from evalkit.compare.sides import Scored
 from evalkit.comparison import Mismatch
+from evalkit.errors import NotComparableError
 from evalkit.gate.coverage import Aligned, align
 from evalkit.gate.policy import Policy
 from evalkit.records import SampleScore
@@ -49,7 +50,7 @@ class Runs:
         """Take two runs, and parts of their fingerprints that may differ."""
         self.policy, self.baseline, self.candidate = policy, baseline, candidate
         self.allow = allow
-        self.waived: list[str] = []
+        self._waived: dict[tuple[str, str, str], dict[str, None]] = {}
         self._grounds: dict[tuple[str, bool], Aligned] = {}
 
     def ground(self, task: str, *, alone: bool) -> Aligned:
@@ -134,9 +135,8 @@ class Runs:
         else:
             found = mismatches(*results, self.allow)
         found = tuple(m for m in found if m.part.partition(".")[0] in parts)
-        self._waive(task, [m for m in found if m.waived])
-        if left := [m for m in found if not m.waived]:
-            return Aligned(verdict="not comparable", reason=_told(left))
+        if refused := self._refused(task, found):
+            return refused
         if narrower and not any(m.part.startswith("dataset") for m in found):
             return incomplete(
                 f"The candidate was asked {len(ids[1]):,} of the baseline's {len(ids[0]):,} "
@@ -151,18 +151,28 @@ class Runs:
         compared.
         """
         found = mismatches_with_planned(self.baseline.result(task), stopped.planned, self.allow)
-        found = tuple(m for m in found if m.part.partition(".")[0] in parts)
+        return self._refused(task, [m for m in found if m.part.partition(".")[0] in parts])
+
+    def _refused(self, task: str, found: Sequence[Mismatch]) -> Aligned | None:
+        """Why mismatches forbid a comparison; None where all of them are allowed."""
         self._waive(task, [m for m in found if m.waived])
-        left = [m for m in found if not m.waived]
-        return Aligned(verdict="not comparable", reason=_told(left)) if left else None
+        try:
+            check(found, task)
+        except NotComparableError as error:
+            return Aligned(verdict="not comparable", reason=str(error))
+        return None
 
     def _waive(self, task: str, found: Sequence[Mismatch]) -> None:
-        told = (
-            f"{task}: {m.part} may differ: it is {_cut(m.first)} in the baseline, "
-            f"{_cut(m.second)} in the candidate."
-            for m in found
+        for m in found:
+            self._waived.setdefault((m.part, _cut(m.first), _cut(m.second)), {})[task] = None
+
+    @property
+    def waived(self) -> tuple[str, ...]:
+        """What was allowed to differ, each in a sentence with all of its tasks."""
+        return tuple(
+            f"{', '.join(tasks)}: {part} may differ: it is {_both(one, two)}."
+            for (part, one, two), tasks in self._waived.items()
         )
-        self.waived += [words for words in told if words not in self.waived]
 
     def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
@@ -189,16 +199,6 @@ def mismatches_with_planned(
     return mismatches(baseline, replace(baseline, fingerprint=known), allow)
 
 
-def _told(left: Sequence[Mismatch]) -> str:
-    """What differs, and what to do."""
-    told = "; ".join(f"{m.part} is {_cut(m.first)} and {_cut(m.second)}" for m in left)
-    parts = ", ".join(dict.fromkeys(m.part.partition(".")[0] for m in left))
-    return (
-        f"The two runs were not made alike: {told}. Where that may differ, allow {parts} in the "
-        "policy."
-    )
-
-
 def incomplete(reason: str) -> Aligned:
     """Samples that cannot be compared, as some are not there."""
     return Aligned(verdict="incomplete", reason=reason)
@@ -215,3 +215,7 @@ def _unhealthy(results: Sequence[TaskResult]) -> Aligned | None:
 def _cut(value: str) -> str:
     """A value of a fingerprint; of a digest its beginning will do."""
     return value if len(value) <= _WIDTH else f"{value[: _WIDTH - 3]}..."
+
+
+def _both(one: str, two: str) -> str:
+    return f"{one} in both" if one == two else f"{one} in the baseline, {two} in the candidate"

@@ -19,15 +19,20 @@ class Question:
     image: str
 
 
-def read_questions(path: Path) -> Mapping[str, Question]:
+def read_questions(path: Path) -> Mapping[str, Question] | None:
     """The questions of LLaVA-Bench's questions.jsonl, by id.
+
+    Returns:
+        None where the file is MM-Vet's references: one command may read files of both kinds.
 
     Raises:
         UsageError: The file cannot be read, or a line is no question.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows: list[Any] = [json.loads(line) for line in filter(str.strip, lines)]
+        text = path.read_text(encoding="utf-8")
+        if "question_id" not in text and isinstance(json.loads(text), dict):
+            return None
+        rows: list[Any] = [json.loads(line) for line in filter(str.strip, text.splitlines())]
         found = {str(r["question_id"]): Question(text=r["text"], image=r["image"]) for r in rows}
     except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
         raise _wrong(path, f"{type(error).__name__}: {error}") from error

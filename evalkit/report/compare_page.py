@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalkit.comparison import Asked, Comparison, Difference, Flip
+from evalkit.comparison import Asked, Comparison, Difference, Flip, TaskComparison
 from evalkit.records import plain
 from evalkit.report.compare_table import (
     compare_table,
@@ -25,6 +25,9 @@ from evalkit.report.flips import (
 )
 from evalkit.report.markdown import escaped, markdown_table
 from evalkit.report.table import numeric_columns, printable
+
+if TYPE_CHECKING:
+    import jinja2
 
 SCHEMA = 1
 """Version of the JSON object's layout."""
@@ -50,20 +53,20 @@ def compare_markdown(
         markdown_table(table),
         "\n".join(f"- {escaped(note)}" for note in table.notes),
     ]
-    for title, held in titled(comparisons, flips):
+    for _, title, held in titled(comparisons, flips):
         parts += [f"## {escaped(title)}", markdown_table(flips_table(held, questions))]
     return "\n\n".join(parts) + "\n"
 
 
 def titled(
     comparisons: Sequence[Comparison], flips: Sequence[Sequence[Flip]]
-) -> Iterable[tuple[str, list[Flip]]]:
-    """The flips task by task, each with its heading, which names the run where there are many."""
+) -> Iterable[tuple[str, str, list[Flip]]]:
+    """The flips of each run and task: its name, a heading, and the flips."""
     names = labels(comparisons)[1:]
     for name, comparison, held in zip(names, comparisons, flips, strict=True):
         whose = f"{name}, " if len(names) > 1 else ""
         for task, title in flips_titles(comparison, held).items():
-            yield whose + title, [flip for flip in held if flip.task == task]
+            yield name, whose + title, [flip for flip in held if flip.task == task]
 
 
 def compare_json(
@@ -81,25 +84,27 @@ def compare_json(
         "alpha": first.alpha,
         "draws": first.draws,
         "seed": first.seed,
-        "runs": [
-            {
-                "run": plain(comparison.second),
-                "absent": list(comparison.absent),
-                "tasks": [
-                    {
-                        **plain(task),
-                        "differences": [_difference(d, comparison.alpha) for d in task.differences],
-                        "flips": {
-                            cause: {"better": better, "worse": worse}
-                            for cause, (better, worse) in task.flips.items()
-                        },
-                    }
-                    for task in comparison.tasks
-                ],
-                "flips": [plain(flip) for flip in held],
-            }
-            for comparison, held in zip(comparisons, flips, strict=True)
-        ],
+        "runs": [_run(*pair) for pair in zip(comparisons, flips, strict=True)],
+    }
+
+
+def _run(comparison: Comparison, flips: Sequence[Flip]) -> dict[str, Any]:
+    return {
+        "run": plain(comparison.second),
+        "absent": list(comparison.absent),
+        "tasks": [_task(task, comparison.alpha) for task in comparison.tasks],
+        "flips": [plain(flip) for flip in flips],
+    }
+
+
+def _task(task: TaskComparison, alpha: float) -> dict[str, Any]:
+    return {
+        **plain(task),
+        "differences": [_difference(d, alpha) for d in task.differences],
+        "flips": {
+            cause: {"better": better, "worse": worse}
+            for cause, (better, worse) in task.flips.items()
+        },
     }
 
 
@@ -126,6 +131,30 @@ def compare_html(
         questions: What was asked, with pictures, by task and sample id, where it is known.
         absent: Why questions and pictures are not there.
     """
+    table = compare_table(comparisons)
+    reference = labels(comparisons)[0]
+    sections = [
+        {
+            "title": printable(title),
+            "names": (reference, name),
+            "flips": [_card(flip, questions) for flip in held],
+        }
+        for name, title, held in titled(comparisons, flips)
+    ]
+    return _template("compare.html.j2").render(
+        title=printable(compare_title(comparisons)),
+        summaries=list(map(printable, summaries(comparisons))),
+        header=table.header,
+        right=numeric_columns(table),
+        rows=[list(map(printable, row)) for row in table.rows],
+        notes=list(map(printable, table.notes)),
+        absent=list(map(printable, absent)),
+        sections=sections,
+    )
+
+
+def _template(name: str) -> jinja2.Template:
+    """A template of this package, which escapes all that it is given."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -135,23 +164,7 @@ def compare_html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    table = compare_table(comparisons)
-    names = labels(comparisons)
-    sections = [
-        {"title": printable(title), "flips": [_card(flip, questions) for flip in held]}
-        for title, held in titled(comparisons, flips)
-    ]
-    return environment.get_template("compare.html.j2").render(
-        title=printable(compare_title(comparisons)),
-        summaries=list(map(printable, summaries(comparisons))),
-        header=table.header,
-        right=numeric_columns(table),
-        rows=[list(map(printable, row)) for row in table.rows],
-        notes=list(map(printable, table.notes)),
-        absent=list(map(printable, absent)),
-        sections=sections,
-        names=(names[0], names[1] if len(names) == 2 else "run"),  # noqa: PLR2004 - two runs
-    )
+    return environment.get_template(name)
 
 
 def _card(flip: Flip, questions: Questions) -> Mapping[str, Any]:

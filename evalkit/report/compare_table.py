@@ -13,6 +13,7 @@ POINTS = 100
 
 _CAUSES = {"format": "perhaps in format alone", "failure": "as one of the two failed"}
 _VALUE = 40  # characters of a part that differs
+_NAME = 40  # characters of a run's name
 _SEVERAL = 3  # runs, the reference among them, whose names are made shorter
 _COMMON = 8  # characters that all names begin with, to be left out
 _LEAST_P = 0.0001  # the last digit shown
@@ -158,7 +159,7 @@ def points(value: float, d: Difference) -> str:
 
 
 def labels(comparisons: Sequence[Comparison]) -> list[str]:
-    """Short names, the reference's first: models, else model and run, else as they were named."""
+    """Short names, the reference's first: models, model and run, as they were named, or numbers."""
     sides = [comparisons[0].first, *(comparison.second for comparison in comparisons)]
     ways = (
         [side.model for side in sides],
@@ -166,10 +167,10 @@ def labels(comparisons: Sequence[Comparison]) -> list[str]:
         [side.name for side in sides],
     )
     for names in ways:
-        short = [shortened(name, _VALUE) for name in names]
+        short = [shortened(name, _NAME) for name in names]
         if len(set(short)) == len(short):
             return _apart(short)
-    return [f"{shortened(name, _VALUE)} ({i})" for i, name in enumerate(ways[-1], start=1)]
+    return [f"{shortened(side.model, _NAME)} ({i})" for i, side in enumerate(sides, start=1)]
 
 
 def _apart(names: list[str]) -> list[str]:
@@ -288,7 +289,7 @@ def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:
     raw = "; raw where a metric is no headline" if len(found) > family else ""
     yield (
         "p: the two runs exchanged cluster by cluster, two-sided; Holm: corrected for "
-        f"{family} headline{'' if family == 1 else 's'}{raw}; verdicts at {alpha:.4g}."
+        f"{family} headline{'' if family == 1 else 's'}{raw}; verdicts go by it at {alpha:.4g}."
     )
     yield (
         "values are over the samples that both have; could see: the true difference that these "

@@ -1,17 +1,13 @@
-"""A gate's verdict as a table, as a comment on a pull request, and as GitHub's annotations. Pure.
-
-Names, ids and answers come from others. In Markdown they stand as numbered entities inside <code>,
-so that they can neither form Markdown nor mention anybody.
-"""
+"""A gate's verdict as a table, and as GitHub's annotations. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 
-from evalkit.comparison import Flip, Side
-from evalkit.report.table import Table, number, numeric_columns, printable
+from evalkit.comparison import Flip
+from evalkit.report.flips import CAUSES, both_said, right
+from evalkit.report.table import Table, number, shortened
 from evalkit.verdicts import CODES, GateResult, Judgement
 
 FLIPS = 10
@@ -27,9 +23,6 @@ _TITLES = {
     "inconclusive": "Inconclusive",
     "pass": "Pass",
 }
-_MARKUP = re.compile(
-    r"[&<>|`\\\[\]*~$@#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\.(?=[A-Za-z])|:(?=\S)"
-)
 
 
 def deciding(result: GateResult) -> tuple[Judgement, ...]:
@@ -47,7 +40,10 @@ def title(result: GateResult) -> str:
         return f"{_TITLES[result.verdict]}, but no rule decides it."
     if not worst:
         idle = sum(j.verdict != "pass" for j in result.judgements)
-        rest = f", {idle} not, which do not decide" if idle else ""
+        others = f"{idle} other{'' if idle == 1 else 's'}"
+        rest = (
+            f"; {others}, which cannot decide, {'does' if idle == 1 else 'do'} not" if idle else ""
+        )
         passed = sum(j.verdict == "pass" and j.counts for j in result.judgements)
         return f"{_TITLES[result.verdict]}: {passed} of {_rules(counted)} hold{rest}."
     shown = ", ".join(f"{j.task} {j.metric}" for j in worst[:3])
@@ -74,13 +70,13 @@ def gate_table(result: GateResult) -> Table:
     return Table(
         header=header,
         rows=tuple(map(_row, result.judgements)),
-        notes=(*_reasons(result), *result.waived, *result.notes, _key(result)),
+        notes=(*reasons(result.judgements), *result.waived, *result.notes, key_words(result)),
     )
 
 
-def _reasons(result: GateResult) -> tuple[str, ...]:
+def reasons(judgements: Iterable[Judgement]) -> tuple[str, ...]:
     """Why rules do not simply pass, each sentence once."""
-    told = (j for j in result.judgements if j.verdict != "pass" or j.waiver)
+    told = (j for j in judgements if j.verdict != "pass" or j.waiver)
     return tuple(
         dict.fromkeys(
             f"{j.task} {j.metric}: {j.reason}" if j.n else f"{j.task}: {j.reason}" for j in told
@@ -88,7 +84,7 @@ def _reasons(result: GateResult) -> tuple[str, ...]:
     )
 
 
-def _key(result: GateResult) -> str:
+def key_words(result: GateResult) -> str:
     """What the columns mean, and which policy it was."""
     return (
         f"Policy {result.policy[:12]}; damage above 0 is worse; MDE: how far the damage must lie "
@@ -138,7 +134,7 @@ def p_words(p: float | None) -> str:
 
 def flips_table(result: GateResult) -> Table:
     """The worst flips: samples that the candidate answers worse."""
-    header = ("task", "sample", "worse by", "cause", "baseline", "candidate", "should be")
+    header = ("task", "sample", "right", "baseline", "candidate", "cause")
     return Table(header=header, rows=tuple(map(_flip, _worst(result))), notes=())
 
 
@@ -147,92 +143,8 @@ def _worst(result: GateResult) -> Iterable[Flip]:
 
 
 def _flip(flip: Flip) -> tuple[str, ...]:
-    answers = (_said(flip.first, flip.texts[0]), _said(flip.second, flip.texts[1]))
-    targets = " | ".join(dict.fromkeys(flip.targets)) or "-"
-    gain = f"{-flip.gain:g}" if abs(flip.gain) >= 1 else f"{-flip.gain:.2f}"
-    return (flip.task, _cut(flip.sample_id), gain, flip.cause, *answers, _cut(targets))
-
-
-def _said(answer: str | None, text: str | None) -> str:
-    """What was read, else what was written, else that there is nothing."""
-    if answer is not None:
-        return _cut(answer)
-    return "(no answer)" if text is None else _cut(f"unread: {text}")
-
-
-def _cut(text: str) -> str:
-    shown = printable(text)
-    return shown if len(shown) <= _WIDTH else f"{shown[: _WIDTH - 3]}..."
-
-
-# The comment on a pull request
-
-
-def gate_comment(result: GateResult) -> str:
-    """Markdown: the verdict first, then the table, then the ten worst flips, then what to know."""
-    table, flips = gate_table(result), flips_table(result)
-    parts = [
-        f"> [!{_alert(result)}]\n> **{safe(title(result))}**",
-        f"{_side(result.candidate)} against {_side(result.baseline)}.",
-        _markdown(table, named=(0, 1)),
-        _bullets(map(safe, _reasons(result))),
-    ]
-    if flips.rows:
-        parts += [f"**The {len(flips.rows)} worst flips**", _markdown(flips, named=(0, 1, 4, 5, 6))]
-    notes = _bullets(map(safe, (*result.waived, *result.notes, _key(result))))
-    parts.append(f"<details><summary>What to know</summary>\n\n{notes}\n\n</details>")
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _alert(result: GateResult) -> str:
-    if result.verdict == "pass":
-        return "TIP"
-    if result.exit_code == 0:
-        return "NOTE"
-    return "WARNING" if result.verdict in ("inconclusive", "incomplete") else "CAUTION"
-
-
-def _side(side: Side) -> str:
-    commit = f", evalkit {quoted(side.commit[:8])}" if side.commit else ""
-    return f"{quoted(side.model)} ({quoted(side.name)}, {side.kind} of {side.created[:10]}{commit})"
-
-
-def _markdown(table: Table, named: Sequence[int]) -> str:
-    """The table in GitHub's Markdown; the columns `named` hold names and answers."""
-    from tabulate import tabulate
-
-    rows = [
-        [(quoted if i in named else safe)(cell) for i, cell in enumerate(row)] for row in table.rows
-    ]
-    return str(
-        tabulate(
-            rows,
-            headers=list(table.header),
-            tablefmt="github",
-            colalign=["right" if right else "left" for right in numeric_columns(table)],
-            disable_numparse=True,
-        )
-    )
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def quoted(text: str) -> str:
-    """A name or an answer as Markdown: the text as code."""
-    return f"<code>{safe(text)}</code>" if text else ""
-
-
-def safe(text: str) -> str:
-    """Any text on one line of Markdown that can only be that text: no markup, link or mention."""
-    return _MARKUP.sub(_entity, printable(text))
-
-
-def _entity(found: re.Match[str]) -> str:
-    """The character by its number; a comment keeps what could call a person or an issue apart."""
-    letter = found.group()
-    return f"&#{ord(letter)};" + ("<!-- -->" if letter in "@#" else "")
+    texts = (flip.sample_id, right(flip) or "-", *both_said(flip))
+    return (flip.task, *(shortened(text, _WIDTH) for text in texts), CAUSES[flip.cause])
 
 
 # Annotations of a workflow

@@ -118,19 +118,23 @@ def test_a_real_allocation_that_is_too_large_is_known():
 
 
 class Timed:
-    """A generate whose seconds are told by the number of rows; the clock is moved by it."""
+    """A rehearsal whose seconds are told by the number of rows; it moves the clocks."""
 
     def __init__(self, monkeypatch, seconds, fails=None):
         self.now, self.asked = 0.0, []
         self._seconds, self._fails = seconds, fails
         self.device = torch.device("cpu")
-        monkeypatch.setattr(hf_probe.time, "perf_counter", lambda: self.now)
+        for clock in ("perf_counter", "thread_time"):
+            monkeypatch.setattr(hf_probe.time, clock, lambda: self.now)
 
     def __call__(self, requests):
-        self.asked.append(len(requests))
-        if self._fails and len(requests) >= self._fails[0]:
+        return lambda: self.answer(len(requests))
+
+    def answer(self, rows):
+        self.asked.append(rows)
+        if self._fails and rows >= self._fails[0]:
             raise self._fails[1]
-        self.now += self._seconds(len(requests))
+        self.now += self._seconds(rows)
 
     def capacity(self):
         return hf_probe.capacity(self, 600, self)
@@ -149,28 +153,30 @@ def test_batches_are_doubled_while_that_is_faster(monkeypatch):
 
 def test_doubling_ends_where_it_gains_nothing(monkeypatch):
     timed = Timed(monkeypatch, lambda rows: max(2.0, rows * 0.5))
-    assert timed.rows() == 4
+    assert timed.rows() == 16
     assert timed.asked == [1, 1, 2, 4, 8, 16]
 
 
-def test_the_fastest_size_counts_however_little_it_gains(monkeypatch):
-    timed = Timed(monkeypatch, lambda rows: 0.1 + 2.0 * rows)
+def test_of_sizes_that_are_as_fast_the_largest_counts(monkeypatch):
+    timed = Timed(monkeypatch, lambda rows: 1.5 * rows)
     assert timed.rows() == 4
     assert timed.asked == [1, 1, 2, 4]
 
 
-def test_what_costs_by_the_row_runs_alone(monkeypatch):
-    assert Timed(monkeypatch, lambda rows: 1.5 * rows).rows() == 1
+def test_what_is_slower_in_a_batch_runs_alone(monkeypatch):
+    assert Timed(monkeypatch, lambda rows: 1.5 * rows**1.1).rows() == 1
 
 
-def test_what_is_quick_is_timed_twice_and_the_better_counts(monkeypatch):
+def test_what_is_quick_is_timed_again_and_the_better_counts(monkeypatch):
     calls = []
 
     def seconds(rows):
         calls.append(rows)
         return 0.5 if calls.count(rows) == 1 else 0.1  # the first of each size is disturbed
 
-    assert Timed(monkeypatch, seconds).rows() == 64
+    timed = Timed(monkeypatch, seconds)
+    assert timed.rows() == 64
+    assert timed.asked[:8] == [1, 1, 1, 2, 1, 2, 4, 2]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ PAGES = (
     "README.md",
     "tasks/README.md",
     "evalkit/backends/README.md",
+    "evalkit/compare/README.md",
     "evalkit/gate/README.md",
     "evalkit/judge/README.md",
     "evalkit/official/README.md",

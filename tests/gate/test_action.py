@@ -57,6 +57,19 @@ def test_actions_of_others_are_github_s_own_and_have_a_version():
     assert all(re.fullmatch(r"actions/[\w-]+@v\d+", name) for name in used)
 
 
+def test_the_workflow_in_the_readme_fits():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(
+        r"^```yaml\n(# \.github/workflows.*?)^```$", readme, re.MULTILINE | re.DOTALL
+    )
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"]["pull-requests"] == "write"
+    *_, step = workflow["jobs"]["gate"]["steps"]
+    given = step["with"]
+    assert set(given) <= set(ACTION["inputs"])
+    assert {name for name, about in ACTION["inputs"].items() if about.get("required")} <= set(given)
+
+
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
 @pytest.mark.parametrize("step", [s for s in STEPS if "run" in s], ids=lambda s: s["name"])
 def test_shellcheck_finds_nothing(step):

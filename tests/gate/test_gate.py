@@ -136,6 +136,16 @@ def test_15_is_a_record_or_scores_that_were_edited(good, bad, gate, tmp_path):
     assert gate(good, mixed, DROP).code == 15
 
 
+def test_15_is_a_baseline_file_that_was_edited(good, gate, evalkit, tmp_path):
+    kept = tmp_path / "kept.json"
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    kept.write_text(kept.read_text().replace('"value": 0.9', '"value": 0.8', 1))
+    done = gate(kept, good, DROP)
+    assert done.code == 15
+    assert done.err.count("\n") == 1
+    assert not done.out
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 def test_20_is_a_disk_that_is_full(good, gate):
     done = gate(good, good, DROP, "--format", "github", GITHUB_STEP_SUMMARY="/dev/full")

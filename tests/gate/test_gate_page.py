@@ -1,23 +1,19 @@
 """The pages of a verdict: what stands first, and that names can only be names."""
 
+import html
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from evalkit.errors import ExitCode
-from evalkit.report.gate_page import (
-    flips_table,
-    gate_annotations,
-    gate_comment,
-    gate_table,
-    p_words,
-    quoted,
-    safe,
-    title,
-)
+from evalkit.report.gate_comment import ROWS, gate_comment, quoted, safe
+from evalkit.report.gate_page import flips_table, gate_annotations, gate_table, p_words, title
+from evalkit.report.table import printable
 
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 HOSTILE = "@everyone #1 [x](http://a.b) <img src=x> | `*_~$ www.a.com :bomb:\n::error::x"
 
 
@@ -46,18 +42,56 @@ def test_the_verdict_stands_first_then_the_table_then_ten_flips(failing):
     assert page.startswith("> [!CAUTION]\n> **Regression: pope macro_f1 (1 of 2 rules that count")
     places = [
         page.index(words)
-        for words in ("[!CAUTION]", "| <code>mme</code>", "The 10 worst flips", "What to know")
+        for words in ("[!CAUTION]", "| <code>mme perception", "The 10 worst flips", "What to know")
     ]
     assert places == sorted(places)
     assert page.count("<code>random/") == 10
     assert "random/0</code>" in page
     assert "random/10<" not in page
-    header = next(line for line in page.splitlines() if line.startswith("| task"))
-    names = [cell.strip() for cell in header.strip("|").split("|")]
-    assert names == [
-        *("task", "metric", "rule", "verdict", "baseline", "candidate", "damage", "90 % interval"),
-        *("margin", "p_holm", "MDE", "n", "G"),
+    headers = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.splitlines()
+        if line.startswith(("| metric", "| task"))
     ]
+    assert headers == [
+        [
+            "metric",
+            "verdict",
+            "baseline → candidate",
+            "damage (90 % interval)",
+            "allowed",
+            "p_holm",
+        ],
+        ["task", "sample", "right", "baseline", "candidate", "cause"],
+        ["metric", "rule", "method", "MDE", "n", "G", "of them differ"],
+    ]
+
+
+def test_what_decides_stands_above_what_does_not(failing):
+    lines = gate_comment(failing).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| metric"))
+    names = [line.split("<code>")[1].split("<")[0] for line in lines[start + 2 : start + 6]]
+    assert names == ["pope macro_f1", "gqa accuracy", "mmvp pair_accuracy", "mme perception"]
+    verdicts = [line.split("|")[2].strip() for line in lines[start + 2 : start + 6]]
+    assert verdicts == [
+        *("**regression**", "inconclusive (supporting)", "regression (waived)", "pass")
+    ]
+
+
+def test_a_floor_shows_what_it_asks_for_and_no_baseline(result, judgement):
+    floor = judgement(rule="min", baseline=None, candidate=0.8, damage=0.05, margin=0.0)
+    row = next(line for line in gate_comment(result(floor)).splitlines() if line.startswith("| <"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert (cells[2], cells[4]) == ("0.8000", "min 0.8500")
+
+
+def test_a_comment_of_many_rules_shows_the_gravest_and_fits(result, judgement):
+    many = [judgement(task=f"t{i}") for i in range(500)]
+    last = judgement(task="last", verdict="regression")
+    page = gate_comment(result(*many, last, verdict="regression", exit_code=10))
+    assert "**regression**" in page
+    assert f"{501 - ROWS} more rules are in the gate's other pages." in page
+    assert len(page) < 65_536
 
 
 def test_numbers_keep_the_decimals_of_their_scale(failing):
@@ -88,6 +122,12 @@ def test_a_gate_without_doubt_says_how_many_rules_hold(result, judgement):
     )
 
 
+def test_a_pass_tells_of_rules_that_do_not_hold_and_cannot_decide(result, judgement):
+    idle = judgement(verdict="inconclusive", tier="advisory", counts=False)
+    ends = "; 1 other, which cannot decide, does not."
+    assert title(result(judgement(), idle)) == f"Pass: 1 of 1 rule that counts hold{ends}"
+
+
 def test_nothing_in_a_name_is_markdown(result, judgement, flip, side):
     odd = judgement(task=HOSTILE, metric=HOSTILE, reason=HOSTILE, verdict="regression")
     flips = (flip(task=HOSTILE, sample_id=HOSTILE, first=HOSTILE, targets=(HOSTILE,)),)
@@ -96,6 +136,15 @@ def test_nothing_in_a_name_is_markdown(result, judgement, flip, side):
     assert "everyone" in page
     for markup in ("@everyone", "#1 ", "[x]", "http:", "<img", "`", "www.a", ":bomb", "\n::"):
         assert markup not in page, markup
+
+
+@given(st.text() | st.text(alphabet="|\\`<>&;:#@_*~[]()!. a\n-"))
+@example(HOSTILE)
+def test_a_quoted_text_is_shown_as_it_is_and_is_nothing_else(text):
+    cell = MARKDOWN.render(f"| a |\n|---|\n| {quoted(text)} |\n").split("<td>")[1].split("</td>")[0]
+    shown = re.sub("<!-- -->", "", cell).removeprefix("<code>").removesuffix("</code>")
+    assert "<" not in shown
+    assert html.unescape(shown) == printable(text)
 
 
 @given(st.text())
@@ -136,7 +185,7 @@ def test_a_flip_says_what_was_written_where_nothing_was_read(result, judgement, 
         flip(gain=0.5),
     )
     rows = flips_table(result(judgement(), flips=flips)).rows
-    assert [row[5] for row in rows] == ["unread: perhaps", "(no answer)"]
+    assert [row[4] for row in rows] == ["(not read) perhaps", "(no answer)"]
 
 
 def test_a_p_value_is_never_zero():

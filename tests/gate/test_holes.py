@@ -9,6 +9,8 @@ import json
 import pytest
 from scipy.stats import norm, t
 
+from evalkit.errors import ExitCode
+
 DROP = '[[rule]]\ntask = "*"\nmax_drop = "1pt"\n'
 
 
@@ -150,6 +152,27 @@ def test_6_many_rules_have_no_more_chances_to_be_wrong(single, gate):
     assert done.code == 11
     assert done.record["judgements"][0]["adjusted"] == pytest.approx(10 * p)
     assert "after Holm's correction" in done.record["judgements"][0]["reason"]
+
+
+def test_7_no_two_things_that_ci_must_tell_apart_have_one_exit_code(single, good, gate, evalkit):
+    worse = single.run("worse", lambda i: "?" if i % 5 else single.gold(i))
+    doubtful = single.run("doubtful", lambda i: "?" if i % 9 == 0 else single.gold(i))
+    codes = {
+        "pass": gate(good, good, DROP).code,
+        "regression": gate(good, worse, DROP).code,
+        "inconclusive": gate(good, doubtful, DROP).code,
+        "option": gate(good, good, DROP, "--polici", "x").code,
+        "policy": gate(good, good, DROP.replace("task", "taks")).code,
+        "run": gate(good, good.with_name("nowhere"), DROP).code,
+    }
+    assert codes == {
+        "pass": 0,
+        "regression": 10,
+        "inconclusive": 11,
+        **dict.fromkeys(("option", "policy", "run"), 2),
+    }
+    assert 1 not in {int(code) for code in ExitCode}  # an exception of Python's
+    assert not any(int(code) > 125 for code in ExitCode)  # a shell's, or a signal
 
 
 def test_8_the_detectable_damage_is_that_of_a_one_sided_test(single, gate):

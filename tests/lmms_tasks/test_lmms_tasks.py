@@ -139,3 +139,18 @@ def test_workers_of_ray_read_the_pictures_themselves(run):
     ran = run("--model", "dummy:constant,text=ab", "--workers", "2")
     assert ran.done.code == 0, ran.done.err
     assert ran.numbers["exact"] == 0.5
+
+
+def test_a_run_may_become_a_baseline_where_its_code_is_at_hand(run, evalkit, lmms, tmp_path):
+    for task in ("toy", "halves", "filters"):
+        ran = run("--model", "dummy:constant,text=ab", task=task, out=task)
+        (folder,) = (path.parent for path in ran.out.glob("*/*/run.json"))
+        accept = ("baseline", "accept", folder, "--out", tmp_path / f"{task}.json")
+        done = evalkit(*accept, **lmms)
+        assert done.code == 0, done.err
+        assert "1 tasks, 6 samples" in done.out
+        diff = evalkit("baseline", "diff", tmp_path / f"{task}.json", folder)  # records alone
+        assert diff.out == f"lmms/{task}: nothing changes (6 samples)\n"
+    away = evalkit(*accept, **{**lmms, "EVALKIT_LMMS_PYTHON": str(tmp_path / "no-python")})
+    assert (away.code, away.out) == (20, "")
+    assert away.err.count("\n") == 1

@@ -92,6 +92,16 @@ def test_a_function_is_short_and_takes_few_positional_parameters(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_name_of_a_module_is_given_once(path):
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    targets = [t for node in body if isinstance(node, ast.Assign) for t in node.targets]
+    given = [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+    given += [node.target.id for node in body if isinstance(node, ast.AnnAssign)]
+    given += [node.name for node in body if isinstance(node, (*FUNCTIONS, ast.ClassDef))]
+    assert sorted(given) == sorted(set(given))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_everything_is_caught_only_at_a_named_boundary(path):
     assert set(boundaries(path)) <= BOUNDARIES.get(name_of(path), set())
 

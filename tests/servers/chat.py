@@ -121,7 +121,6 @@ class ChatServer:
         self.asked = []
         self.working = 0
         self.most = 0
-        self.loads = []
         self._times = Counter()
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(capacity)
@@ -159,7 +158,6 @@ class ChatServer:
         """Work on a request; False if there are too many already."""
         with self._lock:
             self.working += 1
-            self.loads.append(self.working)
             self.most = max(self.most, self.working)
             if self.refuses and self.working > self.capacity:
                 self.working -= 1
@@ -171,7 +169,8 @@ class ChatServer:
         return True
 
     def hang(self):
-        self._over.wait(30)
+        """Answer nothing until the server is closed."""
+        self._over.wait()
 
 
 class _Server(ThreadingHTTPServer):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import NotComparableError
+from evalkit.errors import NotComparableError, UsageError
 from evalkit.records import Prediction, Sample, differences, plain
 from evalkit.run_record import (
     Fingerprint,
@@ -81,6 +81,25 @@ def planned(result: TaskResult) -> Fingerprint:
     """The fingerprint of all that was to be asked, whether the task was stopped early or not."""
     peeks = result.peeks
     return peeks.planned if peeks is not None and peeks.stopped else result.fingerprint
+
+
+def refuse_stopped(record: RunRecord, folder: str) -> None:
+    """Refuse a task that a gate ended early where all of its answers are needed.
+
+    Args:
+        record: The run.
+        folder: The task's, which its variants share.
+
+    Raises:
+        UsageError: The task was stopped early.
+    """
+    own = [result for result in record.results if result.task.partition(":")[0] == folder]
+    if any(result.peeks is not None and result.peeks.stopped for result in own):
+        message = (
+            f"The run {record.name} was stopped early on {folder}, so its answers are to a part of "
+            "the questions; take a run that was made without --sequential."
+        )
+        raise UsageError(message)
 
 
 def _without_images(fingerprint: Fingerprint) -> Fingerprint:

@@ -16,6 +16,7 @@ from evalkit import data, registry
 from evalkit.answer_files import Answer, AnswerFile, read_answers
 from evalkit.audit import audit
 from evalkit.errors import IncompleteError, StoreError, UsageError
+from evalkit.manifest import refuse_stopped
 from evalkit.official.interface import Matched, OfficialFiles, References
 from evalkit.prepare import chosen, demo_source, source
 from evalkit.records import Failure, Prediction, Sample, SampleScore
@@ -193,6 +194,7 @@ def _references(
     if own is not None:
         return own
     if run is not None:
+        refuse_stopped(run, task.folder)
         return _dataset(task, source(run.config), run.config)
     return _dataset(task, data.DataSource(offline=order.offline))
 

@@ -164,6 +164,16 @@ def test_it_is_no_baseline(gated, evalkit, many, tmp_path):
     assert "was stopped early" in done.err
 
 
+def test_its_answers_are_not_scored_as_if_they_were_all(gated, evalkit, many):
+    _, folder = gated(DROP, 0.02)
+    answers = folder / "predictions" / "sight.jsonl"
+    done = evalkit(
+        "score", "sight", "--predictions", answers, "--task-path", many.folder / "sight.py"
+    )
+    assert done.code == 2
+    assert "was stopped early on sight" in done.err
+
+
 def test_a_comparison_says_that_it_was_stopped(gated, base, evalkit, many):
     _, folder = gated(DROP, 0.02)
     done = evalkit("compare", base, folder, "--task-path", many.folder / "sight.py")

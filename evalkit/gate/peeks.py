@@ -24,11 +24,14 @@ LOOKS = 10
 """Looks at a task, the last of them at all of it; more of them save little."""
 
 FEWEST = 20
-"""Clusters before which nothing is looked at: of fewer, t says too little."""
+"""Clusters before which nothing is looked at: of fewer, t says too little. A task with less than
+twice as many is looked at when it is whole."""
 
 
 def looks_of(clusters: int) -> tuple[int, ...]:
     """After how many clusters a task is looked at; the last are all of them."""
+    if clusters < 2 * FEWEST:
+        return (clusters,)
     equal = (-(-clusters * look // LOOKS) for look in range(1, LOOKS))
     return (*sorted({count for count in equal if FEWEST <= count < clusters}), clusters)
 

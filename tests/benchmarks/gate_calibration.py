@@ -39,7 +39,7 @@ from scipy.special import bdtr, stdtr
 from simulated_looks import MARGIN, Looks, rates
 from simulated_models import Layout, Measure, layouts
 
-from evalkit.gate.peeks import FEWEST
+from evalkit.gate.peeks import looks_of
 from evalkit.paired import Estimate, estimate
 from evalkit.power import predicted_power
 from evalkit.stats import bounds
@@ -214,7 +214,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             if not options.only_sequential:
                 rows, share = better(layout, name, error, options)
                 found["power"][key], found["coverage"][f"{key}.gain"] = rows, share
-            if layout.images >= 2 * FEWEST:
+            if len(looks_of(layout.images)) > 1:
                 found["sequential"][key] = looked_at(layout, name, error, options)
     return {
         **found,

@@ -130,7 +130,7 @@ def rates(gate: Looks, equal: Answers, worse: Answers) -> dict[str, float]:
     ]
     n, m = len(ends), len(found)
     return {
-        "margin": gate.margin,
+        "margin": float(gate.margin),
         "passed_worse": sum(verdict == "pass" for verdict, _ in ends) / n,
         "failed_good": sum(verdict == "regression" for verdict, _ in ends) / n,
         "false_stop": sum(share < 1 for _, share in ends) / n,

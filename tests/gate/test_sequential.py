@@ -10,6 +10,7 @@ import pytest
 
 from evalkit import registry
 from evalkit.compare.sides import load
+from evalkit.gate.peeks import looks_of
 from evalkit.gate.policy import load_policy
 from evalkit.prepare import prepare
 from evalkit.progress import Observer
@@ -83,6 +84,16 @@ def result_of(run):
 def judged(many, evalkit, base, run, policy):
     words = ("--baseline", base, "--candidate", run, "--policy", policy)
     return evalkit("gate", *words, "--task-path", many.folder / "sight.py", "--format", "json")
+
+
+# When it is looked at
+
+
+def test_looks_are_tenths_and_none_is_at_few_clusters():
+    assert looks_of(500) == (50, 100, 150, 200, 250, 300, 350, 400, 450, 500)
+    assert looks_of(56) == (23, 28, 34, 40, 45, 51, 56)
+    assert looks_of(40) == (20, 24, 28, 32, 36, 40)
+    assert looks_of(39) == (39,)
 
 
 # The end of a task

@@ -9,7 +9,7 @@ tasks and those that another harness adds up are asked in full.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -27,6 +27,7 @@ from evalkit.progress import Observer
 from evalkit.records import Prediction, Request, SampleScore
 from evalkit.run_record import EarlyStop, Peeks, TaskResult
 from evalkit.score import score_predictions
+from evalkit.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,22 @@ class StopOrder:
     def setting(self) -> EarlyStop:
         """What a run's configuration says of it."""
         return EarlyStop(policy=self.policy.digest, baseline=self.baseline.side.digest)
+
+    def demands(self, tasks: Iterable[Task]) -> tuple[Demand, ...]:
+        """What the policy will demand of a run of these tasks, before it is there.
+
+        Raises:
+            UsageError: The policy demands what cannot be meant of them, or of the baseline's.
+            EvalkitError: The baseline's scores cannot be had.
+        """
+        held = tuple(self.baseline.results)
+        known = {task.name: _as_counted(task) for task in tasks}
+        return demands(self.policy, known | {n: self.baseline.task(n) for n in held}, held)
+
+
+def _as_counted(task: Task) -> Task:
+    """A judged task as it will be counted, by the first of the rubrics that it knows."""
+    return task if task.judging is None else task.judged(next(iter(task.judging.headline)))
 
 
 class Stopping:
@@ -73,17 +90,14 @@ class Stopping:
             NotComparableError: What is to be asked is not what the baseline was asked.
             EvalkitError: The baseline's scores cannot be had.
         """
-        policy, baseline = order.policy, order.baseline
-        known = {p.task.name: p.task for p in prepared}
-        known |= {name: baseline.task(name) for name in baseline.results}
-        wanted = demands(policy, known, tuple(baseline.results))
+        wanted = order.demands([p.task for p in prepared])
         found = {}
         for p in prepared:
             own = tuple(demand for demand in wanted if demand.task == p.task.name)
             watched = _watched(p, own, order, seed)
             if watched is not None:
                 found[p.task.name] = watched
-        return cls(found, rules_of(wanted, policy.family))
+        return cls(found, rules_of(wanted, order.policy.family))
 
     def start(self, known: Mapping[str, Mapping[str, Prediction]]) -> None:
         """Take in what earlier sessions answered; what failed in them is asked again."""

@@ -16,6 +16,7 @@ from evalkit.errors import UsageError
 if TYPE_CHECKING:
     from evalkit.compare.sides import Scored
     from evalkit.gate.policy import Policy
+    from evalkit.run_record import RunConfig
     from evalkit.stopping import StopOrder
 
 _OPTIONS = (
@@ -59,12 +60,19 @@ class Gate:
     sequential: bool
     task_paths: tuple[str, ...]
 
-    @property
-    def early(self) -> StopOrder | None:
-        """By which gate tasks end early; None where they do not."""
+    def order(self, config: RunConfig) -> StopOrder | None:
+        """By which gate tasks end early; None where they do not.
+
+        Raises:
+            UsageError: The policy demands what cannot be meant of the run's tasks.
+            EvalkitError: A task, or the baseline's scores, cannot be had.
+        """
+        from evalkit import registry
         from evalkit.stopping import StopOrder
 
-        return StopOrder(policy=self.policy, baseline=self.baseline) if self.sequential else None
+        found = StopOrder(policy=self.policy, baseline=self.baseline)
+        found.demands(registry.load_task(c.name, config.task_paths) for c in config.tasks)
+        return found if self.sequential else None
 
     def judge(self, folder: Path, *, to_error: bool) -> int:
         """Judge a finished run, print the page, and give the gate's exit code."""

@@ -93,6 +93,7 @@ def command(
     gate = gate_of(given)
     unjudged, judge = given.pop("unjudged"), judge_order(given)
     config = configuration(tasks, {key: value for key, value in given.items() if value is not None})
+    early = None if gate is None else gate.order(config)
     if judge is not None and unjudged:
         message = "--judge and --no-judge exclude each other."
         raise UsageError(message)
@@ -105,7 +106,7 @@ def command(
             observer=screen,
             judge=judge,
             unjudged=unjudged,
-            early=None if gate is None else gate.early,
+            early=early,
         )
     if as_json:
         print(json.dumps(plain(record), ensure_ascii=False))

@@ -213,6 +213,14 @@ def test_half_a_gate_is_refused(evalkit, words, said):
     assert said in done.err
 
 
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_policy_that_cannot_be_meant_is_refused_before_the_model_is_loaded(gated, sequential):
+    done, _ = gated(DROP + DROP.replace("sight", "sihgt"), 0.02, sequential=sequential)
+    assert done.code == 2
+    assert "'sihgt'" in done.err
+    assert "Loading the model" not in done.err
+
+
 def test_other_samples_than_the_baselines_are_refused_before_the_model_is_loaded(gated):
     done, _ = gated(DROP, 0.02, "--limit", 500)
     assert done.code == 13

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -14,7 +17,9 @@ from typing import Self
 from evalkit import provenance, registry
 from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
-from evalkit.judge.estimate import estimate, expected_units
+from evalkit.judge.anchors import Anchors, judge_of, missing_in, parts_of
+from evalkit.judge.design import asked_of, check_design
+from evalkit.judge.forecast import forecast
 from evalkit.judge.order import (
     JudgeOrder,
     backend_of,
@@ -22,16 +27,14 @@ from evalkit.judge.order import (
     check_questions,
     check_rubrics,
     is_served,
-    price_of,
     rubric_of,
-    share_of,
 )
 from evalkit.judge.stage import JudgeStage
-from evalkit.judge.units import units_of
-from evalkit.judge.values import Value, judged_stem, values
+from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
+from evalkit.report.table import judge_line
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
@@ -64,8 +67,9 @@ def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bo
         message = "None of the tasks needs a judge; leave --judge away."
         raise UsageError(message)
     check_rubrics(judged, order)
-    backend_class, options = backend_of(order, Path())
-    backend_class.preflight(options)
+    with TemporaryDirectory() as place:  # the run's folder may not be there yet
+        backend_class, options = backend_of(order, Path(place))
+        backend_class.preflight(options)
 
 
 def judge_run(
@@ -124,11 +128,11 @@ def _judged_tasks(
 
 def judged_again(
     path: Path, order: JudgeOrder, task: str | None, observer: Observer | None = None
-) -> dict[str, Value]:
+) -> Anchors:
     """What the judge says now of a judged run's answers; nothing is taken from the cache.
 
     Raises:
-        NotComparableError: Rubric, votes or orders are others than those of the run's verdicts.
+        NotComparableError: It would be asked in another way than for the run's verdicts.
         EvalkitError: The run, its data or the judge cannot be had.
     """
     watch, folder = observer or Observer(), RunFolder(path)
@@ -138,39 +142,45 @@ def judged_again(
     own, choice = next((t, c) for t, c in tasks if t.file_stem == stem)
     before = _result_of(folder, record, own)
     check_rubrics([own], order)
-    rubric = rubric_of(own, order)
-    if before.judge is not None and before.judge.rubric != rubric.digest:
-        message = (
-            f"The verdicts in {path} were given on the rubric {before.judge.rubric[:8]}, not on "
-            f"{rubric.digest[:8]}: give the same rubric, or another's verdicts are compared."
-        )
-        raise NotComparableError(message)
-    _check_design(before, order, path, swap=order.swap and rubric.pairwise)
+    check_design(judge_of(folder, stem), asked_of(order, rubric_of(own, order)), str(path))
     ready = prepare(own, choice, record.config, watch)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
+    watch.note(forecast(own, order, ready.samples, answers).line(own.name))
     fresh = replace(order, cache=None)
-    with TemporaryDirectory() as place, JudgeStage(fresh, Path(place), [own]) as stage:
+    with _kept_meanwhile(folder, order, watch) as place, JudgeStage(fresh, place, [own]) as stage:
         judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
-    clusters = {sample.id: sample.cluster for sample in ready.samples}
-    lengths = {key: len(made.text or "") for key, made in answers.items()}
-    return values(judged.verdicts, lengths, clusters)
+    watch.note(f"{own.name}: {judge_line(judged.report)}")
+    labels = own.judging.labels if own.judging else ()
+    return Anchors(
+        name=order.model,
+        values=Values(by_sample=values(judged.verdicts, {}, {}, labels), labels=labels),
+        judge=parts_of(judged.fingerprint, stem),
+        missing=missing_in(judged.report.failed, judged.report.verdicts),
+        healthy=judged.report.healthy,
+    )
 
 
-def _check_design(before: TaskResult, order: JudgeOrder, path: Path, *, swap: bool) -> None:
-    """Refuse verdicts by other votes or orders: they differ where no judge has moved."""
-    report = before.judge
-    if report is not None and (report.votes, report.swapped) != (order.votes, swap):
-        message = (
-            f"The verdicts in {path} were given in {_design(report.votes, report.swapped)}, not in "
-            f"{_design(order.votes, swap)}: give the same --votes, and --swap or not."
-        )
-        raise NotComparableError(message)
+@contextmanager
+def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> Iterator[Path]:
+    """Where replies, and batches that are out, are kept until the judge has said all of them.
 
-
-def _design(votes: int, swapped: bool) -> str:  # noqa: FBT001 - as the report has it
-    orders = "both orders" if swapped else "one order"
-    return f"{votes} {'vote' if votes == 1 else 'votes'} and {orders}"
+    It is beside the cache, or in the run where there is none, and the same for the same order.
+    """
+    about = [str(folder.path.resolve()), order.model, order.votes, order.swap, order.batch]
+    rubrics = sorted((name, str(path.resolve())) for name, path in order.rubrics.items())
+    name = hashlib.sha256(json.dumps([*about, rubrics]).encode()).hexdigest()[:12]
+    place = (order.cache.parent if order.cache else folder.path) / "judge-drift" / name
+    with held(RunFolder(place)):
+        if any(path.stat().st_size for path in (place / "judge").glob("*.json*")):
+            watch.note(
+                f"Going on where the same command was stopped: what {place} holds is not asked "
+                "again (remove it to begin anew)."
+            )
+        yield place
+    shutil.rmtree(place)
+    with suppress(OSError):  # another one may be at work beside it
+        place.parent.rmdir()
 
 
 class Alongside:
@@ -263,7 +273,8 @@ def judge_prepared(
     with ExitStack() as stack:
         if beside is None:
             for p in wanted:
-                _announce(p, answers[p.task.name], order, watch)
+                taken = forecast(p.task, order, p.samples, answers[p.task.name])
+                watch.note(taken.line(p.task.name))
             judge = stack.enter_context(JudgeStage(order, folder.path, [p.task for p in wanted]))
         else:
             judge = beside.stage()
@@ -334,30 +345,12 @@ def judge_alongside(
         yield None
         return
     for p in wanted:
-        rubric = rubric_of(p.task, order)
-        swap = order.swap and rubric.pairwise
-        units = expected_units(p.samples, p.task.generation, order.votes, swap=swap)
-        price = price_of(order)
-        found = estimate(p.task.name, rubric, units, price[0] if price else None)
-        watch.note(f"At most: {found.line(p.task.name)}")
+        watch.note(f"At most: {forecast(p.task, order, p.samples).line(p.task.name)}")
     with (
         JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
         Alongside(stage, wanted) as alongside,
     ):
         yield alongside
-
-
-def _announce(
-    prepared: Prepared, answers: dict[str, Prediction], order: JudgeOrder, watch: Observer
-) -> None:
-    """Say what the judging will take, before the first question."""
-    rubric = rubric_of(prepared.task, order)
-    swap = order.swap and rubric.pairwise
-    units = units_of(prepared.samples, answers, order.votes, swap=swap)
-    price = price_of(order)
-    known = price[0] if price else None
-    found = estimate(prepared.task.name, rubric, units, known, share_of(order))
-    watch.note(found.line(prepared.task.name))
 
 
 def _told(watch: Observer, name: str) -> Callable[[int, int], None]:

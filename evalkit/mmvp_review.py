@@ -64,14 +64,15 @@ def outcome(_: Sample, text: str | None, verdicts: Sequence[Verdict]) -> Outcome
     """What verdicts on one answer are worth: the majority's.
 
     Values: `correct` takes a failed verdict for no (the official convention); `judged` is 1 where a
-    verdict is there, and `low` and `high` take failed ones for no and for yes.
+    verdict is there, and `yes` is 1 where most of those that are there say so; `low` and `high`
+    take failed ones for no and for yes.
     """
     read = [verdict.ratings[0] for verdict in verdicts if verdict.ratings]
     failed, wanted = len(verdicts) - len(read), len(verdicts) / 2
     low, high = float(sum(read) > wanted), float(sum(read) + failed > wanted)
-    judged = float(text is None or bool(read))
-    answer = None if text is None or not read else "yes" if low else "no"
-    values = {"correct": low, "judged": judged, "low": low, "high": high}
+    judged, yes = float(text is None or bool(read)), float(sum(read) > len(read) / 2)
+    answer = None if text is None or not read else "yes" if yes else "no"
+    values = {"correct": low, "judged": judged, "yes": yes, "low": low, "high": high}
     return Outcome(answer=answer, values=values, rule="judge" if text is not None else "")
 
 
@@ -80,9 +81,9 @@ def _judged_pairs() -> Metric:
 
     def row(unit: Sequence[SampleScore]) -> Sequence[float]:
         whole = len(unit) == 2 and all(score.values["judged"] for score in unit)  # noqa: PLR2004
-        return (min(score.values["low"] for score in unit), 1.0) if whole else (0.0, 0.0)
+        return (min(score.values["yes"] for score in unit), 1.0) if whole else (0.0, 0.0)
 
-    like = group_accuracy("judged", of="low", size=2)
+    like = group_accuracy("judged", of="yes", size=2)
     return Metric(
         name="judged", unit="group", row=row, value=like.value, columns=2, proportion=True
     )
@@ -116,6 +117,7 @@ JUDGED: Mapping[str, Any] = {
         headline={OFFICIAL: ("pair_accuracy",), FILE: ("judged",), OWN: ("judged",)},
         breakdowns=("category",),
         source=SOURCE,
+        labels=("no", "yes"),
     ),
 }
 """The changes by which MMVP becomes a judged task."""

@@ -15,8 +15,9 @@ from typing import Any
 
 from evalkit.answers.judge_reply import first_line_pair
 from evalkit.errors import UsageError
+from evalkit.metrics import pair_outcome, printed_figures, relative_scores
 from evalkit.records import Message, Sample
-from evalkit.rubric import OWN, Attempt, Rubric, templated
+from evalkit.rubric import FILE, OFFICIAL, OWN, Attempt, Judging, Rubric, templated
 
 SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
 """The official first turn, by which files of requests are recognised."""
@@ -49,6 +50,21 @@ not do it.
 Write both ratings on the first line, the one of answer 1 first, with a blank between them and \
 nothing else; then say why, from the second line on.
 """
+
+
+def pair_judging() -> Judging:
+    """What both LLaVA-Benches say of their judge."""
+    return Judging(
+        own=own_review(),
+        rubric=official_review,
+        known=KNOWN,
+        score=lambda _, text, verdicts: pair_outcome(text, verdicts),
+        metrics=relative_scores(),
+        headline={OFFICIAL: ("relative", "printed"), FILE: ("judged",), OWN: ("judged",)},
+        breakdowns=("category",),
+        further=printed_figures,
+        source=SOURCE,
+    )
 
 
 def own_review() -> Rubric:

@@ -96,23 +96,22 @@ def run(
     """
     config = replace(config, early_stop=early.setting if early else None)
     watch, spec = observer or Observer(), registry.parse_model(config.model)
-    check_name(name)
+    judge = judge and replace(judge, offline=judge.offline or config.offline)
+    folder = RunFolder(Path(out) / spec.folder / (check_name(name) or default_name(config)))
     backend_class, options = registry.backend_class(spec), backend_options(config, spec)
     tasks = preflight(config, backend_class, options)
     check_judge([task for task, _ in tasks], judge, unjudged=unjudged)
-    folder = RunFolder(Path(out) / spec.folder / (name or default_name(config)))
     with held(folder, fresh=fresh) as aside:
         if aside:
             watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
         stopping = Stopping.by(early, prepared, config.seed) if early else Stopping()
         weights = partial(backend_class.weights, options)
-        record = finished(folder, config, prepared, weights, watch, stopping=stopping)
+        what = folder, config, prepared
+        record = finished(*what, weights, watch, stopping=stopping, judged_anew=bool(judge))
         if record is None:
             loaded = partial(_workers, config, backend_class, options)
-            record = _answered(
-                folder, config, prepared, loaded, watch, judge=judge, stopping=stopping
-            )
+            record = _answered(*what, loaded, watch, judge=judge, stopping=stopping)
         else:
             record = _judged(folder, record, prepared, judge, watch)
     watch.stored(folder.path)

@@ -77,8 +77,8 @@ def preflight(
     return tasks
 
 
-def check_name(name: str | None) -> None:
-    """Refuse a run name that would leave the results folder.
+def check_name(name: str | None) -> str | None:
+    """A run's name, if it stays in the results folder; None is none yet.
 
     Raises:
         UsageError: The name is empty, or holds a path separator or a leading dot.
@@ -86,6 +86,7 @@ def check_name(name: str | None) -> None:
     if name is not None and not re.fullmatch(r"[\w-][\w.-]*", name):
         message = f"The name {name!r} cannot name a run; use letters, digits, '-', '_' and '.'."
         raise UsageError(message)
+    return name
 
 
 def _check_settings(config: RunConfig) -> None:

@@ -90,6 +90,8 @@ class Request:
     the same pictures (a picture that a table holds in every row has a key of its own in each): they
     are planned together, and who answers finds out. `verbatim` asks for the text as it was written,
     white space at its ends included: some official ways of reading a judge's reply look at it.
+    `copy` tells requests apart that say the same and are to be answered one by one (a judge's
+    votes); those of equal copies may share an answer.
     """
 
     task: str
@@ -98,6 +100,7 @@ class Request:
     generation: Generation
     kin: str = ""
     verbatim: bool = False
+    copy: str = ""
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -123,6 +126,23 @@ HOPELESS = frozenset({"unauthorized", "quota"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Billed:
+    """Tokens that a server bills for a request: those of all attempts, and of refusals too.
+
+    Attributes:
+        prompt_tokens: Tokens that were read, cached ones among them.
+        output_tokens: Tokens that were written.
+        cached_tokens: Tokens that were read before, which may be cheaper.
+        share: Of the usual price that is asked; a batch service asks a half.
+    """
+
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What a backend made of a request: a text, or the failure that stands in its place.
 
@@ -138,6 +158,7 @@ class Prediction:
         seconds: The sample's share of the wall time of its batch; None where unknown.
         served: What a server said of itself with the text: model, system fingerprint, date; None
             where it says nothing, and where nobody asked (`Request.verbatim`).
+        billed: What a server bills, also for a failure; None as for `served`.
     """
 
     sample_id: str
@@ -149,6 +170,7 @@ class Prediction:
     images: tuple[str, ...] = ()
     seconds: float | None = None
     served: tuple[str, ...] | None = None
+    billed: Billed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

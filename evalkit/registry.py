@@ -261,7 +261,8 @@ def _option(pair: str, text: str) -> tuple[str, str]:
     if is_secret_option(key):
         message = (
             f"The model's option {key} would be written into the run's record; keys are taken from "
-            "the environment: OPENAI_API_KEY, or the variable that api_key_env=NAME names."
+            "the environment (OPENAI_API_KEY, or the variable that api_key_env=NAME names), or "
+            "from the file that api_key_file=FILE names."
         )
         raise UsageError(message)
     return key, value

@@ -35,11 +35,13 @@ def finished(
     watch: Observer,
     *,
     stopping: Stopping,
+    judged_anew: bool,
 ) -> RunRecord | None:
     """The record of a run in which nothing is left to ask; None if there is work to do.
 
     The stored answers are scored anew, so that a changed scorer is never answered with old numbers.
-    `weights` may take minutes, and is asked only where there is a record to compare with.
+    `weights` may take minutes, and is asked only where there is a record to compare with. Where a
+    judge follows, verdicts are not looked at: one that was killed may have written other ones.
     """
     if not folder.record_path.exists() or folder.started_path.exists():
         return None
@@ -61,12 +63,26 @@ def finished(
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
     _say_finished(folder, answered_otherwise(record.config, config), watch)
-    told = [stored_verdicts(folder, p, stored[p.task.name], before[p.task.name]) for p in prepared]
-    results = tuple(
-        result_of(folder, p, stored[p.task.name], judged, stopping)
-        for p, judged in zip(prepared, told, strict=True)
-    )
+    left = [p for p in prepared if p.task.judging is None or not judged_anew]
+    results = _scored_anew(folder, left, stored, record, stopping)
     return record if results == record.results else _mended(folder, record, results, watch)
+
+
+def _scored_anew(
+    folder: RunFolder,
+    prepared: Sequence[Prepared],
+    stored: Mapping[str, Mapping[str, Prediction]],
+    record: RunRecord,
+    stopping: Stopping,
+) -> tuple[TaskResult, ...]:
+    """A record's results, with those of some tasks as the stored answers and verdicts give them."""
+    results = {result.task: result for result in record.results}
+    told = [
+        stored_verdicts(folder, p, stored[p.task.name], results[p.task.name]) for p in prepared
+    ]  # all of them, before anything is written
+    for p, judged in zip(prepared, told, strict=True):
+        results[p.task.name] = result_of(folder, p, stored[p.task.name], judged, stopping)
+    return tuple(results.values())
 
 
 def _asked(

@@ -15,7 +15,8 @@ from evalkit import provenance, registry
 from evalkit.data import identify
 from evalkit.errors import StoreError
 from evalkit.judge.result import further
-from evalkit.judge.review import Review, scores_of
+from evalkit.judge.review import Review
+from evalkit.judge.review_numbers import scores_of
 from evalkit.rubric import OFFICIAL
 from evalkit.run_record import (
     SCHEMA,

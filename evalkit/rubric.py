@@ -103,6 +103,8 @@ class Judging:
         further: Numbers that are no sums: (scores) -> {name: (value, how it was made)}.
         source: Whose conventions `score` follows.
         required: Whether the task has no number without a judge.
+        labels: What the ratings 0, 1, ... say where verdicts are words ("no", "yes"), the best of
+            them last; none where they are numbers.
     """
 
     own: Rubric
@@ -115,6 +117,7 @@ class Judging:
     further: Callable[[Sequence[SampleScore]], Mapping[str, tuple[float, str]]] | None = None
     source: str
     required: bool = True
+    labels: tuple[str, ...] = ()
 
     def read(self, words: str) -> Rubric:
         """The rubric in a file of the official form; official where its digest is known.

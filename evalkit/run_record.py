@@ -138,10 +138,13 @@ class JudgeReport:
         healthy: Whether no larger share failed than was allowed.
         consistency: Share of the answers that win, draw or lose in both orders alike; None where
             they were shown in one.
-        spread: Mean over answers of the standard deviation of its verdicts; None for one vote.
+        spread: Mean over answers of the standard deviation of the votes in one order; None for one
+            vote.
         served: Verdicts by what the server said of itself: model, system fingerprint, date.
         digest: SHA-256 of the file of verdicts.
         answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
+        max_failures: Share of the verdicts that was allowed to be missing; None where the record
+            does not say.
     """
 
     judge: str
@@ -163,6 +166,7 @@ class JudgeReport:
     served: Mapping[str, int]
     digest: str
     answers: str
+    max_failures: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

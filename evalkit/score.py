@@ -187,12 +187,26 @@ def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> Metr
 
 
 def _fitting(task: Task, metric: Metric, count: Callable[..., Found], *given: Any) -> Found:
-    """What `count` makes of the metric; a metric that does not fit the scores is a task's fault."""
+    return fitting(task, f"metric {metric.name!r}", count, metric, *given)
+
+
+def fitting(task: Task, what: str, count: Callable[..., Found], *given: Any) -> Found:
+    """What a task's code makes of its scores.
+
+    Args:
+        task: The task, for the error's text.
+        what: What is counted, for the error's text.
+        count: The code.
+        given: What it is called with.
+
+    Raises:
+        UsageError: It does not fit the scores, which is the task's fault.
+    """
     try:
-        return count(metric, *given)
+        return count(*given)
     except (LookupError, TypeError, ValueError) as error:
         message = (
-            f"The metric {metric.name!r} of the task {task.name!r} does not fit the task's scores: "
+            f"The {what} of the task {task.name!r} does not fit the task's scores: "
             f"{type(error).__name__}: {error}."
         )
         raise UsageError(message) from error

@@ -5,10 +5,9 @@ Liu et al., NeurIPS 2023 (arXiv:2304.08485). 30 pictures of COCO val2014 with th
 boxes alone; the judge sees the same. The rest is as in LLaVA-Bench (In-the-Wild).
 """
 
-from evalkit.metrics import pair_outcome, relative_scores
-from evalkit.pair_review import KNOWN, SOURCE, official_review, own_review
+from evalkit.pair_review import pair_judging
 from evalkit.records import Generation, Sample
-from evalkit.rubric import FILE, OFFICIAL, OWN, Judging, unjudged
+from evalkit.rubric import unjudged
 from evalkit.task import DatasetRef, Prompt, Row, Task
 
 
@@ -48,14 +47,5 @@ TASK = Task(
     headline=(),
     protocol="unjudged",
     source="no number without a judge",
-    judging=Judging(
-        own=own_review(),
-        rubric=official_review,
-        known=KNOWN,
-        score=lambda _, text, verdicts: pair_outcome(text, verdicts),
-        metrics=relative_scores(),
-        headline={OFFICIAL: ("relative",), FILE: ("judged",), OWN: ("judged",)},
-        breakdowns=("category",),
-        source=SOURCE,
-    ),
+    judging=pair_judging(),
 )

@@ -4,17 +4,17 @@ Liu et al., NeurIPS 2023 (arXiv:2304.08485). 60 questions on 24 pictures, in thr
 (conversation, detail, complex reasoning). A judge that sees captions of the picture, not the
 picture, rates a reference answer and the model's from 1 to 10; the number is the model's points as
 a percentage of the reference's, over all rows. The official script leaves failed reviews in the
-means as -1 (59 failures of 60 give "98.9"), rounds both means to three decimals before it divides,
-and its judge was gpt-4-0314, which is gone: published numbers cannot be had again with another.
+means as -1 (59 failures of 60 give "98.9"), rounds both means to three decimals before it divides
+(`printed`, where `relative` is not rounded), and its judge was gpt-4-0314, which is gone: published
+numbers cannot be had again with another.
 
 The official instructions are read with `--rubric rule.json`; without it evalkit's own words are
 asked, and the number is comparable with none that was published.
 """
 
-from evalkit.metrics import pair_outcome, relative_scores
-from evalkit.pair_review import KNOWN, SOURCE, official_review, own_review
+from evalkit.pair_review import pair_judging
 from evalkit.records import Generation, Sample
-from evalkit.rubric import FILE, OFFICIAL, OWN, Judging, unjudged
+from evalkit.rubric import unjudged
 from evalkit.task import DatasetRef, Prompt, Row, Task
 
 
@@ -65,14 +65,5 @@ TASK = Task(
     headline=(),
     protocol="unjudged",
     source="no number without a judge",
-    judging=Judging(
-        own=own_review(),
-        rubric=official_review,
-        known=KNOWN,
-        score=lambda _, text, verdicts: pair_outcome(text, verdicts),
-        metrics=relative_scores(),
-        headline={OFFICIAL: ("relative",), FILE: ("judged",), OWN: ("judged",)},
-        breakdowns=("category",),
-        source=SOURCE,
-    ),
+    judging=pair_judging(),
 )

@@ -36,6 +36,7 @@ class DummyBackend(Backend):
     option_names: ClassVar[frozenset[str]] = frozenset(
         {"text", "fail", "die", "die-every", "memory", "sleep", "log"}
     )
+    neutral_options: ClassVar[frozenset[str]] = option_names
 
     def __init__(self, options: BackendOptions) -> None:
         """Answer as the options say."""

@@ -72,6 +72,7 @@ class HfBackend(Backend):
     """A model and its processor, on one device or spread by `device_map`."""
 
     option_names: ClassVar[frozenset[str]] = frozenset({"attn", "device_map", "trust_remote_code"})
+    neutral_options: ClassVar[frozenset[str]] = frozenset({"device_map"})
 
     def __init__(self, model: Any, processor: Any, options: BackendOptions) -> None:
         """Answer with a loaded model; which way it takes is tried out."""

@@ -80,6 +80,13 @@ class Backend(ABC):
     option_names: ClassVar[frozenset[str]] = frozenset()
     """Keys that the spec may give as `key=value`."""
 
+    neutral_options: ClassVar[frozenset[str]] = frozenset()
+    """Those of the spec's keys that move no answer, such as where the model stands, and those that
+    `identity` tells of; every other key makes another judge."""
+
+    price_share: ClassVar[float] = 1.0
+    """What its tokens cost, as a share of what a table of prices says."""
+
     any_option: ClassVar[bool] = False
     """Whether the spec may give any other key too, as where options go to another program."""
 

@@ -38,6 +38,9 @@ OWN = frozenset({"python", "timeout", "simple"})
 MODEL_KEYS = ("pretrained", "model_version", "model", "model_path")
 """Arguments by which adapters are told their weights."""
 
+NEUTRAL = (OWN - {"simple"}) | {*MODEL_KEYS, "revision", "device", "device_map", "batch_size"}
+"""Options that move no answer, or that the identity tells of."""
+
 DEATHS = 3
 """So often in a row the process is started again; one answer makes the count begin anew."""
 
@@ -46,6 +49,7 @@ class LmmsBackend(Backend):
     """One adapter of lmms-eval in a process of its own; see the module's docstring."""
 
     option_names: ClassVar[frozenset[str]] = OWN
+    neutral_options: ClassVar[frozenset[str]] = NEUTRAL
     any_option: ClassVar[bool] = True
 
     def __init__(self, options: BackendOptions) -> None:

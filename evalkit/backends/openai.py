@@ -21,11 +21,12 @@ from evalkit.backends.data_urls import RULE, DataUrl, data_url
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.openai_client import Answered, Client
 from evalkit.backends.openai_door import check_packages, check_server
+from evalkit.backends.openai_replies import Usage
 from evalkit.backends.openai_settings import OPTIONS, Settings, read_settings
 from evalkit.backends.pictures import UnreadableError
 from evalkit.backends.stopping import cut_at_stop
 from evalkit.errors import BackendError
-from evalkit.records import Failure, Image, Prediction, Request
+from evalkit.records import Billed, Failure, Image, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
 Result = TypeVar("Result")
@@ -54,6 +55,7 @@ class OpenAIBackend(Backend):
 
     shares_prefixes = True
     option_names: ClassVar[frozenset[str]] = OPTIONS
+    neutral_options: ClassVar[frozenset[str]] = OPTIONS  # a fingerprint has base_url and omit apart
 
     def __init__(self, settings: Settings, options: BackendOptions) -> None:
         """Start the event loop on a thread that does not outlive the process."""
@@ -182,7 +184,8 @@ class OpenAIBackend(Backend):
                 asked.append(request)
         answers = await self._ask_all(asked, ready.pictures)
         for request, answered in zip(asked, answers, strict=True):
-            made[request.sample_id] = prediction_of(request, answered, ready.digests(request))
+            digests = ready.digests(request)
+            made[request.sample_id] = self.prediction_of(request, answered, digests)
         return [made[request.sample_id] for request in requests]
 
     async def _ask_all(
@@ -236,6 +239,34 @@ class OpenAIBackend(Backend):
             body["stop"] = list(own.stop)
         return {name: value for name, value in body.items() if name not in self._settings.omit}
 
+    def prediction_of(
+        self, request: Request, answered: Answered, digests: tuple[str, ...]
+    ) -> Prediction:
+        """What became of a request, as a prediction.
+
+        Args:
+            request: The request.
+            answered: Its answer, or why there is none.
+            digests: SHA-256 of each picture that was shown.
+        """
+        reply, billed = answered.reply, None
+        if request.verbatim:
+            billed = _billed(answered.used, self.price_share)
+        if reply is None:
+            return Prediction(sample_id=request.sample_id, failure=answered.failure, billed=billed)
+        text, stopped = cut_at_stop(reply.text, request.generation.stop)
+        return Prediction(
+            sample_id=request.sample_id,
+            text=text if request.verbatim else text.strip(),
+            finish="stop" if stopped else reply.finish,
+            prompt_tokens=reply.usage.prompt,
+            output_tokens=reply.usage.output,
+            images=digests,
+            seconds=answered.seconds,
+            served=(reply.served or None) if request.verbatim else None,
+            billed=billed,
+        )
+
     def close(self) -> None:
         """Give up what is out, close connections, and end the loop's thread."""
         with self._closing:
@@ -282,25 +313,13 @@ def beams_failed(request: Request) -> Prediction:
     return failed(request, "refused", words)
 
 
-def prediction_of(request: Request, answered: Answered, digests: tuple[str, ...]) -> Prediction:
-    """What became of a request, as a prediction.
-
-    Args:
-        request: The request.
-        answered: Its answer, or why there is none.
-        digests: SHA-256 of each picture that was shown.
-    """
-    reply = answered.reply
-    if reply is None:
-        return Prediction(sample_id=request.sample_id, failure=answered.failure)
-    text, stopped = cut_at_stop(reply.text, request.generation.stop)
-    return Prediction(
-        sample_id=request.sample_id,
-        text=text if request.verbatim else text.strip(),
-        finish="stop" if stopped else reply.finish,
-        prompt_tokens=reply.usage.prompt,
-        output_tokens=reply.usage.output,
-        images=digests,
-        seconds=answered.seconds,
-        served=(reply.served or None) if request.verbatim else None,
+def _billed(used: Usage, share: float) -> Billed | None:
+    """What is billed; None where the server told nothing."""
+    if used == Usage():
+        return None
+    return Billed(
+        prompt_tokens=used.prompt or 0,
+        output_tokens=used.output or 0,
+        cached_tokens=used.cached,
+        share=share,
     )

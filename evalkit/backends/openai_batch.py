@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from evalkit.backends.interface import BackendOptions, Capacity
-from evalkit.backends.openai import OpenAIBackend, beams_failed, failed, prediction_of
+from evalkit.backends.openai import OpenAIBackend, beams_failed, failed
 from evalkit.backends.openai_batch_desk import NOT_FOUND, Desk
 from evalkit.backends.openai_batch_files import MOST_BYTES, Answers, Line, Part, ended, line_of
 from evalkit.backends.openai_batch_state import Job, States
@@ -30,14 +30,11 @@ from evalkit.backends.openai_replies import Reply, Trouble
 from evalkit.backends.openai_settings import OPTIONS, Settings, number_of, read_settings
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import HOPELESS, Prediction, Request
-from evalkit.run_record import ModelIdentity
 
 Result = TypeVar("Result")
 
 LOG = logging.getLogger(__name__)
 
-PRICE = 0.5
-"""What a token costs in a batch, as a share of its price elsewhere (OpenAI's Batch API guide)."""
 
 ROWS = 1_000_000
 """Requests in a bundle: the more go together, the fewer batches there are to wait for."""
@@ -89,11 +86,13 @@ class OpenAIBatchBackend(OpenAIBackend):
     """Asks in batches; see the module's docstring."""
 
     shares_prefixes = False
+    price_share: ClassVar[float] = 0.5  # OpenAI's Batch API guide
     option_names: ClassVar[frozenset[str]] = OPTIONS | {"state", "poll", "window"}
+    neutral_options: ClassVar[frozenset[str]] = option_names
 
     def __init__(self, settings: Settings, options: BackendOptions) -> None:
         """Make the client; nothing is asked."""
-        prices = settings.prices.times(PRICE) if settings.prices else None
+        prices = settings.prices.times(self.price_share) if settings.prices else None
         super().__init__(replace(settings, prices=prices), options)
         self.leases = 1
         self._states = _states(settings, options)
@@ -116,10 +115,6 @@ class OpenAIBatchBackend(OpenAIBackend):
         _window(options)
         super().preflight(options)
         states.check()
-
-    def identity(self) -> ModelIdentity:
-        """The model's id; where it was asked is in the spec."""
-        return replace(super().identity(), backend="openai-batch")
 
     def capacity(self) -> Capacity:
         """As much as there is: files are cut here, not by the plan."""
@@ -166,10 +161,11 @@ class OpenAIBatchBackend(OpenAIBackend):
         asked = sheet.asked[place]
         found = sheet.answers.known[asked.id]
         if isinstance(found, Reply):
-            answered = Answered(reply=self._client.hidden(found), seconds=seconds)
+            reply = self._client.hidden(found)
+            answered = Answered(reply=reply, seconds=seconds, used=found.usage)
         else:
-            answered = Answered(failure=self._client.failure(found))
-        return prediction_of(sheet.requests[place], answered, asked.digests)
+            answered = Answered(failure=self._client.failure(found), used=found.usage)
+        return self.prediction_of(sheet.requests[place], answered, asked.digests)
 
     def _must_ask_again(self, sheet: _Sheet) -> bool:
         """Ask, and wait; whether some of it was in batches that the server has forgotten."""
@@ -212,7 +208,7 @@ class OpenAIBatchBackend(OpenAIBackend):
             sheet.made[place] = ready.broken[request.sample_id]
         else:
             try:
-                line = line_of(self.body(request, ready.pictures))
+                line = line_of(self.body(request, ready.pictures), request.copy)
             except UnicodeEncodeError as error:
                 sheet.made[place] = failed(request, "backend", f"the request is no text: {error}")
                 return None

@@ -51,16 +51,17 @@ class Line:
     content: bytes
 
 
-def line_of(body: Mapping[str, Any]) -> Line:
+def line_of(body: Mapping[str, Any], copy: str = "") -> Line:
     """A request's body as a line.
 
     Args:
         body: As the chat backend sends it.
+        copy: Which of several equal bodies it is, that are each to be answered.
 
     Raises:
         UnicodeEncodeError: It holds a character that no file can.
     """
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")) + copy
     name = hashlib.sha256(canonical.encode()).hexdigest()
     row = {"custom_id": name, "method": "POST", "url": ENDPOINT, "body": body}
     text = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -8,7 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,11 +45,13 @@ class Answered:
         reply: The answer.
         failure: Why there is none.
         seconds: Its share of the time that it was out, among all that were out.
+        used: Tokens of all attempts together, as far as the server told.
     """
 
     reply: Reply | None = None
     failure: Failure | None = None
     seconds: float | None = None
+    used: Usage = field(default_factory=Usage)
 
 
 class Client:
@@ -71,6 +73,7 @@ class Client:
             body: The request.
             sent: Set when the request goes out for the first time.
         """
+        used = Usage()
         for attempt in range(self._settings.retries + 1):
             place = await self.limiter.enter()
             sent.set()
@@ -82,14 +85,16 @@ class Client:
             except Trouble as error:
                 self._hopeless = error if error.kind in HOPELESS else self._hopeless
                 self._note(place, error)
+                used += error.usage
                 wait = retry_wait(attempt, error.wait)
                 if not error.passing or attempt == self._settings.retries or wait > PATIENCE:
-                    return Answered(failure=self.failure(error))
+                    return Answered(failure=self.failure(error), used=used)
             else:
                 out = self.limiter.out
                 seconds = self.limiter.answered(place)
                 self.spend(reply.usage)
-                return Answered(reply=reply, seconds=round(seconds / max(out, 1), 6))
+                seconds = round(seconds / max(out, 1), 6)
+                return Answered(reply=reply, seconds=seconds, used=used + reply.usage)
             await asyncio.sleep(wait)
         raise AssertionError  # the last attempt returns
 

@@ -55,8 +55,8 @@ def check_server(settings: Settings) -> None:
     """
     if not settings.key and "//api.openai.com/" in f"{settings.base_url}/":
         message = (
-            "api.openai.com asks for a key, and the environment variable "
-            f"{settings.key_name} holds none; set it, or give base_url=... for another server."
+            f"api.openai.com asks for a key, and {settings.key_place} holds none; set it, or give "
+            "base_url=... for another server."
         )
         raise BackendError(message)
     with _client(settings) as api:
@@ -155,14 +155,15 @@ def _check_key(settings: Settings, status: int, body: str) -> None:
         return
     if not settings.key:
         message = (
-            f"The server at {settings.base_url} asks for a key ({status}), and the environment "
-            f"variable {settings.key_name} holds none; set it, or name another: api_key_env=NAME."
+            f"The server at {settings.base_url} asks for a key ({status}), and "
+            f"{settings.key_place} holds none; set it, or name another: api_key_env=NAME, or "
+            "api_key_file=FILE."
         )
         raise BackendError(message)
     said = settings.redacted(" ".join(body.split()))[:200]
     message = (
-        f"The server at {settings.base_url} refused the key in the environment variable "
-        f"{settings.key_name} ({status}: {said})."
+        f"The server at {settings.base_url} refused the key in {settings.key_place} ({status}: "
+        f"{said})."
     )
     raise BackendError(message)
 

@@ -16,8 +16,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FIRST = 16
-"""Requests at once, at the beginning: most servers take as many, and others are soon found out."""
+FIRST = 32
+"""Requests at once, at the beginning: most servers take as many, and others are soon found out. One
+that answers one after another still answers the last of them before a timeout of 300 s, if each
+takes 9 s at most."""
 
 DOUBLED, HALVED, LATER = 2.0, 0.5, 1.25
 """How the limit changes: at first, where already the first growth did not pay, and after that."""

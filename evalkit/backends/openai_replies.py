@@ -31,6 +31,16 @@ class Usage:
     output: int | None = None
     cached: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        """Both together."""
+        if other == Usage():
+            return self
+        return Usage(
+            prompt=(self.prompt or 0) + (other.prompt or 0),
+            output=(self.output or 0) + (other.output or 0),
+            cached=self.cached + other.cached,
+        )
+
 
 @dataclass(kw_only=True, eq=False)
 class Trouble(Exception):  # noqa: N818 - some of it passes

@@ -30,7 +30,7 @@ OMITTABLE = ("temperature", "top_p", "seed", "stop")
 
 OPTIONS = frozenset(
     {
-        *("base_url", "api_key_env", "concurrency", "timeout", "retries"),
+        *("base_url", "api_key_env", "api_key_file", "concurrency", "timeout", "retries"),
         *("max_tokens_field", "omit", "prices"),
     }
 )
@@ -45,7 +45,7 @@ class Settings:
         model: The model's id on the server.
         base_url: Where the server is, without a slash at its end.
         key: The key; empty where there is none.
-        key_name: The environment variable that holds it.
+        key_place: What holds it, in words: an environment variable, or a file.
         concurrency: Requests that may be out at once, at most.
         timeout: Seconds until a request is given up.
         retries: How often a request is asked again.
@@ -58,7 +58,7 @@ class Settings:
     model: str
     base_url: str
     key: str = field(repr=False)
-    key_name: str
+    key_place: str
     concurrency: int
     timeout: float
     retries: int
@@ -113,7 +113,7 @@ def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settin
             "the colour that it pads with is the processor's, which the server does not tell."
         )
         raise UsageError(message)
-    key_name = own.get("api_key_env", KEY)
+    key, key_place = _key(own, environ)
     field_name = own.get("max_tokens_field", TOKEN_FIELDS[0])
     if field_name not in TOKEN_FIELDS:
         _refuse("max_tokens_field", f"must be {' or '.join(TOKEN_FIELDS)}")
@@ -123,8 +123,8 @@ def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settin
     return Settings(
         model=options.name + (f"@{options.revision}" if options.revision else ""),
         base_url=_base_url(own.get("base_url", BASE_URL)),
-        key=_key(key_name, environ),
-        key_name=key_name,
+        key=key,
+        key_place=key_place,
         concurrency=int(number_of(own, "concurrency", "64", (1, 1000), whole=True)),
         timeout=number_of(own, "timeout", "300", (0.001, 86400)),
         retries=int(number_of(own, "retries", "5", (0, 100), whole=True)),
@@ -132,7 +132,7 @@ def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settin
         omit=omit,
         prices=_prices(own["prices"]) if "prices" in own else None,
         account={
-            header: _printable(name, environ)
+            header: _printable(environ[name], f"The environment variable {name}")
             for name, header in ACCOUNT.items()
             if environ.get(name)
         },
@@ -195,18 +195,46 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _key(name: str, environ: Mapping[str, str]) -> str:
-    """The key; a name that is no name may be a key itself, and is not shown."""
+def _key(own: Mapping[str, str], environ: Mapping[str, str]) -> tuple[str, str]:
+    """The key, and what holds it in words.
+
+    What an option names may be a key itself, by mistake: it is not shown unless it names something.
+    """
+    if "api_key_file" in own:
+        if "api_key_env" in own:
+            _refuse("api_key_file", "excludes api_key_env: a key is in one place")
+        return _key_of_file(own["api_key_file"]), "the file that api_key_file names"
+    name = own.get("api_key_env", KEY)
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         _refuse("api_key_env", f"must be the name of an environment variable, such as {KEY}")
-    return _printable(name, environ)
+    if name != KEY and name not in environ:
+        rule = (
+            "names an environment variable that is not set (its name is not shown: it may be a key "
+            "by mistake); set it, or name another"
+        )
+        _refuse("api_key_env", rule)
+    place = f"environment variable {name}"
+    return _printable(environ.get(name, ""), f"The {place}"), f"the {place}"
 
 
-def _printable(name: str, environ: Mapping[str, str]) -> str:
-    """What a variable holds, if a header can carry it."""
-    text = environ.get(name, "").strip()
+def _key_of_file(place: str) -> str:
+    """The key that is all of a file; the file's name may be a key itself, and is not shown."""
+    try:
+        text = Path(place).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError, RuntimeError) as error:
+        said = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
+        _refuse("api_key_file", f"must name a file that holds the key and nothing else ({said})")
+    key = _printable(text, "The file that api_key_file names")
+    if not key:
+        _refuse("api_key_file", "names an empty file; it must hold the key")
+    return key
+
+
+def _printable(held: str, place: str) -> str:
+    """What a place holds, if a header can carry it."""
+    text = held.strip()
     if not re.fullmatch(r"[!-~]*", text):
-        message = f"The environment variable {name} holds characters that no key can have."
+        message = f"{place} holds characters that no key can have."
         raise UsageError(message)
     return text
 

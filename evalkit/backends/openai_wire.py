@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 * 2**20
 """Bytes of an answer, unpacked; no chat completion is as long."""
 
-POOL = 8
-"""Connections in a pool, as more are looked through in vain each time that one is wanted."""
+POOL = 2
+"""Connections in a pool, as all of a pool's are looked at each time that one is wanted."""
 
 
 class Wire:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalkit.cli.judge_options import REFERENCES
+
 _PATH = click.Path(path_type=Path, exists=True)
 
 
@@ -16,7 +18,10 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.argument("source", type=_PATH, metavar="RUN|FILE")
 @click.option("--labels", type=_PATH, required=True, metavar="FILE", help="What people said.")
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
+@click.option(
+    "--positive", metavar="LABEL", help="The label that counts as 1 (of MMVP's verdicts: yes)."
+)
 @click.option(
     "--tolerance", type=float, default=0.0, help="Ratings that differ by this much agree."
 )
@@ -28,6 +33,7 @@ def command(
     *,
     task: str | None,
     references: Path | None,
+    positive: str | None,
     tolerance: float,
     scale: tuple[float, float] | None,
     as_json: bool,
@@ -35,23 +41,18 @@ def command(
     """How well a judge agrees with people: kappa, bias, and the mean that corrects for both."""
     from evalkit.cli.screen import print_json
     from evalkit.judge.agreement import calibrate
-    from evalkit.judge.pairs import Pair
-    from evalkit.judge.values import human_values, values_of
+    from evalkit.judge.values import human_values, pairs_of, values_of
     from evalkit.report.judge_pages import calibration_page
 
-    people = human_values(labels, references)
-    pairs = [
-        Pair(
-            sample_id=sample_id,
-            judge=value.rating,
-            human=people.get(sample_id),
-            length=value.length,
-            cluster=value.cluster,
-        )
-        for sample_id, value in values_of(source, task, references).items()
-    ]
-    found = calibrate(pairs, tolerance=tolerance, scale=scale)
-    if as_json:
-        print_json(found)
-    else:
-        print(calibration_page(found), end="")
+    judged = values_of(source, task, references)
+    people = human_values(labels, references, task=task, labels=judged.labels)
+    pairs, strays = pairs_of(judged, people)
+    found = calibrate(
+        pairs,
+        positive=positive or (judged.labels[-1] if judged.labels else None),
+        tolerance=tolerance,
+        labels=judged.labels,
+        scale=scale,
+        notes=[*filter(None, [strays]), *judged.notes],
+    )
+    print_json(found) if as_json else print(calibration_page(found), end="")

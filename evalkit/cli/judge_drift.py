@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.cli.judge_options import REFERENCES, judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from evalkit.judge.anchors import Anchors
+    from evalkit.judge.order import JudgeOrder
 
 _PATH = click.Path(path_type=Path, exists=True)
 
@@ -16,12 +20,13 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.command(
     epilog="Anchors: a judged run, whose answers are judged again without the cache (--judge), or "
     "a grade or review file, beside another of the same answers (--now). Exit code 14: the judge "
-    "has moved; 11: too few anchors to tell."
+    "has moved, another judge differs, or too many verdicts are missing; 11: too few anchors to "
+    "tell; 13: the verdicts were asked for in different ways, or are about different answers."
 )
 @click.option("--anchors", type=_PATH, required=True, metavar="RUN|FILE", help="The verdicts then.")
 @click.option("--now", type=_PATH, metavar="RUN|FILE", help="The verdicts now, if there are any.")
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help="MM-Vet's mm-vet.json.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
 @click.option(
     "--tolerance", type=float, default=0.0, help="Ratings that differ by this much are the same."
 )
@@ -43,32 +48,46 @@ def command(
 ) -> int:
     """Whether a judge still gives the verdicts that it gave: flips, direction, size."""
     from evalkit.cli.screen import print_json
-    from evalkit.judge.drift import MOVED, SAME, drift
-    from evalkit.judge.values import values_of
+    from evalkit.judge.anchors import anchors_of, compared
+    from evalkit.judge.drift import drift
     from evalkit.report.judge_pages import drift_page
 
-    before = values_of(anchors, task, references)
-    after = values_of(now, task, references) if now else _again(anchors, task, given)
+    order = judge_order(given)
+    if now and order:
+        message = "--now has the verdicts, so no judge is asked; leave --judge away, or --now."
+        raise UsageError(message)
+    before = anchors_of(anchors, task, references)
+    after = anchors_of(now, task, references) if now else _again(anchors, task, order)
+    another, notes = compared(before, after)
     found = drift(
-        {key: value.rating for key, value in before.items() if value.rating is not None},
-        {key: value.rating for key, value in after.items() if value.rating is not None},
+        before.values.verdicts,
+        after.values.verdicts,
         tolerance=tolerance,
         allowed=allowed,
+        another=another,
+        notes=notes,
+        unhealthy="" if after.healthy else after.missing,
     )
     if as_json:
         print_json(found)
     else:
         print(drift_page(found), end="")
-    codes = {SAME: ExitCode.OK, MOVED: ExitCode.JUDGE_UNHEALTHY}
-    return codes.get(found.verdict, ExitCode.INCONCLUSIVE)
+    return _exit_code(found.verdict)
 
 
-def _again(anchors: Path, task: str | None, given: dict[str, Any]) -> Any:
+def _exit_code(verdict: str) -> ExitCode:
+    from evalkit.judge.drift import ALIKE, SAME, UNKNOWN
+
+    if verdict == UNKNOWN:
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.OK if verdict in (SAME, ALIKE) else ExitCode.JUDGE_UNHEALTHY
+
+
+def _again(anchors: Path, task: str | None, order: JudgeOrder | None) -> Anchors:
     """The verdicts of the judge that is there now, on the anchors' answers."""
     from evalkit.cli.screen import Screen
     from evalkit.judging import judged_again
 
-    order = judge_order(given)
     if order is None:
         message = "Give --judge SPEC to judge the anchors again, or --now with verdicts."
         raise UsageError(message)

@@ -13,6 +13,9 @@ from evalkit.errors import UsageError
 if TYPE_CHECKING:
     from evalkit.judge.order import JudgeOrder
 
+REFERENCES = "MM-Vet's mm-vet.json, or LLaVA's questions.jsonl."
+"""The help of the option that says what published verdicts are about."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -70,8 +73,9 @@ def judge_order(given: dict[str, Any]) -> JudgeOrder | None:
     """
     own = {name: given.pop(name) for name in _NAMES}
     if own["judge"] is None:
-        if odd := next((n for n, v in own.items() if v not in (None, (), False)), None):
-            message = f"--{odd.replace('_', '-').removesuffix('s')} was given, but no --judge."
+        if odd := next((n for n, v in own.items() if v is not None and v != ()), None):
+            flag = "--rubric" if odd == "rubrics" else f"--{odd.replace('_', '-')}"
+            message = f"{flag} was given, but no --judge."
             raise UsageError(message)
         return None
     return _order(own)

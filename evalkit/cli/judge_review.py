@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.cli.judge_options import REFERENCES
 from evalkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from evalkit.judge.review import Numbers, Review
+    from evalkit.judge.review import Review
+    from evalkit.judge.review_numbers import Numbers
     from evalkit.report.table import Table
 
 _PATH = click.Path(path_type=Path)
@@ -25,14 +27,8 @@ _SHOWN = 70
     "(JSON lines). Exit code 14: more than 1 % of the verdicts failed."
 )
 @click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
-@click.option(
-    "--references",
-    "-r",
-    type=_PATH,
-    metavar="FILE",
-    help="MM-Vet's mm-vet.json; LLaVA-Bench's questions.jsonl, for which share a picture.",
-)
-@click.option("--explain", is_flag=True, help="List the verdicts that failed, or read otherwise.")
+@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
+@click.option("--explain", is_flag=True, help="List the verdicts that failed, or are doubtful.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--out", type=_PATH, metavar="DIR", help="Write each file as a run: DIR/<its name>.")
 def command(
@@ -45,7 +41,8 @@ def command(
 ) -> int:
     """The numbers of published grade and review files, without a judge."""
     from evalkit.cli.screen import print_json
-    from evalkit.judge.review import numbers_of, read_review
+    from evalkit.judge.review import read_review
+    from evalkit.judge.review_numbers import numbers_of
 
     reviews = [read_review(path, references) for path in files]
     numbers = [numbers_of(review) for review in reviews]
@@ -55,7 +52,7 @@ def command(
         print_json(numbers)
     else:
         _print(reviews, numbers, explain=explain)
-    worst = max(len(n.failed) / len(r.samples) for r, n in zip(reviews, numbers, strict=True))
+    worst = max(found.missing / found.verdicts for found in numbers)
     return ExitCode.JUDGE_UNHEALTHY if worst > 0.01 else ExitCode.OK  # noqa: PLR2004 - the default
 
 
@@ -83,8 +80,8 @@ def _print(reviews: Sequence[Review], numbers: Sequence[Numbers], *, explain: bo
         print(text_table(_metrics(found, review), review.name), end="")
         for tag, table in _slices(found):
             print(text_table(table, f"{review.name}, by {tag}"), end="")
-        if explain and (found.failed or review.differing):
-            print(text_table(_doubtful(review, found), f"{review.name}, explained"), end="")
+        if explain and (found.failed or found.doubtful):
+            print(text_table(_explained(review, found), f"{review.name}, explained"), end="")
     official = [found.official["all"][0] for found in numbers if found.official]
     if len(official) > 1:
         print(f"  mean of {len(official)} official relative scores: {fmean(official):.2f}")
@@ -106,14 +103,27 @@ def _metrics(found: Numbers, review: Review) -> Table:
         )
     else:
         printed = "the official total takes a failed verdict for 0"
-    failed, differing = len(found.failed), len(review.differing)
-    verdicts = f"{failed} failed verdict{'' if failed == 1 else 's'}"
+    verdicts = f"{found.missing} failed verdict{'' if found.missing == 1 else 's'}"
     reading = f"`judged` leaves {verdicts} out, which may all have been worst, or best."
-    notes = [f"{printed}; {reading}"]
-    if differing:
-        notes.append(f"{differing} stored ratings are not what their replies read as (--explain).")
+    notes = (f"{printed}; {reading}", *_notes(review))
     header = ("metric", "value", "95 % interval", "n")
-    return Table(header=header, rows=tuple(rows), notes=tuple(notes))
+    return Table(header=header, rows=tuple(rows), notes=notes)
+
+
+def _notes(review: Review) -> Iterator[str]:
+    if review.differing:
+        yield f"{_stored(review.differing)} not what the reply reads as (--explain)."
+    if review.outside:
+        yield f"{_stored(review.outside)} not from 0 to 10; the official script counts such."
+    if not review.pictured:
+        yield (
+            "Questions about one picture are taken for independent, so intervals are too narrow: "
+            "LLaVA's questions.jsonl says which they are (--references)."
+        )
+
+
+def _stored(names: Sequence[str]) -> str:
+    return "1 stored rating is" if len(names) == 1 else f"{len(names)} stored ratings are"
 
 
 def _slices(found: Numbers) -> list[tuple[str, Table]]:
@@ -135,10 +145,10 @@ def _slices(found: Numbers) -> list[tuple[str, Table]]:
     return tables
 
 
-def _doubtful(review: Review, found: Numbers) -> Table:
+def _explained(review: Review, found: Numbers) -> Table:
     from evalkit.report.table import Table
 
-    odd = {*found.failed, *review.differing}
+    odd = {*found.failed, *found.doubtful}
     rows = tuple(
         (
             verdict.sample_id,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evalkit.judge.ensemble import Ensemble, Tally
     from evalkit.judge.ensemble_files import Sources
     from evalkit.judge.order import JudgeOrder
+    from evalkit.judge.result import Judged
     from evalkit.report.table import Table
 
 _PATH = click.Path(path_type=Path)
@@ -30,7 +31,8 @@ _TITLES = {
 
 @click.command(
     epilog="Answers and replies are JSON lines of question_id and text, or a JSON object whose "
-    "`outputs` are texts by pid; plain or gzip. Exit code 12: questions without an answer."
+    "`outputs` are texts by pid; plain or gzip. Exit code 12: questions without an answer, or that "
+    "the judge's budget did not allow; 14: too many of its verdicts failed."
 )
 @click.option("--ours", required=True, type=_PATH, metavar="FILE", help="Our model's answers.")
 @click.option("--gpt4", required=True, type=_PATH, metavar="FILE", help="GPT-4's answers.")
@@ -59,9 +61,23 @@ _TITLES = {
     metavar="FILE",
     help="Write what the judge (--judge) said, as JSON lines for --requery.",
 )
+@click.option(
+    "--out",
+    type=_PATH,
+    default=Path("results"),
+    metavar="DIR",
+    help="Where the judge's replies "
+    "are kept while it is asked, so that the same command goes on (default results).",
+)
 @judge_options
 def command(
-    *, seed: int, as_json: bool, requests: Path | None, replies: Path | None, **files: Any
+    *,
+    seed: int,
+    as_json: bool,
+    requests: Path | None,
+    replies: Path | None,
+    out: Path,
+    **files: Any,
 ) -> int:
     """Score ScienceQA's complement and judge ensembles: from files, or with a judge (--judge)."""
     from evalkit.cli.screen import print_json
@@ -72,53 +88,71 @@ def command(
     order = judge_order(files)
     sources = read_sources(**files)
     given = (sources.problems, sources.ours, sources.gpt4)
-    if order is not None:
-        sources = _judged(sources, order, replies)
+    judged = None if order is None else _asked(sources, order, out, quiet=as_json)
+    if judged is not None:
+        sources = _judged(sources, judged, replies)
     own = combine(*given, sources.requery)
     official = {"complement": combine(*given, None, seeded_guess(seed))}
     if sources.requery is not None:
         official["judge"] = combine(*given, sources.requery, seeded_guess(seed))
     if requests is not None:
-        lines = disagreement_requests(sources, own)
-        write_text(
-            requests,
-            _json_lines(lines),
-        )
+        write_text(requests, _json_lines(disagreement_requests(sources, own)))
     if as_json:
-        print_json(_json_object(sources, own, official, seed))
+        print_json({**_json_object(sources, own, official, seed), **_told(judged)})
     else:
         _print_tables(sources, own, official, seed)
-    return ExitCode.OK if sources.is_whole else ExitCode.INCOMPLETE
+    return _exit_code(sources, judged)
 
 
-def _judged(sources: Sources, order: JudgeOrder, written: Path | None) -> Sources:
-    """The sources with what a judge says of the questions on which the models differ."""
-    from dataclasses import replace
-
+def _asked(sources: Sources, order: JudgeOrder, out: Path, *, quiet: bool) -> Judged:
+    """What a judge says of the questions on which the models differ."""
     from evalkit.cli.screen import Screen
     from evalkit.judge.ensemble import combine
-    from evalkit.judge.ensemble_asking import ask, replies
-    from evalkit.writing import write_text
+    from evalkit.judge.ensemble_asking import ask
 
     if sources.requery is not None:
         message = "--judge and --requery exclude each other: either a judge or its replies."
         raise UsageError(message)
     ensemble = combine(sources.problems, sources.ours, sources.gpt4, {})
-    with Screen() as screen:
-        verdicts = ask(sources, ensemble, order, lambda a, b: screen.judged("scienceqa", a, b))
-    said = replies(verdicts)
+    with Screen(quiet=quiet) as screen:
+        return ask(
+            sources,
+            ensemble,
+            order,
+            out,
+            note=screen.note,
+            progress=lambda done, total: screen.judged("scienceqa", done, total),
+        )
+
+
+def _judged(sources: Sources, judged: Judged, written: Path | None) -> Sources:
+    """The sources with the judge's replies, which are also written where they are wanted."""
+    from dataclasses import replace
+
+    from evalkit.judge.ensemble_asking import replies
+    from evalkit.report.table import judge_line
+    from evalkit.writing import write_text
+
+    said = replies(judged.verdicts)
     if written is not None:
         lines = ({"question_id": pid, "text": text} for pid, text in said.items())
-        write_text(
-            written,
-            _json_lines(lines),
-        )
-    missing = sum(verdict.failure is not None for verdict in verdicts)
-    note = (
-        f"Judged by {order.model} in evalkit's own words: {len(verdicts)} questions asked, "
-        f"{missing} verdicts failed; ours counts there."
-    )
+        write_text(written, _json_lines(lines))
+    note = f"scienceqa: {judge_line(judged.report)} Where a verdict is missing, ours counts."
     return replace(sources, requery=said, notes=(*sources.notes, note))
+
+
+def _told(judged: Judged | None) -> dict[str, Any]:
+    """What the JSON object says of the judging."""
+    return {} if judged is None else {"judge": judged.report, "fingerprint": judged.fingerprint}
+
+
+def _exit_code(sources: Sources, judged: Judged | None) -> ExitCode:
+    from evalkit.judge.units import UNASKED
+
+    if not sources.is_whole or (judged is not None and UNASKED in judged.report.failed):
+        return ExitCode.INCOMPLETE
+    healthy = judged is None or judged.report.healthy
+    return ExitCode.OK if healthy else ExitCode.JUDGE_UNHEALTHY
 
 
 def _json_lines(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -6,45 +6,37 @@ clusters. Whatever cannot be said is None, and a sentence says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from evalkit.judge.kinds import Kind
-from evalkit.judge.measures import (
-    HUMAN,
-    JUDGE,
-    kappa_of_labels,
-    kappa_of_ratings,
-    mean_difference,
-    prediction_powered,
+from evalkit.judge.figures import (
+    NO_PAIR,
+    Figure,
+    corrected,
+    difference,
+    figure_of,
+    kappa,
+    mean_of,
 )
-from evalkit.judge.pairs import Pair, checked_kind, ends_of, has_both, score_of
-from evalkit.metrics.basic import accuracy, mean
-from evalkit.records import MetricValue, SampleScore
-from evalkit.stats import FEW_CLUSTERS, FEW_HITS, interval
-from evalkit.sums import total
-from evalkit.task import Metric
+from evalkit.judge.kinds import Kind
+from evalkit.judge.length_bias import LengthBias, length_bias
+from evalkit.judge.measures import HUMAN, JUDGE
+from evalkit.judge.pairs import (
+    Pair,
+    checked_kind,
+    ends_of,
+    has_both,
+    human_of,
+    judge_of,
+    occurring,
+    score_of,
+)
+from evalkit.metrics.basic import accuracy
+from evalkit.records import SampleScore
+from evalkit.stats import FEW_CLUSTERS, FEW_HITS
 
 __all__ = ["Calibration", "Confusion", "Figure", "LengthBias", "Pair", "calibrate"]
-
-FEW_FOR_RHO = 10
-"""With fewer samples than this the p-value of a rank correlation is not to be trusted."""
-
-_SAME = 1e-9  # differences that are closer than this share of the scale are equal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A number with its interval, or None and the reason why there is none.
-
-    Attributes:
-        value: The number. Where it has no interval, its `method` says why.
-        reason: A sentence; empty where there is a number.
-    """
-
-    value: MetricValue | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,29 +50,6 @@ class Confusion:
 
     labels: tuple[str | float, ...]
     counts: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LengthBias:
-    """Whether the judge is milder than people on longer answers.
-
-    Attributes:
-        rho: Spearman's rank correlation of judge - human with the length of the answer (Spearman,
-            American Journal of Psychology 15 (1904), 72-101; `scipy.stats.spearmanr`); None where
-            `reason` says why.
-        p: Its p-value by the t approximation, which takes samples for independent.
-        reason: Why there is no correlation; else empty.
-        median: Middle length of the labelled answers; None where there is none.
-        shorter: The mean of judge - human over answers of at most the median length.
-        longer: The same over the others.
-    """
-
-    rho: float | None
-    p: float | None
-    reason: str
-    median: float | None
-    shorter: Figure
-    longer: Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +103,7 @@ def calibrate(
     tolerance: float = 0.0,
     labels: Sequence[str] = (),
     scale: tuple[float, float] | None = None,
+    notes: Sequence[str] = (),
 ) -> Calibration:
     """Compare a judge with people.
 
@@ -144,6 +114,7 @@ def calibrate(
         labels: For labels: all that the rubric knows; none is any.
         scale: For ratings: the smallest and the largest that the rubric knows; None is those that
             occur.
+        notes: Sentences on the pairs that a reader must know.
 
     Raises:
         UsageError: A sample is given twice, labels and ratings are mixed, a verdict is no label
@@ -154,7 +125,7 @@ def calibrate(
     ends = ends_of(ordered, kind, positive, scale)
     scores = [score_of(pair, kind, positive, tolerance) for pair in ordered]
     found = _compared(ordered, scores, kind, ends, positive=positive, tolerance=tolerance)
-    return replace(found, notes=tuple(_notes(ordered, found, scale)))
+    return replace(found, notes=(*notes, *_notes(ordered, found, scale)))
 
 
 def _compared(
@@ -178,172 +149,25 @@ def _compared(
         judged=sum(pair.judge is not None for pair in pairs),
         labelled=sum(pair.human is not None for pair in pairs),
         n=len(both),
-        agreement=_figure(accuracy("agreement", of="agreed"), both) if both else _NO_PAIR,
-        kappa=_kappa(paired, both, kind),
-        difference=_difference(both, ends),
+        agreement=figure_of(accuracy("agreement", of="agreed"), both) if both else NO_PAIR,
+        kappa=kappa(paired, both, kind),
+        difference=difference(both, ends),
         confusion=_confusion(paired),
-        length=_length_bias(paired, both, ends),
-        corrected=_corrected(scores, ends),
-        human_mean=_mean(scores, HUMAN, ends, kind),
-        judge_mean=_mean(scores, JUDGE, ends, kind),
+        length=length_bias(paired, both, ends),
+        corrected=corrected(scores, ends),
+        human_mean=mean_of(scores, HUMAN, ends, kind),
+        judge_mean=mean_of(scores, JUDGE, ends, kind),
         notes=(),
     )
 
 
-_NO_PAIR = Figure(reason="No sample has both a verdict of the judge and a human label.")
-_NO_NUMBER = Figure(reason="Labels have a mean only if one of them is named as positive.")
-_NO_SCALE = Figure(
-    reason="All ratings are one number and the scale is not known, so nothing is known of how far "
-    "they could lie apart."
-)
-
-
-def _figure(metric: Metric, scores: Sequence[SampleScore]) -> Figure:
-    value = interval(metric, scores)
-    return Figure(value=value, reason="" if value else f"The {metric.name} is undefined here.")
-
-
-def _kappa(pairs: Sequence[Pair], scores: Sequence[SampleScore], kind: Kind) -> Figure:
-    """Kappa, where both raters tell at least two things apart; else it compares nothing."""
-    if not pairs:
-        return _NO_PAIR
-    for who, key in (("judge", _judge_of), ("humans", _human_of)):
-        if len(given := {key(pair) for pair in pairs}) == 1:
-            reason = f"The {who} gave one verdict alone, {given.pop()!r}; kappa compares nothing."
-            return Figure(reason=reason)
-    occurring = _occurring(pairs)
-    if kind == "labels":
-        return _figure(kappa_of_labels([str(label) for label in occurring]), scores)
-    return _figure(kappa_of_ratings(float(occurring[0]), float(occurring[-1])), scores)
-
-
-def _judge_of(pair: Pair) -> Any:
-    return pair.judge if isinstance(pair.judge, str) else float(pair.judge or 0)
-
-
-def _human_of(pair: Pair) -> Any:
-    return pair.human if isinstance(pair.human, str) else float(pair.human or 0)
-
-
-def _occurring(pairs: Iterable[Pair]) -> list[Any]:
-    return sorted({verdict for pair in pairs for verdict in (_judge_of(pair), _human_of(pair))})
-
-
 def _confusion(pairs: Sequence[Pair]) -> Confusion:
-    occurring = _occurring(pairs)
-    places = {verdict: place for place, verdict in enumerate(occurring)}
-    counts = [[0] * len(occurring) for _ in occurring]
+    known = occurring(pairs)
+    places = {verdict: place for place, verdict in enumerate(known)}
+    counts = [[0] * len(known) for _ in known]
     for pair in pairs:
-        counts[places[_judge_of(pair)]][places[_human_of(pair)]] += 1
-    return Confusion(labels=tuple(occurring), counts=tuple(map(tuple, counts)))
-
-
-def _difference(both: Sequence[SampleScore], ends: tuple[float, float] | None) -> Figure:
-    if not both:
-        return _NO_PAIR
-    if ends is None:
-        return _without_numbers(both)
-    return _figure(mean_difference(ends[1] - ends[0]), both)
-
-
-def _without_numbers(scores: Sequence[SampleScore]) -> Figure:
-    return _NO_SCALE if any(JUDGE in s.values or HUMAN in s.values for s in scores) else _NO_NUMBER
-
-
-def _mean(
-    scores: Sequence[SampleScore], who: str, ends: tuple[float, float] | None, kind: Kind
-) -> Figure:
-    """The plain mean of one rater's verdicts, over all that this rater gave."""
-    if not any(who in s.values or who in s.tags for s in scores):
-        return Figure(reason=f"There is no verdict of the {who}.")
-    if ends is None:
-        return _without_numbers(scores)
-
-    def given(score: SampleScore) -> bool:
-        return who in score.values
-
-    metric = mean(f"{who} mean", of=who, only=given)
-    labels = kind == "labels"
-    return _figure(replace(metric, low=ends[0], high=ends[1], proportion=labels), scores)
-
-
-def _corrected(scores: Sequence[SampleScore], ends: tuple[float, float] | None) -> Figure:
-    """The prediction-powered mean; without an interval where labels cannot tell how far it is off.
-
-    Where human - judge is the same in all labelled samples, as where all agree, the delta method
-    would take the correction for known, and be as narrow with three labels as with three thousand.
-    """
-    both = [s for s in scores if JUDGE in s.values and HUMAN in s.values]
-    if ends is None or not both:
-        judged = any("agreed" in s.values for s in scores)
-        return _without_numbers(scores) if judged else _NO_PAIR
-    metric = prediction_powered(*ends)
-    gaps = [s.values[HUMAN] - s.values[JUDGE] for s in both]
-    silent = ""
-    if len({s.cluster for s in both}) == 1:
-        silent = "none (labels in one cluster)"
-    elif max(gaps) - min(gaps) <= _SAME * (ends[1] - ends[0]):
-        silent = "none (all labels differ alike from the judge)"
-    if not silent:
-        return _figure(metric, scores)
-    counted = [s for s in scores if JUDGE in s.values]
-    value = MetricValue(
-        value=total(metric, scores),
-        low=None,
-        high=None,
-        method=silent,
-        n=len(counted),
-        clusters=len({s.cluster for s in counted}),
-        maximum=metric.high,
-    )
-    return Figure(value=value)
-
-
-# Length
-
-
-def _length_bias(
-    pairs: Sequence[Pair], both: Sequence[SampleScore], ends: tuple[float, float] | None
-) -> LengthBias:
-    from statistics import median
-
-    middle = float(median(pair.length for pair in pairs)) if pairs else None
-    rho, p, reason = _correlation(pairs, both, ends)
-
-    def half(belongs: Callable[[float], bool]) -> Figure:
-        held = [s for s, pair in zip(both, pairs, strict=True) if belongs(pair.length)]
-        if both and not held:
-            return Figure(reason="All labelled answers are of the median length or shorter.")
-        return _difference(held, ends)
-
-    return LengthBias(
-        rho=rho,
-        p=p,
-        reason=reason,
-        median=middle,
-        shorter=half(lambda length: middle is not None and length <= middle),
-        longer=half(lambda length: middle is not None and length > middle),
-    )
-
-
-def _correlation(
-    pairs: Sequence[Pair], both: Sequence[SampleScore], ends: tuple[float, float] | None
-) -> tuple[float | None, float | None, str]:
-    """Spearman's rho of judge - human with the length, its p-value, or the reason for neither."""
-    if not both or ends is None:
-        return None, None, _difference(both, ends).reason
-    # Rounded, so that 0.3 - 0.2 and 0.2 - 0.1 have one rank.
-    gaps = [round((s.values[JUDGE] - s.values[HUMAN]) / (ends[1] - ends[0]), 9) for s in both]
-    if len(pairs) < FEW_FOR_RHO:
-        return None, None, f"Fewer than {FEW_FOR_RHO} samples have both verdicts."
-    if len(set(gaps)) == 1:
-        return None, None, "The judge is equally far from the human label in all samples."
-    if len({pair.length for pair in pairs}) == 1:
-        return None, None, "All labelled answers are of one length."
-    from scipy.stats import spearmanr
-
-    found = spearmanr(gaps, [pair.length for pair in pairs])
-    return float(found.statistic), float(found.pvalue), ""
+        counts[places[judge_of(pair)]][places[human_of(pair)]] += 1
+    return Confusion(labels=tuple(known), counts=tuple(map(tuple, counts)))
 
 
 # What a reader must know
@@ -359,28 +183,48 @@ def _notes(
         )
     if found.kind == "ratings" and scale is None:
         yield "The scale was not given; it is taken to end at the ratings that occur."
-    if found.corrected.value is None:
-        return
+    if 0 < found.length.n < found.n:
+        yield f"The length of {found.n - found.length.n} labelled answers is not known."
+    both = [pair for pair in pairs if has_both(pair)]
+    if found.kappa.value is not None and found.kappa.value.low is not None:
+        yield from _few_of_kappa(both)
+    if found.corrected.value is not None:
+        yield from _notes_on_the_mean(both, found)
+
+
+def _notes_on_the_mean(both: Sequence[Pair], found: Calibration) -> Iterable[str]:
     if found.n == found.answers:
         yield "Every answer is labelled, so the corrected mean is the humans' own."
         return
     yield "The corrected mean is right only if the labelled answers were drawn at random."
-    if found.corrected.value.low is not None:
-        yield from _few(pairs, found.kind)
+    if found.corrected.value and found.corrected.value.low is not None:
+        yield from _few(both, found.kind)
     if _wider(found.corrected, found.human_mean):
         yield "The judge adds nothing here: the labels alone give as narrow an interval."
 
 
-def _few(pairs: Sequence[Pair], kind: Kind) -> Iterable[str]:
-    """Why the interval of the corrected mean covers less than it says: t intervals need many."""
-    both = [pair for pair in pairs if has_both(pair)]
+def _few_of_kappa(both: Sequence[Pair]) -> Iterable[str]:
+    """Why kappa's interval covers less than it says: it hangs on what is not the common verdict."""
+    clusters = len({pair.cluster for pair in both})
+    times = Counter(verdict for pair in both for verdict in (judge_of(pair), human_of(pair)))
+    common, _ = times.most_common(1)[0]
+    others = sum(judge_of(pair) != common or human_of(pair) != common for pair in both)
+    few = f"labels from {clusters} independent clusters" if clusters < FEW_CLUSTERS else ""
+    if not few and others < FEW_HITS:
+        few = f"the {others} of {len(both)} samples on which not both say {common!r}"
+    if few:
+        yield f"Kappa rests on {few}: its interval may be too narrow."
+
+
+def _few(both: Sequence[Pair], kind: Kind) -> Iterable[str]:
+    """Why the interval of the corrected mean may cover less than it says: t needs many."""
     clusters = len({pair.cluster for pair in both})
     apart = sum(pair.judge != pair.human for pair in both)
     few = f"labels from {clusters} independent clusters" if clusters < FEW_CLUSTERS else ""
     if not few and kind == "labels" and apart < FEW_HITS:
         few = f"{len(both)} labels, and the {apart} of them that differ from the judge's verdict"
     if few:
-        yield f"The corrected mean rests on {few}: its interval is narrower than it ought to be."
+        yield f"The corrected mean rests on {few}: its interval may be too narrow."
 
 
 def _wider(one: Figure, two: Figure) -> bool:

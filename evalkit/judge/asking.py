@@ -1,7 +1,8 @@
 """Asking the judge: wave by wave, through the cache and the runner, until every unit has a verdict.
 
 A wave holds the next attempt of every unit that has none yet. What the cache knows is not asked;
-of equal questions one is. Everything else is the runner's: leases, retries, a journal of replies,
+of equal questions one is. A server is asked the first questions while the others are still written.
+Everything else is the runner's: leases, retries, a journal of replies,
 and a stop when nothing works any more. What was asked is in the journal, so a killed judge goes on
 where it was. There a reply has the name of its attempt and the beginning of its key, so that a
 reply about another answer, or other words, is none.
@@ -9,12 +10,16 @@ reply about another answer, or other words, is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 
+from evalkit.errors import EvalkitError
 from evalkit.judge.cache import CachedReply, VerdictCache, cache_key
 from evalkit.judge.estimate import most_costly
+from evalkit.judge.receipts import cost_of
 from evalkit.judge.together import Together
 from evalkit.judge.units import Unit, request_of, step, unasked
 from evalkit.prices import Price
@@ -22,8 +27,11 @@ from evalkit.records import Prediction, Request, Verdict
 from evalkit.rubric import Rubric
 from evalkit.runner import engine
 from evalkit.runner.journal import Journal
-from evalkit.runner.plan import plan
+from evalkit.runner.plan import PROBE, Bundle, plan
 from evalkit.runner.workers import Outcome, Workers
+
+PORTION = 128
+"""Questions that are written and looked up together, before the first of them is asked."""
 
 
 class Purse(engine.Watch):
@@ -51,11 +59,9 @@ class Purse(engine.Watch):
         self.requests += int(outcome.counts.get("requests", len(outcome.lease.requests)))
 
     def paid(self, replies: Iterable[Prediction]) -> None:
-        """Count what earlier sessions paid for; tokens that were cached are not known any more."""
+        """Count what earlier sessions paid for."""
         if self._price is not None:
-            for made in replies:
-                cost = self._price.cost(made.prompt_tokens or 0, made.output_tokens or 0)
-                self.spent += self._share * cost
+            self.spent += sum(cost_of(made, self._price) for made in replies)
 
     def is_empty(self) -> bool:
         """Whether nothing more may be asked: all is spent, or somebody said stop."""
@@ -78,6 +84,21 @@ class Purse(engine.Watch):
                 break
             chosen.append(request)
         return chosen
+
+
+@dataclass(slots=True)
+class _Wave:
+    """A wave's questions so far.
+
+    Attributes:
+        keys: What each is, by its name.
+        first: Of equal questions the name of the one that is asked, by their key.
+        trouble: Why no more can be written.
+    """
+
+    keys: dict[str, str] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+    trouble: Exception | None = None
 
 
 Progress = Callable[[int, int], None]
@@ -111,6 +132,7 @@ class Asker:
         self._task, self._rubric, self._workers = task, rubric, workers
         self._journal, self._cache, self._place = journal, cache, place
         self._kept = {name.rpartition("@")[0] for name in journal.predictions}
+        self._last_kept = _moment(journal.path.stat().st_mtime)
         self._replies: dict[str, Prediction] = {}
         self._recalled: dict[str, str] = {}
         self._cached: set[str] = set()
@@ -180,7 +202,8 @@ class Asker:
         """Let equal questions, and the cache, have what earlier sessions were told."""
         for name, key in self._recalled.items():
             self._alike.setdefault(key, self._replies[name])
-        self._keep([self._replies[name] for name in self._recalled], self._recalled)
+        told = [self._replies[name] for name in self._recalled]
+        self._keep(told, self._recalled, self._last_kept)
         self._recalled = {}
 
     def _next(self, units: Sequence[Unit]) -> list[tuple[Unit, int]]:
@@ -188,25 +211,49 @@ class Asker:
         return [(unit, at) for unit, at in found if isinstance(at, int)]
 
     def _wave(self, asks: Sequence[tuple[Unit, int]], purse: Purse) -> bool:
-        """Get one reply for each, as far as the purse allows; False where nothing could be had."""
+        """Get one reply for each, as far as the purse allows; False where there is no new one."""
+        wave, known = _Wave(), len(self._replies)
+        self._ask(wave, self._bundles(asks, purse, wave), purse)
+        for name, key in wave.keys.items():  # of equal questions one was asked
+            made = self._replies.get(wave.first.get(key, ""))
+            if made is not None:
+                self._replies.setdefault(name, replace(made, sample_id=name))
+        return len(self._replies) > known
+
+    def _bundles(
+        self, asks: Sequence[tuple[Unit, int]], purse: Purse, wave: _Wave
+    ) -> Iterator[Bundle]:
+        """What is to be asked, a portion at a time.
+
+        Where questions stand in one bundle, or a budget is to last for the first of them, all are
+        one portion.
+        """
+        capacity = self._workers.crew().capacity
+        alone = capacity.rows == 1 and purse.budget is None
+        size = PORTION if alone else max(len(asks), 1)
+        try:
+            for start in range(0, len(asks), size):
+                chosen = purse.affords(self._unknown(asks[start : start + size], wave))
+                names = [_marked(r.sample_id, wave.keys[r.sample_id]) for r in chosen]
+                own = [replace(r, sample_id=n) for r, n in zip(chosen, names, strict=True)]
+                yield from plan({self._task: own}, capacity, sharing=False)
+        except (EvalkitError, ValueError) as error:  # what is out is paid for, and comes first
+            wave.trouble = error
+
+    def _unknown(self, asks: Sequence[tuple[Unit, int]], wave: _Wave) -> list[Request]:
+        """Questions that neither cache nor journal know, and that are not in the wave already."""
         requests = [request_of(self._task, self._rubric, unit, at) for unit, at in asks]
         keys = self._keys(asks, requests)
+        wave.keys.update(keys)
         self._take_alike(keys)
         self._take_cached(keys)
-        first: dict[str, Request] = {}
-        for request in requests:
-            if request.sample_id not in self._replies:
-                first.setdefault(keys[request.sample_id], request)
-        affordable = purse.affords(list(first.values()))
-        self._ask(affordable, keys, purse)
-        for request in requests:  # of equal questions one was asked
-            asked = first.get(keys[request.sample_id])
-            if asked is not None and asked.sample_id in self._replies:
-                made = self._replies[asked.sample_id]
-                self._replies.setdefault(
-                    request.sample_id, replace(made, sample_id=request.sample_id)
-                )
-        return bool(affordable) or len(first) < len(requests)
+        return [
+            request
+            for request in requests
+            if request.sample_id not in self._replies
+            and wave.first.setdefault(keys[request.sample_id], request.sample_id)
+            == request.sample_id
+        ]
 
     def _keys(
         self, asks: Sequence[tuple[Unit, int]], requests: Sequence[Request]
@@ -235,29 +282,30 @@ class Asker:
                 self._journal.predictions[name] = made  # it shows that the judge does answer
                 self._cached.add(name)
 
-    def _ask(self, requests: Sequence[Request], keys: Mapping[str, str], purse: Purse) -> None:
-        if not requests:
-            return
-        crew = self._workers.crew()
-        marked = [replace(r, sample_id=_marked(r.sample_id, keys[r.sample_id])) for r in requests]
-        bundles = plan({self._task: marked}, crew.capacity, sharing=False)
+    def _ask(self, wave: _Wave, bundles: Iterator[Bundle], purse: Purse) -> None:
+        ahead = list(islice(bundles, PROBE))
 
         def came(_: str, predictions: Sequence[Prediction]) -> None:
             made = [replace(p, sample_id=p.sample_id.rpartition("@")[0]) for p in predictions]
             self._replies.update({one.sample_id: one for one in made})
-            self._keep(made, keys)
+            for one in made:
+                if one.failure is None:
+                    self._alike.setdefault(wave.keys[one.sample_id], one)
+            self._keep(made, wave.keys, _moment(time.time()))
 
-        journals = {self._task: self._journal}
-        workers = Together(self._workers)
-        engine.run(bundles, workers, journals, came, purse, enough=purse.is_empty)
+        if ahead:
+            journals, workers = {self._task: self._journal}, Together(self._workers)
+            engine.run(ahead, workers, journals, came, purse, more=bundles, enough=purse.is_empty)
+        if wave.trouble is not None:
+            raise wave.trouble
 
-    def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str]) -> None:
+    def _keep(self, predictions: Sequence[Prediction], keys: Mapping[str, str], asked: str) -> None:
         """Put readable replies into the cache; others are asked for again one day."""
         if self._cache is None:
             return
         identity = self._workers.crew().identity
         readable = {
-            keys[made.sample_id]: _reply(made)
+            keys[made.sample_id]: _reply(made, asked)
             for made in predictions
             if made.text is not None and self._rubric.read(made.text) is not None
         }
@@ -271,14 +319,19 @@ def _marked(name: str, key: str) -> str:
     return f"{name}@{key[:12]}"
 
 
-def _reply(made: Prediction) -> CachedReply:
+def _moment(seconds: float) -> str:
+    """A time in seconds since 1970, ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _reply(made: Prediction, asked: str) -> CachedReply:
     return CachedReply(
         text=made.text or "",
         finish=made.finish,
         prompt_tokens=made.prompt_tokens,
         output_tokens=made.output_tokens,
         served=made.served or (),
-        asked=datetime.now(UTC).isoformat(timespec="seconds"),
+        asked=asked,
     )
 
 

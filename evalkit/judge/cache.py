@@ -44,7 +44,8 @@ class CachedReply:
         prompt_tokens: Tokens of the prompt; None where unknown.
         output_tokens: Tokens of the reply; None where unknown.
         served: What the server said of itself: model, system fingerprint, date.
-        asked: When it was first asked, ISO 8601, UTC ("2026-11-01T09:30:00Z").
+        asked: When it was first asked, ISO 8601, UTC ("2026-11-01T09:30:00Z"); of one that a run's
+            journal had before, when that journal was last written.
     """
 
     text: str
@@ -109,7 +110,7 @@ def cache_key(identity: ModelIdentity, rubric: str, request: Request, repetition
         identity: The judge; its backend, name, revision and digest count.
         rubric: The rubric's digest.
         request: What is asked; pictures count by their bytes, which are read for it.
-        repetition: 0 for the first time that the same is asked, 1 for the second, ...
+        repetition: 1 for the first time that the same is asked, 2 for the second, ...
 
     Raises:
         DataError: A picture cannot be read.

@@ -6,23 +6,28 @@ words. The judge's letter is read as the official script reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from evalkit.answers.sentence import sentence_letter
 from evalkit.errors import UsageError
-from evalkit.judge.asking import Asker, Progress, Purse
-from evalkit.judge.cache import VerdictCache
+from evalkit.judge.asking import Progress
 from evalkit.judge.ensemble import Ensemble
 from evalkit.judge.ensemble_files import Sources, disagreement_requests
-from evalkit.judge.order import JudgeOrder, check, judge_workers, price_of, share_of
-from evalkit.judge.units import Unit
-from evalkit.records import Sample, Verdict
-from evalkit.rubric import OWN, Attempt, Rubric, templated
-from evalkit.runner.journal import Journal
+from evalkit.judge.estimate import estimate
+from evalkit.judge.order import JudgeOrder, check, counted_as, price_of, share_of
+from evalkit.judge.result import Judged
+from evalkit.judge.stage import JudgeStage
+from evalkit.judge.units import units_of
+from evalkit.records import Prediction, Sample, Verdict
+from evalkit.registry import load_task
+from evalkit.rubric import OWN, Attempt, Judging, Rubric, templated, unjudged
+from evalkit.runner.lock import held
+from evalkit.store import RunFolder
+from evalkit.task import Task
 
 _WORDS = """\
 Two models have answered a question of a science exam and chosen differently. You see the \
@@ -57,33 +62,87 @@ def rubric() -> Rubric:
     )
 
 
+def ensemble_task() -> Task:
+    """ScienceQA as a task with a judge; what its replies are worth, `combine` knows."""
+
+    def none_known(words: str, origin: str) -> Rubric:
+        message = f"the official question is not known, and no other is taken ({origin})"
+        raise ValueError(message if words else "it is empty")
+
+    judging = Judging(
+        own=rubric(),
+        rubric=none_known,
+        known={},
+        score=lambda _, text, __: unjudged(_, text),
+        metrics=(),
+        headline={},
+        source="haotian-liu/LLaVA c121f043, llava/eval/eval_science_qa_gpt4_requery.py",
+        required=False,
+    )
+    return replace(load_task("scienceqa"), judging=judging)
+
+
 def ask(
-    sources: Sources, ensemble: Ensemble, order: JudgeOrder, progress: Progress | None = None
-) -> tuple[Verdict, ...]:
+    sources: Sources,
+    ensemble: Ensemble,
+    order: JudgeOrder,
+    out: Path,
+    *,
+    note: Callable[[str], None],
+    progress: Progress | None = None,
+) -> Judged:
     """A verdict on every question on which the two models differ.
 
+    Args:
+        sources: Both models' answers.
+        ensemble: What they come to.
+        order: Which judge.
+        out: Replies are kept in a folder below it, which these answers have for themselves.
+        note: Told in a line what it will take, before the first question.
+        progress: Told how far it is.
+
     Raises:
-        EvalkitError: The judge cannot be had, or cannot be asked any more; the cache has the rest.
+        EvalkitError: The judge cannot be had, or cannot be asked any more; what it said is kept.
+    """
+    _check(order)
+    task, samples = ensemble_task(), tuple(_asked(sources, ensemble))
+    answers = {s.id: Prediction(sample_id=s.id, text=sources.ours[s.id]) for s in samples}
+    units, price = units_of(samples, answers, 1, swap=False), price_of(order)
+    told = (rubric(), units, price and price[0], share_of(order))
+    note(estimate(task.name, *told, model=counted_as(order)).line(task.name))
+    folder = out / f"scienceqa-ensemble-{_digest(samples)}"
+    with held(RunFolder(folder)), JudgeStage(order, folder, [task]) as stage:
+        return stage.judge(task, samples, answers, progress)
+
+
+def _check(order: JudgeOrder) -> None:
+    """Refuse what the ensemble has no use for.
+
+    Raises:
+        UsageError: It was ordered.
     """
     check(order)
     if order.rubrics:
         message = "The official question of this ensemble is not known; leave --rubric away."
         raise UsageError(message)
-    units = [
-        Unit(sample=sample, answer=sources.ours[sample.id]) for sample in _asked(sources, ensemble)
-    ]
-    with ExitStack() as stack:
-        place = Path(stack.enter_context(TemporaryDirectory()))
-        workers = stack.enter_context(judge_workers(order, place))
-        cache = order.cache and stack.enter_context(VerdictCache(order.cache))
-        journal = stack.enter_context(Journal(place / "replies.jsonl"))
-        asker = Asker("scienceqa", rubric(), workers, journal, cache=cache or None)
-        price = price_of(order)
-        purse = Purse(order.budget, price and price[0], share_of(order))
-        return tuple(asker.verdicts(units, purse, progress))
+    if order.votes != 1 or order.swap:
+        message = (
+            "The ensemble takes one reply to a question, with our answer first; leave "
+            f"{'--swap' if order.swap else '--votes'} away."
+        )
+        raise UsageError(message)
 
 
-def replies(verdicts: tuple[Verdict, ...]) -> Mapping[str, str]:
+def _digest(samples: Iterable[Sample]) -> str:
+    """The beginning of a SHA-256 over what is asked about."""
+    total = hashlib.sha256()
+    for sample in samples:
+        told = [sample.id, sample.question, dict(sample.inputs)]
+        total.update((json.dumps(told, sort_keys=True) + "\n").encode())
+    return total.hexdigest()[:8]
+
+
+def replies(verdicts: Iterable[Verdict]) -> Mapping[str, str]:
     """The judge's replies by question, as a requery file holds them."""
     return {v.sample_id: v.reply for v in verdicts if v.reply is not None}
 

@@ -1,19 +1,20 @@
-"""What judging will take, before the first question: requests, tokens, money. Pure."""
+"""What judging will take, before the first question: requests, tokens, money."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_letters
 
+from evalkit.judge.token_count import CHARACTERS, count_tokens
 from evalkit.judge.units import Unit, request_of
 from evalkit.prices import Price
 from evalkit.records import Generation, Request, Sample
 from evalkit.rubric import Rubric
 
-CHARACTERS = 4.0
-"""Characters of English text that are taken for a token where no tokenizer is at hand."""
+WORD = " the"
+"""A token of every vocabulary of OpenAI's, and as many characters as are taken for one."""
 
 COUNTED = 1_000
 """Questions whose tokens are counted, at least, where there are so many; others are alike."""
@@ -41,13 +42,20 @@ class Estimate:
         """One line for people."""
         cost = "no price is known" if self.cost_usd is None else f"about {self.cost_usd:.2f} USD"
         return (
-            f"Judging {task}: {self.requests:,} questions, about {self.prompt_tokens:,} tokens to "
-            f"read and at most {self.output_tokens:,} to write ({self.how}); {cost}."
+            f"Judging {task}: {self.requests:,} questions if no reply is known yet and each "
+            f"can be read; about {self.prompt_tokens:,} tokens to read and at most "
+            f"{self.output_tokens:,} to write ({self.how}); {cost}."
         )
 
 
 def estimate(
-    task: str, rubric: Rubric, units: Sequence[Unit], price: Price | None, share: float = 1.0
+    task: str,
+    rubric: Rubric,
+    units: Sequence[Unit],
+    price: Price | None,
+    share: float = 1.0,
+    *,
+    model: str | None = None,
 ) -> Estimate:
     """Count one attempt of each unit; of very many, every so manyth is counted.
 
@@ -57,15 +65,20 @@ def estimate(
         units: The verdicts that are wanted.
         price: The judge's price.
         share: Of the price that is paid (a half for a batch service).
+        model: The judge's name, where its tokens may be counted by OpenAI's vocabularies.
     """
-    count, how = _counter()
     step = max(1, len(units) // COUNTED)
     asked = [request_of(task, rubric, unit, 0).text for unit in units[::step]]
-    prompt = round(sum(map(count, asked)) * len(units) / max(len(asked), 1))
+    counted = count_tokens(asked, model)
+    prompt = round(counted.tokens * len(units) / max(len(asked), 1))
     output = rubric.max_tokens * len(units)
     cost = None if price is None else share * price.cost(prompt, output)
     return Estimate(
-        requests=len(units), prompt_tokens=prompt, output_tokens=output, cost_usd=cost, how=how
+        requests=len(units),
+        prompt_tokens=prompt,
+        output_tokens=output,
+        cost_usd=cost,
+        how=counted.how,
     )
 
 
@@ -91,7 +104,7 @@ def expected_units(
     samples: Sequence[Sample], generation: Generation, votes: int, *, swap: bool
 ) -> list[Unit]:
     """Units before there are answers: each is taken to be as long as it may be."""
-    answer = "x" * int(generation.max_new_tokens * CHARACTERS)
+    answer = WORD * generation.max_new_tokens
     orders = (False, True) if swap else (False,)
     return [
         Unit(sample=sample, answer=answer, repetition=repetition, swapped=swapped)
@@ -99,7 +112,3 @@ def expected_units(
         for swapped in orders
         for sample in samples
     ]
-
-
-def _counter() -> tuple[Callable[[str], int], str]:
-    return lambda text: math.ceil(len(text) / CHARACTERS), f"{CHARACTERS:g} characters a token"

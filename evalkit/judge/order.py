@@ -206,8 +206,18 @@ def price_of(order: JudgeOrder) -> tuple[Price, str] | None:
 
 
 def share_of(order: JudgeOrder) -> float:
-    """The share of the price that is paid: a batch service costs half."""
-    return 0.5 if order.batch else 1.0
+    """The share of the price that is paid, which is less at a batch service.
+
+    Raises:
+        UsageError: The spec is wrong, or the judge has no batch service.
+    """
+    return backend_of(order, Path())[0].price_share
+
+
+def counted_as(order: JudgeOrder) -> str | None:
+    """The judge's name, where OpenAI's vocabularies may count its tokens and may be fetched."""
+    spec = spec_of(order)
+    return spec.name if spec.backend.startswith("openai") and not order.offline else None
 
 
 def is_served(order: JudgeOrder) -> bool:
@@ -216,7 +226,16 @@ def is_served(order: JudgeOrder) -> bool:
     Raises:
         UsageError: The spec is wrong.
     """
-    return registry.parse_model(order.model).backend == "openai"
+    return spec_of(order).backend == "openai"
+
+
+def cache_of(order: JudgeOrder) -> Path | None:
+    """The file of replies that are known; None for recorded replies, which are in a file already.
+
+    Raises:
+        UsageError: The spec is wrong.
+    """
+    return None if registry.parse_model(order.model).backend == "replay" else order.cache
 
 
 @contextmanager
@@ -243,13 +262,32 @@ def judge_workers(order: JudgeOrder, state: Path) -> Iterator[Workers]:
         yield workers
 
 
+def spec_of(order: JudgeOrder) -> registry.ModelSpec:
+    """The judge's spec; where its batch service is asked, that of the service.
+
+    Raises:
+        UsageError: The spec is wrong, or the judge has no batch service.
+    """
+    spec = registry.parse_model(order.model)
+    if not order.batch:
+        return spec
+    if spec.backend not in ("openai", "openai-batch"):
+        message = f"Only openai: judges have a batch service, not {order.model!r}."
+        raise UsageError(message)
+    return replace(spec, backend="openai-batch")
+
+
 def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOptions]:
     """The judge's backend and its options.
+
+    Args:
+        order: Which one.
+        state: Where a batch that is under way is remembered, unless its spec says where.
 
     Raises:
         UsageError: The spec is wrong, an option is unknown, or the backend has no batch service.
     """
-    spec = registry.parse_model(order.model)
+    spec = spec_of(order)
     options = BackendOptions(
         spec=order.model,
         name=spec.name,
@@ -261,12 +299,8 @@ def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOp
         check_options(RecordedBackend, options)
         return RecordedBackend, options
     check_options(registry.backend_class(spec), options)
-    if order.batch:
-        if spec.backend != "openai":
-            message = f"Only openai: judges have a batch service, not {order.model!r}."
-            raise UsageError(message)
-        spec = replace(spec, backend="openai-batch")
-        options = replace(options, options={**options.options, "state": str(state)})
+    if spec.backend == "openai-batch":
+        options = replace(options, options={"state": str(state), **options.options})
     if spec.backend.startswith("openai"):  # one seed would give every vote the same reply
         omitted = options.options.get("omit", "")
         omit = "+".join(dict.fromkeys([*filter(None, omitted.split("+")), "seed"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from evalkit.errors import UsageError
 from evalkit.judge.kinds import Kind, is_rating, kind_of, require_tolerance, within
@@ -20,20 +21,35 @@ class Pair:
         sample_id: Which sample; unique.
         judge: A label or a rating; None where the judge failed.
         human: The same by a human; None where there is no human label.
-        length: Characters of the judged answer.
+        length: Characters of the judged answer; None where they are not known.
         cluster: What is not independent, such as the image.
     """
 
     sample_id: str
     judge: str | float | None
     human: str | float | None
-    length: int
+    length: int | None
     cluster: str
 
 
 def has_both(pair: Pair) -> bool:
     """Whether the judge gave a verdict and a human a label."""
     return pair.judge is not None and pair.human is not None
+
+
+def judge_of(pair: Pair) -> Any:
+    """The judge's verdict: text or a number."""
+    return pair.judge if isinstance(pair.judge, str) else float(pair.judge or 0)
+
+
+def human_of(pair: Pair) -> Any:
+    """The human verdict: text or a number."""
+    return pair.human if isinstance(pair.human, str) else float(pair.human or 0)
+
+
+def occurring(pairs: Iterable[Pair]) -> list[Any]:
+    """All verdicts that occur in pairs with both, in order."""
+    return sorted({verdict for pair in pairs for verdict in (judge_of(pair), human_of(pair))})
 
 
 def checked_kind(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalkit.records import Prediction
+from evalkit.prices import Price
+from evalkit.records import Billed, Prediction
 from evalkit.runner.journal import Journal
 from evalkit.store import parse_prediction
 
@@ -13,7 +14,7 @@ class Receipts(Journal):
     """A journal that keeps count of replies which later ones replaced.
 
     Attributes:
-        paid: All replies with a text, of every session, in order.
+        paid: All replies with a text, and failures that were billed, of every session, in order.
     """
 
     paid: list[Prediction]
@@ -35,4 +36,17 @@ class Receipts(Journal):
         self._count(predictions)
 
     def _count(self, predictions: Sequence[Prediction]) -> None:
-        self.paid += [made for made in predictions if made.text is not None]
+        self.paid += [p for p in predictions if p.text is not None or p.billed is not None]
+
+
+def billed(made: Prediction) -> Billed:
+    """The tokens of a reply that count for its price; unknown ones are 0."""
+    return made.billed or Billed(
+        prompt_tokens=made.prompt_tokens or 0, output_tokens=made.output_tokens or 0
+    )
+
+
+def cost_of(made: Prediction, price: Price) -> float:
+    """USD that a reply cost."""
+    own = billed(made)
+    return own.share * price.cost(own.prompt_tokens, own.output_tokens, own.cached_tokens)

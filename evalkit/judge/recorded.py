@@ -6,8 +6,10 @@ files (lines with question_id and content, or text); evalkit's own verdict files
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,15 +18,18 @@ from evalkit.errors import UsageError
 from evalkit.records import Failure, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
+Said = tuple[str, int, bool]
+"""What a reply is to: sample id, repetition from 1, and whether the answers were swapped."""
+
 
 class RecordedBackend(Backend):
-    """Gives the reply that a file has for a sample and repetition; every attempt gets the same."""
+    """Gives the reply that a file has for a sample, repetition and order; the same to attempts."""
 
     option_names: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, options: BackendOptions, replies: Mapping[tuple[str, int], str]) -> None:
-        """Take the replies of a file: {(sample id, repetition): reply}."""
-        self._options = options
+    def __init__(self, options: BackendOptions, digest: str, replies: Mapping[Said, str]) -> None:
+        """Take the replies of a file, and the SHA-256 of its bytes."""
+        self._options, self._digest = options, digest
         self._replies = replies
 
     @classmethod
@@ -45,14 +50,15 @@ class RecordedBackend(Backend):
         Raises:
             UsageError: It is of no known form.
         """
-        return cls(options, read_replies(Path(options.name).expanduser()))
+        path = Path(options.name).expanduser()
+        content = _content(path)
+        return cls(options, hashlib.sha256(content).hexdigest(), read_replies(content, path))
 
     def identity(self) -> ModelIdentity:
-        """The file stands for the judge."""
+        """The file stands for the judge: its name, and its bytes."""
+        name = Path(self._options.name).name
         return ModelIdentity(
-            spec=f"replay:{Path(self._options.name).name}",
-            backend="replay",
-            name=Path(self._options.name).name,
+            spec=f"replay:{name}", backend="replay", name=name, digest=self._digest
         )
 
     def generate(self, requests: Sequence[Request]) -> Sequence[Prediction]:
@@ -61,27 +67,37 @@ class RecordedBackend(Backend):
 
     def _answer(self, name: str) -> Prediction:
         sample, _, place = name.rpartition("#")
-        repetition = int(place.partition(".")[0].rstrip("s"))
-        text = self._replies.get((sample, repetition))
+        told = place.partition(".")[0]
+        repetition, swapped = int(told.removesuffix("s")), told.endswith("s")
+        text = self._replies.get((sample, repetition, swapped))
         if text is None:
-            words = f"the file has no reply to {sample!r}, repetition {repetition}"
+            order = ", with the answers in the other order" if swapped else ""
+            words = f"the file has no reply to {sample!r}, repetition {repetition}{order}"
             failure = Failure(kind="unrecorded", message=words)
             return Prediction(sample_id=name, failure=failure)
         return Prediction(sample_id=name, text=text, finish="stop")
 
 
-def read_replies(path: Path) -> dict[tuple[str, int], str]:
-    """{(sample id, repetition from 1): reply} of a file.
-
-    Raises:
-        UsageError: The file cannot be read, or is of no known form.
-    """
+def _content(path: Path) -> bytes:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except OSError as error:
         message = f"The recorded replies {path} cannot be read: {error}."
         raise UsageError(message) from error
+
+
+def read_replies(content: bytes, path: Path) -> dict[Said, str]:
+    """The replies in a file.
+
+    Args:
+        content: The file's.
+        path: The file, for errors.
+
+    Raises:
+        UsageError: It is of no known form.
+    """
     try:
+        text = content.decode("utf-8")
         return dict(
             _grades(json.loads(text))
             if text.lstrip()[:1] == "{" and _is_one(text)
@@ -98,33 +114,32 @@ def read_replies(path: Path) -> dict[tuple[str, int], str]:
 def _is_one(text: str) -> bool:
     """Whether a text is one JSON value, not lines of them."""
     try:
-        json.loads(text)
+        found = json.loads(text)
     except ValueError:
         return False
-    return not {"sample_id", "question_id"} & set(json.loads(text))
+    return not {"sample_id", "question_id"} & set(found)
 
 
-def _grades(raw: Mapping[str, Any]) -> Sequence[tuple[tuple[str, int], str]]:
+def _grades(raw: Mapping[str, Any]) -> Iterator[tuple[Said, str]]:
     """MM-Vet's file; a null reply is one that cannot be read."""
-    return [
-        ((sample, run), "" if reply is None else str(reply))
-        for sample, own in raw.items()
-        for run, reply in enumerate(own["content"], start=1)
-    ]
+    for sample, own in raw.items():
+        for run, reply in enumerate(own["content"], start=1):
+            yield (sample, run, False), "" if reply is None else str(reply)
 
 
-def _lines(text: str) -> Sequence[tuple[tuple[str, int], str]]:
-    found: dict[tuple[str, int], str] = {}
-    for line in text.splitlines():
+def _lines(text: str) -> Iterator[tuple[Said, str]]:
+    """LLaVA's lines, of which a question's further ones are further runs; or verdicts."""
+    runs = Counter[str]()
+    for line in text.split("\n"):  # not splitlines: a reply may hold other ends of lines
         if not line.strip():
             continue
         row = json.loads(line)
         if "sample_id" in row:
-            if row.get("reply") is not None and not row.get("swapped"):
-                found[row["sample_id"], int(row.get("repetition", 1))] = row["reply"]
+            if row.get("reply") is not None:
+                swapped = bool(row.get("swapped"))
+                yield (row["sample_id"], int(row.get("repetition", 1)), swapped), row["reply"]
             continue
         reply = row["content"] if "content" in row else row["text"]
         sample = str(row["question_id"])
-        run = 1 + sum(key[0] == sample for key in found)
-        found[sample, run] = str(reply)
-    return list(found.items())
+        runs[sample] += 1
+        yield (sample, runs[sample], False), str(reply)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from typing import Any
 
-from evalkit import registry
-from evalkit.backends.openai_settings import BASE_URL
+from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
+from evalkit.judge.receipts import billed, cost_of
 from evalkit.judge.units import UNASKED, Unit, by_sample, digest_of_units
 from evalkit.prices import Price
 from evalkit.records import MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
 from evalkit.rubric import Rubric
 from evalkit.run_record import JudgeReport, ModelIdentity
+from evalkit.score import fitting
 from evalkit.store import verdict_lines
 from evalkit.task import Task
 
@@ -45,14 +47,13 @@ def judged_task(task: Task, judged: Judged) -> Task:
 
 
 def further(task: Task, scores: Sequence[SampleScore]) -> dict[str, MetricValue]:
-    """Numbers of a judged task that are no sums over samples.
+    """Numbers of a judged task that are no sums over samples; none that is undefined on them.
 
     Raises:
-        UsageError: The task needs no judge.
+        UsageError: The task needs no judge, or its code does not fit the scores.
     """
-    judging = judging_of(task)
-    found = judging.further(scores) if judging.further and scores else {}
-    clusters = len({score.cluster for score in scores})
+    count, clusters = judging_of(task).further, len({score.cluster for score in scores})
+    found = fitting(task, "function further", count, scores) if count and scores else {}
     return {
         name: MetricValue(
             value=value,
@@ -64,6 +65,7 @@ def further(task: Task, scores: Sequence[SampleScore]) -> dict[str, MetricValue]
             maximum=None,
         )
         for name, (value, method) in found.items()
+        if not math.isnan(value)
     }
 
 
@@ -73,41 +75,11 @@ def fingerprint_of(
     """All of a judge that can move a number: other judges' numbers are not comparable."""
     served = sorted({" ".join(v.served[:2]).strip() for v in verdicts if v.served})
     part = {
-        "backend": identity.backend,
-        "model": identity.name,
-        "weights": identity.digest or "",
-        "revision": identity.revision or "",
-        "server": server_of(order),
-        "omitted": omitted_of(order),
+        **who_of(order, identity),
         "served": ", ".join(served),
-        "rubric": rubric.digest,
-        "temperature": f"{rubric.attempts[0].temperature:g}",
-        "votes": str(order.votes),
-        "orders": "both" if order.swap and rubric.pairwise else "one",
+        **asked_of(order, rubric),
     }
     return {name: value for name, value in part.items() if value}
-
-
-def server_of(order: JudgeOrder) -> str:
-    """The judge's server, host and path; empty where its backend's name stands for it.
-
-    Two servers may serve two models under one name.
-    """
-    spec = registry.parse_model(order.model)
-    place, usual = (
-        f"{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
-        for parts in map(urlsplit, (spec.options.get("base_url", BASE_URL), BASE_URL))
-    )
-    return "" if place == usual else place
-
-
-def omitted_of(order: JudgeOrder) -> str:
-    """Fields that the user has left out of what a server is sent, joined by "+"; else empty.
-
-    The seed is not among them: no judge is sent one.
-    """
-    told = registry.parse_model(order.model).options.get("omit", "").split("+")
-    return "+".join(sorted({*told} - {"", "seed"}))
 
 
 def report_of(
@@ -126,7 +98,7 @@ def report_of(
         rubric: What was asked.
         units: About what; each has a verdict.
         verdicts: What came of it.
-        paid: Replies that were paid for, in all sessions.
+        paid: Replies that were paid for, in all sessions, also those that failed.
         price: The judge's, and its day.
     """
     return JudgeReport(
@@ -136,14 +108,11 @@ def report_of(
         votes=order.votes,
         swapped=order.swap and rubric.pairwise,
         verdicts=len(verdicts),
-        failed=dict(_failed(verdicts).most_common()),
+        failed=failures_of(verdicts),
         cached=sum(v.cached for v in verdicts),
-        requests=len(paid),
-        prompt_tokens=sum(made.prompt_tokens or 0 for made in paid),
-        output_tokens=sum(made.output_tokens or 0 for made in paid),
-        cost_usd=None if price is None else _cost(order, price[0], paid),
-        prices=None if price is None else price[1],
-        healthy=_is_healthy(_failed(verdicts), len(verdicts), order.max_failures),
+        **_bill(paid, price),
+        max_failures=order.max_failures,
+        healthy=_is_healthy(failures_of(verdicts), len(verdicts), order.max_failures),
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
@@ -152,16 +121,20 @@ def report_of(
     )
 
 
-def _cost(order: JudgeOrder, price: Price, paid: Sequence[Prediction]) -> float:
-    """In USD; a batch service is half the price."""
-    prompt = sum(made.prompt_tokens or 0 for made in paid)
-    output = sum(made.output_tokens or 0 for made in paid)
-    return round((0.5 if order.batch else 1.0) * price.cost(prompt, output), 6)
+def _bill(paid: Sequence[Prediction], price: tuple[Price, str] | None) -> dict[str, Any]:
+    """What was paid for, and what it cost: fields of the report."""
+    return {
+        "requests": len(paid),
+        "prompt_tokens": sum(billed(made).prompt_tokens for made in paid),
+        "output_tokens": sum(billed(made).output_tokens for made in paid),
+        "cost_usd": None if price is None else round(sum(cost_of(p, price[0]) for p in paid), 6),
+        "prices": None if price is None else price[1],
+    }
 
 
-def _failed(verdicts: Sequence[Verdict]) -> Counter[str]:
-    """Missing verdicts by kind."""
-    return Counter(v.failure.kind for v in verdicts if v.failure)
+def failures_of(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """Missing verdicts by kind, the most frequent first."""
+    return dict(Counter(v.failure.kind for v in verdicts if v.failure).most_common())
 
 
 def _is_healthy(failed: Mapping[str, int], total: int, allowed: float) -> bool:
@@ -182,10 +155,14 @@ def _consistency(verdicts: Sequence[Verdict]) -> float | None:
 
 
 def _spread(verdicts: Sequence[Verdict]) -> float | None:
-    """Mean over answers of the standard deviation of the last rating over its verdicts."""
-    ratings: dict[str, list[float]] = {}
+    """Mean over answers, in each order, of the standard deviation of the last rating over votes.
+
+    What differs between the orders is no spread of votes; `_consistency` tells it.
+    """
+    ratings: dict[tuple[str, bool], list[float]] = {}
     for verdict in verdicts:
         if verdict.ratings:
-            ratings.setdefault(verdict.sample_id, []).append(verdict.ratings[-1])
+            place = ratings.setdefault((verdict.sample_id, verdict.swapped), [])
+            place.append(verdict.ratings[-1])
     several = [own for own in ratings.values() if len(own) > 1]
     return statistics.fmean(map(statistics.pstdev, several)) if several else None

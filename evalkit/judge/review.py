@@ -1,8 +1,4 @@
-"""Published verdicts: MM-Vet's grade files and LLaVA's review files -> their numbers, both ways.
-
-The official numbers follow the official scripts, failures and all; beside them stands evalkit's own
-reading, in which a failed verdict is left out, and bounds the number by its worst and its best.
-"""
+"""Published verdicts: MM-Vet's grade files and LLaVA's review files, read and checked."""
 
 from __future__ import annotations
 
@@ -16,16 +12,16 @@ from evalkit import registry
 from evalkit.answers.judge_reply import first_line_pair, leading_grade
 from evalkit.errors import UsageError
 from evalkit.judge.kinds import is_rating
-from evalkit.judge.order import judging_of
 from evalkit.judge.review_questions import Question, read_questions
-from evalkit.judge.units import UNREADABLE, by_sample
-from evalkit.metrics import official_relative
-from evalkit.records import Failure, MetricValue, Sample, SampleScore, Verdict
-from evalkit.stats import interval
+from evalkit.judge.units import UNREADABLE
+from evalkit.records import Failure, Sample, Verdict
 from evalkit.task import Task
 
 FAILED_PAIR = (-1.0, -1.0)
 """What LLaVA's script stores for a review that it cannot read."""
+
+HIGHEST = 10.0
+"""The highest rating that LLaVA's judge is asked for; its script counts whatever it gives."""
 
 _SHOWN = 60
 """Characters of a wrong value that an error shows."""
@@ -40,7 +36,10 @@ class Review:
         task: The name of the task whose numbers they make.
         samples: What was judged, with the slices that the file or the references give.
         verdicts: In the file's order; of MM-Vet's, one for each run.
-        differing: Sample ids whose stored rating is not what the reply reads as.
+        differing: Sample ids whose stored rating is not what the reply reads as, one a verdict.
+        outside: Sample ids of LLaVA's with a rating that is not from 0 to 10, one a verdict: its
+            script counts them.
+        pictured: Whether clusters are pictures; else each question is taken for a cluster.
     """
 
     name: str
@@ -48,26 +47,8 @@ class Review:
     samples: tuple[Sample, ...]
     verdicts: tuple[Verdict, ...]
     differing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """What a review comes to.
-
-    Attributes:
-        metrics: The task's metrics over all samples, and what it computes besides.
-        slices: {tag: {slice: {metric: value}}} of the official and of evalkit's own number.
-        official: LLaVA's printed figures by category and for "all": relative score, and ten times
-            both means; empty for grades.
-        totals: The sums of both answers' points over all rows; None for grades.
-        failed: Ids of samples with a failed verdict.
-    """
-
-    metrics: Mapping[str, MetricValue]
-    slices: Mapping[str, Mapping[str, Mapping[str, float]]]
-    official: Mapping[str, tuple[float, float, float]]
-    totals: tuple[float, float] | None
-    failed: tuple[str, ...]
+    outside: tuple[str, ...] = ()
+    pictured: bool = True
 
 
 def read_review(path: Path, references: Path | None = None) -> Review:
@@ -75,8 +56,8 @@ def read_review(path: Path, references: Path | None = None) -> Review:
 
     Args:
         path: A grade file of MM-Vet (one JSON object), or a review file of LLaVA (JSON lines).
-        references: MM-Vet's `mm-vet.json`, which has the capabilities; of reviews LLaVA-Bench's
-            `questions.jsonl`, which says which questions share a picture.
+        references: MM-Vet's `mm-vet.json`, with the capabilities; or LLaVA's `questions.jsonl`,
+            which says what questions are about one picture.
 
     Raises:
         UsageError: A file cannot be read, or is of no known form.
@@ -86,10 +67,11 @@ def read_review(path: Path, references: Path | None = None) -> Review:
     except (OSError, UnicodeDecodeError) as error:
         message = f"The review file {path} cannot be read: {error}."
         raise UsageError(message) from error
-    grades = _one_object(path, text)
+    grades = one_object(path, text)
     if grades is not None:
         return _grades(path, grades, references)
-    return _reviews(path, list(_rows(path, text)), references)
+    known = None if references is None else read_questions(references)
+    return _reviews(path, list(_rows(path, text)), known)
 
 
 def _wrong(where: str, what: str) -> UsageError:
@@ -98,8 +80,12 @@ def _wrong(where: str, what: str) -> UsageError:
     )
 
 
-def _one_object(path: Path, text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is; None where it is lines of them."""
+def one_object(path: Path, text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is; None where it is lines of them, or one line of LLaVA's.
+
+    Raises:
+        UsageError: It is nested too deeply.
+    """
     try:
         raw = json.loads(text)
     except RecursionError as error:
@@ -124,19 +110,15 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield where, row
 
 
-def _ratings(where: str, raw: Any, high: float, count: int | None = None) -> tuple[float, ...]:
-    """Ratings from 0 to `high`, as many as there must be; or a pair that stands for a failure."""
+def _ratings(where: str, raw: Any, count: int | None = None) -> tuple[float, ...]:
+    """Finite ratings, as many as there must be."""
     if not isinstance(raw, list) or len(raw) != (len(raw) if count is None else count):
         said = f"{count} ratings" if count else "a list of ratings"
         raise _wrong(where, f"needs {said}, not {str(raw)[:_SHOWN]}")
     for rating in raw:
         if not is_rating(rating):
             raise _wrong(where, f"has the rating {str(rating)[:_SHOWN]}, which is no number")
-    ratings = tuple(map(float, raw))
-    if ratings != FAILED_PAIR and not all(0 <= rating <= high for rating in ratings):
-        worst = next(rating for rating in ratings if not 0 <= rating <= high)
-        raise _wrong(where, f"has the rating {worst:g}, which is not from 0 to {high:g}")
-    return ratings
+    return tuple(map(float, raw))
 
 
 def _text(where: str, raw: Any) -> str:
@@ -170,7 +152,7 @@ def _grades(path: Path, raw: Mapping[str, Any], references: Path | None) -> Revi
         task="mmvet",
         samples=samples,
         verdicts=tuple(verdicts),
-        differing=tuple(dict.fromkeys(differing)),
+        differing=tuple(differing),
     )
 
 
@@ -179,9 +161,9 @@ def _graded(path: Path, sample_id: str, own: Any) -> list[tuple[str, float]]:
     where = f"The question {sample_id!r} of {path}"
     if not isinstance(own, dict) or not {"content", "score"} <= own.keys():
         raise _wrong(where, "has no content and score")
-    grades, replies = _ratings(where, own["score"], 1.0), own["content"]
-    if grades == FAILED_PAIR:
-        raise _wrong(where, "has the rating -1, which is not from 0 to 1")
+    grades, replies = _ratings(where, own["score"]), own["content"]
+    if odd := [grade for grade in grades if not 0 <= grade <= 1]:
+        raise _wrong(where, f"has the rating {odd[0]:g}, which is not from 0 to 1")
     if not grades or not isinstance(replies, list) or len(replies) != len(grades):
         raise _wrong(where, "must have as many replies (content) as grades (score), at least one")
     return [(_text(where, reply), grade) for reply, grade in zip(replies, grades, strict=True)]
@@ -224,48 +206,47 @@ def _references(path: Path) -> dict[str, Any]:
 
 
 def _reviews(
-    path: Path, rows: Sequence[tuple[str, Mapping[str, Any]]], references: Path | None
+    path: Path,
+    rows: Sequence[tuple[str, Mapping[str, Any]]],
+    known: Mapping[str, Question] | None,
 ) -> Review:
-    """LLaVA's lines: `tuple` counts, or `score` where there is no category and no `tuple`."""
+    """LLaVA's lines, each with what it is in a review."""
     if not rows:
         raise _wrong(str(path), "is empty")
-    known = None if references is None else read_questions(references)
-    samples, verdicts, differing, seen = [], [], [], set[str]()
+    samples, verdicts, differing, outside, seen = [], [], [], [], set[str]()
     for number, (where, row) in enumerate(rows, start=1):
-        question = _question(where, row)
-        category = str(row.get("category", "")).removeprefix("llava_bench_")
-        stored = _ratings(where, row["tuple"] if "tuple" in row else row.get("score"), 10.0, 2)
-        reply = _text(where, row["content"] if "content" in row else row.get("text"))
+        question, reply, stored = _reviewed(where, row)
+        if known is not None and question not in known:
+            message = f"{where} is about the question {question!r}, which the references lack."
+            raise UsageError(message)
         sample_id = f"line-{number}" if question in seen else question
         seen.add(question)
-        samples.append(_asked(sample_id, question, category, known, where))
+        category = str(row.get("category", "")).removeprefix("llava_bench_")
+        tags = {"category": category} if category else {}
+        told = Question(text="", image=question) if known is None else known[question]
+        samples.append(Sample(id=sample_id, question=told.text, cluster=told.image, tags=tags))
         if (first_line_pair(reply) or FAILED_PAIR) != stored:
             differing.append(sample_id)
-        pair = None if stored == FAILED_PAIR else (stored[0], stored[1])
-        verdicts.append(_verdict(sample_id, 1, reply, pair))
+        failed = stored == FAILED_PAIR
+        if not failed and not all(0 <= rating <= HIGHEST for rating in stored):
+            outside.append(sample_id)
+        verdicts.append(_verdict(sample_id, 1, reply, None if failed else stored))
     return Review(
         name=path.name,
         task="llava_bench_wild",
         samples=tuple(samples),
         verdicts=tuple(verdicts),
         differing=tuple(differing),
+        outside=tuple(outside),
+        pictured=known is not None,
     )
 
 
-def _asked(
-    sample_id: str,
-    question: str,
-    category: str,
-    known: Mapping[str, Question] | None,
-    where: str,
-) -> Sample:
-    """What a line reviews; without references every question is a picture of its own."""
-    if known is not None and question not in known:
-        message = f"{where} reviews the question {question!r}, which the references do not have."
-        raise UsageError(message)
-    told = Question(text="", image=question) if known is None else known[question]
-    tags = {"category": category} if category else {}
-    return Sample(id=sample_id, question=told.text, cluster=told.image, tags=tags)
+def _reviewed(where: str, row: Mapping[str, Any]) -> tuple[str, str, tuple[float, ...]]:
+    """A line's question, reply and pair: `tuple`, or `score` where there is no `tuple`."""
+    stored = _ratings(where, row["tuple"] if "tuple" in row else row.get("score"), 2)
+    reply = _text(where, row["content"] if "content" in row else row.get("text"))
+    return _question(where, row), reply, stored
 
 
 def _question(where: str, row: Mapping[str, Any]) -> str:
@@ -287,85 +268,3 @@ def _verdict(
         reply=reply,
         failure=failure if ratings is None else None,
     )
-
-
-def numbers_of(review: Review) -> Numbers:
-    """The review's numbers, by the code that scores a judged run."""
-    judging = judging_of(registry.load_task(review.task))
-    scores = scores_of(review)
-    metrics = {m.name: v for m in judging.metrics if (v := interval(m, scores)) is not None}
-    further = judging.further(scores) if judging.further else {}
-    for name, (value, how) in further.items():
-        metrics[name] = MetricValue(
-            value=value,
-            low=None,
-            high=None,
-            method=f"none ({how})",
-            n=len(scores),
-            clusters=len({score.cluster for score in scores}),
-            maximum=None,
-        )
-    failed = tuple(dict.fromkeys(v.sample_id for v in review.verdicts if v.failure))
-    paired = review.task != "mmvet"
-    return Numbers(
-        metrics=metrics,
-        slices=_slices(review, scores),
-        official=_official(scores) if paired else {},
-        totals=_totals(scores) if paired else None,
-        failed=failed,
-    )
-
-
-def scores_of(review: Review) -> tuple[SampleScore, ...]:
-    """The samples of a review, scored by its verdicts, in its order."""
-    return tuple(_score(review, by_sample(review.verdicts)))
-
-
-def _score(review: Review, held: Mapping[str, Sequence[Verdict]]) -> Iterator[SampleScore]:
-    task = registry.load_task(review.task)
-    judging = judging_of(task)
-    for sample in review.samples:
-        outcome = judging.score(sample, "", held[sample.id])
-        yield SampleScore(
-            sample_id=sample.id,
-            answer=outcome.answer,
-            targets=sample.targets,
-            values=outcome.values,
-            group=None,
-            cluster=sample.cluster,
-            tags=sample.tags,
-            failed=False,
-            rule=outcome.rule,
-        )
-
-
-def _members(scores: Sequence[SampleScore], tag: str) -> dict[str, list[SampleScore]]:
-    found: dict[str, list[SampleScore]] = {}
-    for score in scores:
-        told = score.tags.get(tag, ())
-        for name in (told,) if isinstance(told, str) else told:
-            found.setdefault(name, []).append(score)
-    return dict(sorted(found.items()))
-
-
-def _slices(
-    review: Review, scores: Sequence[SampleScore]
-) -> dict[str, dict[str, dict[str, float]]]:
-    judging = judging_of(registry.load_task(review.task))
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for tag in judging.breakdowns:
-        for name, own in _members(scores, tag).items():
-            values = {m.name: v for m in judging.metrics[:2] if (v := interval(m, own))}
-            found.setdefault(tag, {})[name] = {key: value.value for key, value in values.items()}
-    return found
-
-
-def _totals(scores: Sequence[SampleScore]) -> tuple[float, float]:
-    first, second = (sum(s.values[name] for s in scores) for name in ("reference", "answer"))
-    return first, second
-
-
-def _official(scores: Sequence[SampleScore]) -> dict[str, tuple[float, float, float]]:
-    whole = {"all": official_relative(scores)}
-    parts = _members(scores, "category")
-    return whole | {name: official_relative(own) for name, own in parts.items()}

@@ -32,7 +32,7 @@ def read_questions(path: Path) -> Mapping[str, Question] | None:
         text = path.read_text(encoding="utf-8")
         if "question_id" not in text and isinstance(json.loads(text), dict):
             return None
-        rows: list[Any] = [json.loads(line) for line in filter(str.strip, text.splitlines())]
+        rows: list[Any] = [json.loads(line) for line in filter(str.strip, text.split("\n"))]
         found = {str(r["question_id"]): Question(text=r["text"], image=r["image"]) for r in rows}
     except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
         raise _wrong(path, f"{type(error).__name__}: {error}") from error

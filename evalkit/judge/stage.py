@@ -10,9 +10,10 @@ from typing import Self
 
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
-from evalkit.judge.order import JudgeOrder, judge_workers, price_of, rubric_of, share_of
+from evalkit.judge.design import place_of
+from evalkit.judge.order import JudgeOrder, cache_of, judge_workers, price_of, rubric_of, share_of
 from evalkit.judge.receipts import Receipts
-from evalkit.judge.result import Judged, fingerprint_of, omitted_of, report_of, server_of
+from evalkit.judge.result import Judged, fingerprint_of, report_of
 from evalkit.judge.units import units_of
 from evalkit.records import Prediction, Sample
 from evalkit.rubric import Rubric
@@ -43,7 +44,8 @@ class JudgeStage:
             self._purse = Purse(order.budget, price, share_of(order))
             undo.callback(self.abandon)
             self._workers = self._loaded.enter_context(judge_workers(order, self._folder))
-            self._cache = order.cache and undo.enter_context(VerdictCache(order.cache))
+            known = cache_of(order)
+            self._cache = known and undo.enter_context(VerdictCache(known))
             self._undo = undo.pop_all()
 
     def __enter__(self) -> Self:
@@ -94,8 +96,7 @@ class JudgeStage:
         """One for a task; its journal's name holds a digest of judge, rubric and server."""
         if task.name not in self._askers:
             identity = self._workers.crew().identity
-            omitted = omitted_of(self._order)
-            place = server_of(self._order) + (f" without {omitted}" if omitted else "")
+            place = place_of(self._order, identity)
             who = f"{identity.backend} {identity.name} {identity.digest} {identity.revision}"
             about = f"{who} {rubric.digest} {place}"
             name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"

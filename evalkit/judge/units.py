@@ -94,6 +94,7 @@ def request_of(task: str, rubric: Rubric, unit: Unit, attempt: int) -> Request:
         messages=messages,
         generation=Generation(max_new_tokens=rubric.max_tokens, temperature=how.temperature),
         verbatim=True,
+        copy=f"{unit.repetition}.{attempt}" if (unit.repetition, attempt) != (1, 0) else "",
     )
 
 

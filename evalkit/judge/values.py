@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from evalkit import registry
 from evalkit.errors import UsageError
 from evalkit.judge.labels import read_labels
-from evalkit.judge.review import read_review
+from evalkit.judge.pairs import Pair
+from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
 from evalkit.judge.verdict_file import recorded_verdicts
 from evalkit.records import Verdict
-from evalkit.store import RunFolder
+from evalkit.store import RunFolder, load_run
+from evalkit.task import file_stem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,25 +25,45 @@ class Value:
     """What a judge said of one answer.
 
     Attributes:
-        rating: The mean of the answer's ratings over all verdicts; None where all failed.
-        length: Characters of the answer; 0 where it is not known.
+        verdict: The mean of the answer's ratings over all its verdicts, or the label of most of
+            them; None where all failed.
+        length: Characters of the answer; None where they are not known.
         cluster: What is not independent of others.
     """
 
-    rating: float | None
-    length: int = 0
+    verdict: str | float | None
+    length: int | None = None
     cluster: str
 
 
-def values_of(
-    path: Path, task: str | None = None, references: Path | None = None
-) -> dict[str, Value]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """What a judge said of the answers to one task.
+
+    Attributes:
+        by_sample: By sample id.
+        labels: The labels that verdicts may have, the best last; none where they are ratings.
+        notes: What a reader should know of them.
+    """
+
+    by_sample: Mapping[str, Value]
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdicts(self) -> dict[str, str | float]:
+        """The verdicts that there are, by sample id."""
+        told = self.by_sample.items()
+        return {key: value.verdict for key, value in told if value.verdict is not None}
+
+
+def values_of(path: Path, task: str | None = None, references: Path | None = None) -> Values:
     """A value for each judged sample.
 
     Args:
         path: A run's folder, or a grade or review file (`evalkit.judge.review`).
         task: The task, where the run has several.
-        references: For MM-Vet's grade files.
+        references: For grade and review files (`evalkit.judge.review.read_review`).
 
     Raises:
         UsageError: There are no verdicts, or of several tasks.
@@ -49,17 +73,37 @@ def values_of(
         return _of_run(RunFolder(path), task)
     review = read_review(path, references)
     clusters = {sample.id: sample.cluster for sample in review.samples}
-    return values(review.verdicts, {}, clusters)
+    notes = () if review.pictured else (f"In {path} each question is taken for independent.",)
+    return Values(by_sample=values(review.verdicts, {}, clusters), notes=notes)
 
 
-def _of_run(folder: RunFolder, task: str | None) -> dict[str, Value]:
+def _of_run(folder: RunFolder, task: str | None) -> Values:
     stem = judged_stem(folder, task)
-    lengths = {made.sample_id: len(made.text or "") for made in folder.read_predictions(stem)}
-    return values(recorded_verdicts(folder, stem), lengths, folder.read_clusters(stem))
+    lengths = {
+        made.sample_id: len(made.text)
+        for made in folder.read_predictions(stem)
+        if made.text is not None
+    }
+    verdicts, labels = recorded_verdicts(folder, stem), _labels_of(folder, stem)
+    return Values(
+        by_sample=values(verdicts, lengths, folder.read_clusters(stem), labels), labels=labels
+    )
+
+
+def _labels_of(folder: RunFolder, stem: str) -> tuple[str, ...]:
+    """The labels of the verdicts on a run's task; none where they are ratings."""
+    config = load_run(folder.path).config
+    name = next(choice.name for choice in config.tasks if file_stem(choice.name) == stem)
+    judging = registry.load_task(name, config.task_paths).judging
+    return judging.labels if judging else ()
 
 
 def judged_stem(folder: RunFolder, task: str | None) -> str:
     """The file stem of a run's judged task.
+
+    Args:
+        folder: The run's.
+        task: The task's name, or its file's.
 
     Raises:
         UsageError: It has none, several and none was named, or not the one that was.
@@ -71,45 +115,129 @@ def judged_stem(folder: RunFolder, task: str | None) -> str:
     if task is None and len(stems) > 1:
         message = f"{folder.path} holds verdicts of {', '.join(stems)}; name one with --task."
         raise UsageError(message)
-    if task is not None and task not in stems:
+    if task is not None and file_stem(task) not in stems:
         message = f"{folder.path} holds no verdicts of {task!r}; it has {', '.join(stems)}."
         raise UsageError(message)
-    return task or stems[0]
+    return stems[0] if task is None else file_stem(task)
 
 
 def values(
-    verdicts: Iterable[Verdict], lengths: Mapping[str, int], clusters: Mapping[str, str]
+    verdicts: Iterable[Verdict],
+    lengths: Mapping[str, int],
+    clusters: Mapping[str, str],
+    labels: Sequence[str] = (),
 ) -> dict[str, Value]:
-    """A value for each sample that has a verdict; lengths and clusters by sample id."""
+    """A value for each sample that has a verdict; lengths and clusters by sample id.
+
+    Args:
+        verdicts: In any order.
+        lengths: Characters of the answers, where they are known.
+        clusters: What is not independent of others.
+        labels: What the ratings 0, 1, ... say, where verdicts are words.
+    """
     found: dict[str, Value] = {}
     for sample_id, own in by_sample(tuple(verdicts)).items():
         ratings = [verdict.ratings[-1] for verdict in own if verdict.ratings]
         found[sample_id] = Value(
-            rating=fmean(ratings) if ratings else None,
-            length=lengths.get(sample_id, 0),
+            verdict=_one(ratings, labels) if ratings else None,
+            length=lengths.get(sample_id),
             cluster=clusters.get(sample_id, sample_id),
         )
     return found
 
 
-def human_values(path: Path, references: Path | None = None) -> dict[str, str | float]:
-    """What people said: a labels file (`evalkit.judge.labels`), or a grade or review file.
+def _one(ratings: Sequence[float], labels: Sequence[str]) -> str | float:
+    """The mean of ratings, or the label of most of them; of two that are as frequent the worse."""
+    if not labels:
+        return fmean(ratings)
+    times = Counter(map(int, ratings))
+    return labels[max(sorted(times), key=times.__getitem__)]
+
+
+def human_values(
+    path: Path,
+    references: Path | None = None,
+    *,
+    task: str | None = None,
+    labels: Sequence[str] = (),
+) -> dict[str, str | float]:
+    """What people said: a labels file (`evalkit.judge.labels`), a run, or a grade or review file.
+
+    Args:
+        path: The file, or the run's folder.
+        references: For grade and review files.
+        task: The task, where it is a run with several.
+        labels: The labels of the judge's verdicts; people may give their numbers, 0, 1, ...
 
     Raises:
-        UsageError: It is neither.
+        UsageError: It is neither, or a rating is the number of no label.
     """
     if path.is_dir() or not _is_labels(path):
-        found = values_of(path, references=references)
-        return {key: value.rating for key, value in found.items() if value.rating is not None}
-    return dict(read_labels(path))
+        found = values_of(path, task, references).verdicts
+    else:
+        found = read_labels(path)
+    return {key: _labelled(key, value, labels) for key, value in found.items()}
+
+
+def _labelled(sample_id: str, value: str | float, labels: Sequence[str]) -> str | float:
+    """A verdict of people as a label, where the judge's are labels."""
+    if isinstance(value, str) or not labels:
+        return value
+    if value not in range(len(labels)):
+        known = ", ".join(f"{label} ({number})" for number, label in enumerate(labels))
+        message = f"The human rating {value:g} of sample {sample_id!r} is no label: {known}."
+        raise UsageError(message)
+    return labels[int(value)]
 
 
 def _is_labels(path: Path) -> bool:
-    """Whether the first line names a sample and no question."""
+    """Whether a file is one of labels: no object of grades, and no lines about questions.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            first = next((line for line in file if line.strip()), "")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         message = f"The file {path} cannot be read: {error.strerror}."
         raise UsageError(message) from error
+    whole = one_object(path, text)
+    if whole is not None:
+        return not whole or "sample_id" in whole
+    first = next((line for line in text.split("\n") if line.strip()), "")
     return '"question_id"' not in first and '"content"' not in first
+
+
+def pairs_of(judged: Values, people: Mapping[str, str | float]) -> tuple[list[Pair], str]:
+    """The judge's verdicts, each with that of people where there is one.
+
+    Args:
+        judged: The judge's.
+        people: Human verdicts by sample id.
+
+    Returns:
+        The pairs, and a sentence on the human verdicts that are about no judged sample; empty where
+        there is none.
+
+    Raises:
+        UsageError: All of them are about none.
+    """
+    pairs = [
+        Pair(
+            sample_id=sample_id,
+            judge=value.verdict,
+            human=people.get(sample_id),
+            length=value.length,
+            cluster=value.cluster,
+        )
+        for sample_id, value in judged.by_sample.items()
+    ]
+    strays = [name for name in people if name not in judged.by_sample]
+    if not strays:
+        return pairs, ""
+    said = f"{len(strays):,} of {len(people):,} labels are about samples that were not judged here"
+    if len(strays) < len(people):
+        return pairs, f"{said} ({strays[0]!r} first); they are left out."
+    known = next(iter(judged.by_sample), "")
+    message = f"{said}: {strays[0]!r} is the first, while {known!r} is a judged sample's id."
+    raise UsageError(message)

@@ -18,6 +18,7 @@ from evalkit.metrics.judged import (
     grades,
     official_relative,
     pair_outcome,
+    printed_figures,
     relative_scores,
     run_totals,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "official_relative",
     "pair_outcome",
     "precision_recall_f1",
+    "printed_figures",
     "relative_scores",
     "run_totals",
     "yes_ratio",

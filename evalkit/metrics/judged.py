@@ -32,8 +32,8 @@ def grade_outcome(text: str | None, verdicts: Sequence[Verdict]) -> Outcome:
     verdicts that are there, and `judged` 1 if there is one; `low` and `high` take failed ones for 0
     and for 1; `run1`, `run2`, ... are the official grades of each repetition.
     """
-    if text is None:
-        names = ("official", "grade", "low", "high", *(f"run{v.repetition}" for v in verdicts))
+    if text is None:  # there are no verdicts, and so no runs
+        names = ("official", "grade", "low", "high")
         return Outcome(answer=None, values={**dict.fromkeys(names, 0.0), "judged": 1.0})
     read = [verdict.ratings[0] for verdict in verdicts if verdict.ratings]
     failed = len(verdicts) - len(read)
@@ -93,12 +93,19 @@ def _said(ratings: Sequence[float]) -> str | None:
 def run_totals(scores: Sequence[SampleScore]) -> dict[str, tuple[float, str]]:
     """Each repetition's total on MM-Vet's scale, and their population standard deviation.
 
+    An answer that failed has no repetitions, and is worth 0 in each; nothing where all failed.
+
     Source: yuweihao/MM-Vet acde843, mm-vet_evaluator.py.
     """
     import numpy as np
 
-    names = [f"run{r}" for r in range(1, 1 + sum(n.startswith("run") for n in scores[0].values))]
-    totals = [100 * sum(score.values[name] for score in scores) / len(scores) for name in names]
+    runs = {int(n[3:]) for score in scores for n in score.values if n.startswith("run")}
+    if not runs:
+        return {}
+    names = [f"run{run}" for run in sorted(runs)]
+    totals = [
+        100 * sum(score.values.get(name, 0.0) for score in scores) / len(scores) for name in names
+    ]
     found = {
         f"total_{name}": (total, "one repetition")
         for name, total in zip(names, totals, strict=True)
@@ -179,3 +186,23 @@ def official_relative(scores: Sequence[SampleScore]) -> tuple[float, float, floa
     first, second = (round(float(mean), 3) for mean in np.asarray(pairs).mean(0))
     relative = round(second / first * 100, 1) if first else float("nan")
     return relative, round(first * 10, 1), round(second * 10, 1)
+
+
+def printed_figures(scores: Sequence[SampleScore]) -> dict[str, tuple[float, str]]:
+    """What LLaVA-Bench's script prints, which its rounding may part from the relative score.
+
+    `printed` is the relative score, `printed_reference` and `printed_answer` are ten times both
+    means, and `printed_NAME` is the relative score of a category. What the script would divide by
+    zero is left out.
+    """
+    import math
+
+    if not scores:
+        return {}
+    relative, reference, answer = official_relative(scores)
+    found = {"printed": relative, "printed_reference": reference, "printed_answer": answer}
+    for name in sorted({str(score.tags["category"]) for score in scores if score.tags}):
+        own = [score for score in scores if score.tags.get("category") == name]
+        found[f"printed_{name}"] = official_relative(own)[0]
+    how = "rounded as the official script rounds"
+    return {name: (value, how) for name, value in found.items() if not math.isnan(value)}

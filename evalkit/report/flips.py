@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from evalkit.comparison import Asked, Comparison, Flip
@@ -70,8 +71,8 @@ def word(flip: Flip) -> str:
 
 
 def right(flip: Flip) -> str:
-    """What would have been right; empty where it is not known."""
-    return " / ".join(dict.fromkeys(flip.targets))
+    """What would have been right, most frequent first; empty where it is not known."""
+    return " / ".join(text for text, _ in Counter(flip.targets).most_common())
 
 
 def _question(flip: Flip, questions: Questions) -> str:

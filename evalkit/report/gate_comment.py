@@ -45,9 +45,9 @@ def gate_comment(result: GateResult) -> str:
         rows = tuple((*map(quoted, row[:-1]), safe(row[-1])) for row in flips.rows)
         table = Table(header=flips.header, rows=rows, notes=())
         parts += [f"**The {len(rows)} worst flips**", _markdown(table)]
-    notes = _bullets(map(safe, (*result.waived, *result.notes, key_words(result))))
-    details = f"{_markdown(_details(result, shown))}\n\n{notes}"
-    parts.append(f"<details><summary>What to know</summary>\n\n{details}\n\n</details>")
+    parts += ["<details><summary>What to know</summary>", _markdown(_details(result, shown))]
+    parts.append(_bullets(map(safe, (*result.waived, *result.notes, key_words(result)))))
+    parts.append("</details>")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -115,18 +115,19 @@ def _allowed(j: Judgement) -> str:
 
 
 def _details(result: GateResult, places: Sequence[int]) -> Table:
-    """How the numbers were made."""
+    """How the numbers were made, where there are any."""
     table = gate_table(result)
+    shown = [(result.judgements[place], table.rows[place]) for place in places]
     rows = tuple(
         (
             quoted(f"{j.task} {j.metric}"),
             safe(j.rule),
-            safe(j.method) or "-",
-            *table.rows[place][-3:],
-            f"{j.discordant:,}",
+            safe(j.method),
+            *row[-3:],
+            "-" if j.baseline is None else f"{j.discordant:,}",
         )
-        for place in places
-        for j in (result.judgements[place],)
+        for j, row in shown
+        if j.n
     )
     header = ("metric", "rule", "method", "MDE", "n", "G", "of them differ")
     return Table(header=header, rows=rows, notes=())
@@ -134,14 +135,17 @@ def _details(result: GateResult, places: Sequence[int]) -> Table:
 
 def _told(result: GateResult) -> Iterable[str]:
     """Why rules do not simply pass; of a regression by its numbers the table has said it."""
-    plain = [j for j in result.judgements if j.verdict == "regression" and not j.waiver]
-    return reasons(j for j in result.judgements if j not in plain)
+    yield from reasons(j for j in result.judgements if j.verdict != "regression")
+    waived = (j for j in result.judgements if j.verdict == "regression" and j.waiver)
+    yield from dict.fromkeys(f"{j.task} {j.metric}: waived by {j.waiver}." for j in waived)
 
 
 def _markdown(table: Table) -> str:
-    """The table, whose cells are Markdown, with numbers to the right."""
+    """The table, whose cells are Markdown, with numbers to the right; nothing without rows."""
     from tabulate import tabulate
 
+    if not table.rows:
+        return ""
     return str(
         tabulate(
             list(table.rows),

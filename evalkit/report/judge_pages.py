@@ -50,6 +50,10 @@ def drift_page(found: Drift) -> str:
     ]
     parts = [
         _filled(found.sentence[0].upper() + found.sentence[1:]),
+        _filled(f"The second judge is another: {'; '.join(found.another)}.")
+        if found.another
+        else "",
+        _listed(found.notes),
         _grid((), rows),
         _flip_list(found.flips),
         _missing("Judged before alone", found.missing_now),

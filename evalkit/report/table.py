@@ -151,6 +151,7 @@ def judge_line(report: JudgeReport) -> str:
     parts = [
         f"judged by {report.judge} with {rubric} ({report.rubric[:8]})",
         f"{report.verdicts:,} verdicts, {missing} missing" + (f" ({kinds})" if kinds else ""),
+        *_allowed(report),
         f"{report.requests:,} questions paid for, {report.cached:,} verdicts known before",
         f"{report.prompt_tokens:,} tokens read and {report.output_tokens:,} written",
     ]
@@ -162,6 +163,17 @@ def judge_line(report: JudgeReport) -> str:
         parts.append(f"votes spread by {report.spread:.3f}")
     mark = "" if report.healthy else "UNHEALTHY: too many verdicts are missing; "
     return mark + "; ".join(parts) + "."
+
+
+USUAL_FAILURES = 0.01
+"""The share of missing verdicts that is allowed where nothing is said of it."""
+
+
+def _allowed(report: JudgeReport) -> Iterable[str]:
+    """The share of verdicts that may be missing, where it is another than is usual."""
+    if report.max_failures not in (None, USUAL_FAILURES):
+        share = 100 * (report.max_failures or 0.0)
+        yield f"{share:.4g} % of them may be missing by --max-judge-failures"
 
 
 _RULES_SHOWN = 3

@@ -10,8 +10,9 @@ the run stop.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from evalkit.errors import BackendError
 from evalkit.records import Failure, Prediction
@@ -51,28 +52,28 @@ def run(
     on_predictions: OnPredictions,
     watch: Watch = Watch(),  # noqa: B008 - it holds nothing
     *,
+    more: Iterable[Bundle] = (),
     enough: Callable[[], bool] = bool,
     settled: Callable[[str], bool] = _never,
 ) -> None:
     """Answer all requests that are not yet answered.
 
     Args:
-        bundles: The plan.
+        bundles: The plan, or its beginning: a task's first `plan.PROBE` bundles, where it has more.
         workers: Who answers.
         journals: One a task; each says what is done and takes what is made.
         on_predictions: Told of progress.
         watch: Told of outcomes, for telemetry.
+        more: What follows the beginning, each bundle made when it is its turn; raises nothing.
         enough: Asked before each lease: once true, no more is handed out.
         settled: Asked of a task before each of its leases: once true, it needs no more answers.
 
     Raises:
         BackendError: Samples failed that show that all will, or there are no workers any more.
-        UsageError: A file of the user's is wrong, as a backend found. Before either is raised, what
-            came at the same time, and what comes within `GRACE`, is put on disk.
+        UsageError: A user's file is wrong. What came, or comes within `GRACE`, is on disk by then.
     """
-    queue = _Queue(bundles, journals, settled)
+    queue, out = _Queue(chain(bundles, more), journals, settled), 0
     taken = _Taken(queue, Health(bundles, journals), journals, on_predictions, watch)
-    out = 0
     while True:
         while (lease := None if enough() else queue.first()) and workers.takes(lease):
             workers.submit(queue.take())
@@ -122,7 +123,7 @@ class _Queue:
 
     def __init__(
         self,
-        bundles: Sequence[Bundle],
+        bundles: Iterable[Bundle],
         journals: Mapping[str, Journal],
         settled: Callable[[str], bool],
     ) -> None:
@@ -176,7 +177,7 @@ class _Queue:
         return ()
 
 
-def _pending(bundles: Sequence[Bundle], journals: Mapping[str, Journal]) -> Iterator[Lease]:
+def _pending(bundles: Iterable[Bundle], journals: Mapping[str, Journal]) -> Iterator[Lease]:
     """What is not answered of each bundle, made when it is its turn."""
     for bundle in bundles:
         done = journals[bundle.task].is_done

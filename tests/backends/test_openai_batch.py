@@ -1,5 +1,6 @@
 """The backend openai-batch: what is uploaded, what becomes of it, and what a stop leaves behind."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -114,6 +115,24 @@ def test_identical_requests_go_in_once(batch_server, backend_of):
     assert texts(made) == ["yes", "no", "yes"]
     assert [len(rows) for rows in server.uploaded] == [2]
     assert backend.counters()["prompt_tokens"] == 200
+
+
+def test_copies_go_in_each(batch_server, backend_of):
+    """A judge's votes say the same, and each is to be answered; equal copies share an answer."""
+    asked = [
+        dataclasses.replace(one, sample_id=f"{one.sample_id}{copy}", copy=copy)
+        for one in questions(2)
+        for copy in ("", "2.0", "2.0", "3.0")
+    ]
+    with batch_server() as server:
+        backend = backend_of(server)
+        assert texts(backend.generate(asked)) == ["yes"] * 4 + ["no"] * 4
+        (rows,) = server.uploaded
+        assert {row["custom_id"] for row in rows} > {
+            line_of(backend.body(one, {})).id for one in questions(2)
+        }
+    assert len({row["custom_id"] for row in rows}) == len(rows) == 6
+    assert all(len(row["custom_id"]) == 64 for row in rows)
 
 
 def test_what_cannot_be_asked_fails_alone(batch_server, backend_of, png):

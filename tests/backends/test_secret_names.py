@@ -14,6 +14,7 @@ SECRETS = (
 )
 OTHERS = (
     "api_key_env",
+    "api_key_file",
     "max_new_tokens",
     "tokenizer",
     "keyboard",

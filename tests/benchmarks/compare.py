@@ -5,7 +5,6 @@ layout (`full_size.py`: 214,354 questions) are made in a temporary folder with t
 models, whose answers differ in a tenth of the questions; `evalkit score` makes a run of each, and
 `evalkit compare` is timed in a process of its own, from start to exit, with 10,000 draws. `seconds`
 is wall time and `peak_mb` the memory that the system counts (`wait4`): medians over repetitions.
-`gate_seconds`, of seven full-size tasks, is None until there is a gate to measure.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from environment import environment
 from full_size import vqav2
 from scoring import Process, measured
 
-PROMISES = {"seconds": 10.0, "peak_mb": 1000.0, "gate_seconds": 15.0}
+PROMISES = {"seconds": 10.0, "peak_mb": 1000.0}
 NAMED = ("evalkit-vlm", "numpy", "pyarrow", "scipy")
 UNKNOWN = "prompt,generation,preprocessing"
 """Parts that files of answers say nothing of."""
@@ -82,21 +81,14 @@ def compared(runs: Runs, folder: Path, draws: int) -> Process:
     return measured([EVALKIT, "compare", str(runs.first), str(runs.second), *words], folder)
 
 
-def gated(folder: Path) -> Process | None:
-    """One `evalkit gate` on seven full-size tasks."""
-    return None
-
-
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All figures."""
     runs = vqa_runs(folder)
     found = [compared(runs, folder, options.draws) for _ in range(options.repeats)]
-    gate = gated(folder)
     return {
         "seconds": round(statistics.median(one.wall for one in found), 2),
         "user_seconds": round(statistics.median(one.user for one in found), 2),
         "peak_mb": round(statistics.median(one.peak_mb for one in found)),
-        "gate_seconds": None if gate is None else round(gate.wall, 2),
         "draws": options.draws,
         "repeats": options.repeats,
         "environment": environment(NAMED),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ RUNS = {
     "part": ("pope", "--model", "dummy:hash", "--limit", "60"),
     "gqa": ("gqa", "--model", "dummy:hash"),
 }
+
+
+@pytest.fixture(scope="module")
+def evalkit(evalkit):
+    """The command line in a wide terminal, whatever the tests themselves run in."""
+    return partial(evalkit, COLUMNS="200")
 
 
 @pytest.fixture(scope="module")

@@ -51,8 +51,6 @@ WRONG = {
     "rating NaN": (review().replace("[8.0", "[NaN"), "no number"),
     "rating infinite": (review().replace("[8.0", "[1e400"), "no number"),
     "rating long": (review().replace("[8.0", f"[{LONG}"), "no number"),
-    "rating too high": (review(tuple=[700, 8]), "not from 0 to 10"),
-    "half failed": (review(tuple=[-1, 8]), "not from 0 to 10"),
     "no question": (
         json.dumps({k: v for k, v in ROW.items() if k != "question_id"} | {"s": 1}),
         "",
@@ -123,3 +121,66 @@ def test_good_files_are_read_as_before(evalkit, place):
     done = evalkit("judge", "review", "r.jsonl", "--json", cwd=place)
     assert done.code == 14
     assert json.loads(done.out)[0]["failed"] == ["line-2"]
+
+
+def official(pairs):
+    """The figures of summarize_gpt_review.py (haotian-liu/LLaVA c121f043), written out plainly."""
+    first, second = (round(sum(pair[i] for pair in pairs) / len(pairs), 3) for i in (0, 1))
+    return [round(second / first * 100, 1), round(first * 10, 1), round(second * 10, 1)]
+
+
+@pytest.mark.parametrize("odd", [[8, -1], [-1, 8], [700, 8], [8, 10.5]])
+def test_ratings_beyond_the_scale_count_as_in_the_official_script(evalkit, place, odd):
+    """The official parser takes any two numbers for a rating, and the script counts them."""
+    reply = "{:g} {:g}\nwhy".format(*odd)
+    (place / "r.jsonl").write_text(
+        f"{review()}\n{review(question_id=2, tuple=odd, content=reply)}\n"
+    )
+    done = evalkit("judge", "review", "r.jsonl", "--json", cwd=place)
+    assert done.code == 0
+    (found,) = done.record
+    assert found["official"]["all"] == official([[8, 7], odd])
+    assert (found["failed"], found["doubtful"]) == ([], ["2"])
+    page = evalkit("judge", "review", "r.jsonl", "--explain", cwd=place)
+    assert "1 stored rating is not from 0 to 10; the official script counts such." in page.out
+    assert repr(reply.splitlines()[0]) in page.out
+
+
+def test_verdicts_are_counted_and_not_samples(evalkit, place):
+    """One of 120 verdicts on 40 questions is less than 1 %, though one of 40 questions is more."""
+    known = {f"q{i}": REFERENCES["v1_0"] for i in range(40)}
+    held = {name: {"model": "j", "content": ["0.5"] * 3, "score": [0.5] * 3} for name in known}
+    (place / "mm-vet.json").write_text(json.dumps(known))
+    for bad, code, said in ((1, 0, "1 failed verdict "), (2, 14, "2 failed verdicts ")):
+        held["q7"] = {"model": "j", "content": ["?"] * bad + ["1"] * (3 - bad), "score": [0.0] * 3}
+        held["q7"]["score"][bad:] = [1.0] * (3 - bad)
+        (place / "grades.json").write_text(json.dumps(held))
+        done = evalkit("judge", "review", "grades.json", "-r", "mm-vet.json", cwd=place)
+        assert (done.code, said in " ".join(done.out.split())) == (code, True)
+    held["q7"] = {"model": "j", "content": ["0.1", "0.2", "1"], "score": [1.0, 1.0, 1.0]}
+    (place / "grades.json").write_text(json.dumps(held))
+    done = evalkit("judge", "review", "grades.json", "-r", "mm-vet.json", cwd=place)
+    assert "2 stored ratings are not what" in " ".join(done.out.split())
+
+
+def test_questions_about_one_picture_are_one_cluster_where_the_references_say_so(evalkit, place):
+    rows = [review(question_id=i, tuple=[8, 5 + i % 3], content=f"8 {5 + i % 3}") for i in range(6)]
+    (place / "r.jsonl").write_text("\n".join(rows))
+    lines = [
+        json.dumps({"question_id": i, "image": f"{i // 3}.jpg", "text": "Q?"}) for i in range(6)
+    ]
+    (place / "questions.jsonl").write_text("\n".join(lines))
+    words, told = ("judge", "review", "r.jsonl"), ("-r", "questions.jsonl")
+    alone = evalkit(*words, "--json", cwd=place).record[0]["metrics"]["relative"]
+    known = evalkit(*words, *told, "--json", cwd=place).record[0]["metrics"]["relative"]
+    assert (alone["clusters"], known["clusters"]) == (6, 2)
+    assert alone["value"] == known["value"]
+    said = "Questions about one picture are taken for independent"
+    assert said in evalkit(*words, cwd=place).out
+    assert said not in evalkit(*words, *told, cwd=place).out
+    (place / "questions.jsonl").write_text("\n".join(lines[:5]))
+    lacking = evalkit(*words, *told, cwd=place)
+    assert (lacking.code, lacking.err.count("\n")) == (2, 1)
+    assert "Line 6 of r.jsonl is about the question '5', which the references lack" in lacking.err
+    (place / "questions.jsonl").write_text('{"question_id": 1, "text": "Q?"}\n{}')
+    assert "Line 1 of questions.jsonl names no image" in evalkit(*words, *told, cwd=place).err

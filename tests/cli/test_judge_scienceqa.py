@@ -1,14 +1,8 @@
 """`evalkit judge scienceqa`: the tables, the JSON object and the file of requests."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
-from click.testing import CliRunner
-
-from evalkit.cli.judge_scienceqa import command
-from evalkit.errors import ExitCode, UsageError
 
 PIDS = [str(n) for n in range(1, 9)]
 A, B, C = (f"The answer is {letter}." for letter in "ABC")
@@ -33,19 +27,22 @@ def lines(path, answers):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def run(files, *words, requery=True):
-    given = ["--ours", files / "ours", "--gpt4", files / "gpt4", "-r", files / "problems.json"]
-    given += ["--requery", files / "requery"] if requery else []
-    done = CliRunner().invoke(command, [*map(str, given), *map(str, words)], standalone_mode=False)
-    if done.exception:
-        raise done.exception
-    return done.return_value, done.output
+@pytest.fixture
+def run(evalkit, files):
+    """Scores the files: run("--json", requery=False) -> Done."""
+
+    def done(*words, requery=True):
+        given = ["--ours", files / "ours", "--gpt4", files / "gpt4", "-r", files / "problems.json"]
+        given += ["--requery", files / "requery"] if requery else []
+        return evalkit("judge", "scienceqa", *given, *words)
+
+    return done
 
 
-def test_json(files):
-    code, out = run(files, "--json")
-    found = json.loads(out)
-    assert code == ExitCode.OK
+def test_json(run):
+    done = run("--json")
+    found = done.record
+    assert done.code == 0
     counts = {
         name: (held["right"], held["unanswered"])
         for name, held in found["evalkit"]["columns"].items()
@@ -71,8 +68,8 @@ def test_json(files):
     ]
 
 
-def test_a_seed_gives_the_same_counts_again_and_moves_nothing_of_evalkits(files):
-    found = [json.loads(run(files, "--json", "--seed", seed)[1]) for seed in (*range(12), 0)]
+def test_a_seed_gives_the_same_counts_again_and_moves_nothing_of_evalkits(run):
+    found = [run("--json", "--seed", seed).record for seed in (*range(4), 0)]
     assert found[0] == found[-1]
     assert len({json.dumps(held["official"]["judge"]) for held in found}) > 1
     assert len({json.dumps(held["evalkit"]) for held in found}) == 1
@@ -84,9 +81,9 @@ def cells(page, title):
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
 
 
-def test_the_page_has_both_readings_and_says_what_is_odd(files):
-    _, page = run(files, "--seed", 3)
-    official = json.loads(run(files, "--seed", 3, "--json")[1])["official"]
+def test_the_page_has_both_readings_and_says_what_is_odd(run):
+    page = run("--seed", 3).out
+    official = run("--seed", 3, "--json").record["official"]
     judged, complement = (official[name]["columns"] for name in ("judge", "complement"))
     share = judged["judge"]
     assert cells(page, "judge") == [
@@ -101,18 +98,19 @@ def test_the_page_has_both_readings_and_says_what_is_odd(files):
     assert "1 replies are to questions on which both agree (pid 1 first)" in page
 
 
-def test_without_replies_there_is_no_judge(files):
-    code, page = run(files, requery=False)
-    assert code == ExitCode.OK
+def test_without_replies_there_is_no_judge(run):
+    done = run(requery=False)
+    page = done.out
+    assert done.code == 0
     assert cells(page, "upper: either is right")[1:3] == ["-", "-"]
     assert not any(line.strip().startswith("judge  ") for line in page.splitlines())
     assert "There are no replies of a judge" in page
-    assert "judge" not in json.loads(run(files, "--json", requery=False)[1])["official"]
+    assert "judge" not in run("--json", requery=False).record["official"]
 
 
-def test_requests_are_written(files):
+def test_requests_are_written(run, files):
     path = files / "new" / "requests.jsonl"
-    run(files, "--write-disagreements", path, requery=False)
+    assert run("--write-disagreements", path, requery=False).code == 0
     requests = [json.loads(line) for line in path.read_text().splitlines()]
     assert [request["pid"] for request in requests] == ["2", "3", "4", "7", "8"]
     assert requests[0] == {
@@ -125,10 +123,11 @@ def test_requests_are_written(files):
     }
 
 
-def test_incomplete_files(files):
+def test_incomplete_files(run, files):
     lines(files / "ours", {"1": A})
-    with pytest.raises(UsageError, match="lacks 7 of 8 questions"):
-        run(files)
-    code, page = run(files, requery=False)
-    assert code == ExitCode.INCOMPLETE
-    assert "7 of 8 questions have no answer" in page
+    refused = run()
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "lacks 7 of 8 questions" in refused.err
+    done = run(requery=False)
+    assert done.code == 12
+    assert "7 of 8 questions have no answer" in done.out

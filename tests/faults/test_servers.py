@@ -9,6 +9,9 @@ import pytest
 pytest.importorskip("openai", reason="the extra openai is not installed")
 pytest.importorskip("PIL", reason="the extra openai is not installed")
 
+PLAIN = "gsk_neverPrintThisEither0123456789"
+"""A key that could be a variable's name."""
+
 KEY = "sk-test-neverPrintThis-0123456789"
 
 
@@ -247,6 +250,10 @@ def test_a_model_that_is_not_listed_but_answers_is_had(chat_server, run, models)
     [
         (f"api_key={KEY}", "option api_key would be written into the run's record"),
         (f"api_key_env={KEY}", "api_key_env must be the name of an environment variable"),
+        (f"api_key_env={PLAIN}", "api_key_env names an environment variable that is not set"),
+        (f"api_key_file={KEY}", "api_key_file must name a file that holds the key"),
+        ("api_key_file=.", "api_key_file must name a file that holds the key and nothing else (Is"),
+        ("api_key_env=HOME,api_key_file=key", "api_key_file excludes api_key_env"),
         (f"base_url=http://me:{KEY}@127.0.0.1/v1", "base_url must hold no user, password or query"),
         (f"base_url=http://127.0.0.1/v1?key={KEY}", "base_url must hold no user, password"),
         (f"colour=red,base_url=http://me:{KEY}@127.0.0.1/v1", "option 'colour' is not known"),
@@ -265,7 +272,30 @@ def test_an_option_that_cannot_be_meant_is_one_sentence(evalkit, toy, tmp_path, 
     assert done.code == 2
     assert said in done.err
     assert KEY not in done.err
+    assert PLAIN not in done.err
     assert not out.exists()
+
+
+def test_a_key_may_be_in_a_file(chat_server, evalkit, toy, tmp_path):
+    """It is sent, and stands nowhere else, also where the server puts it into its answers."""
+    path, out = tmp_path / "key", tmp_path / "out"
+    path.write_text(f"{PLAIN}\n")
+    words = ("run", "toy", "--limit", "4", "--out", out, "--json", *toy.options)
+    with chat_server(key=PLAIN) as server:
+        model = f"openai:toy-model,base_url={server.url},api_key_file={path}"
+        done = evalkit(*words, "--model", model, OPENAI_API_KEY=KEY)
+        assert done.code == 0, done.err
+        path.write_text("another-key-0123456789\n")
+        refused = evalkit(*words, "--fresh", "--model", model)
+        path.write_text("")
+        empty = evalkit(*words, "--fresh", "--model", model)
+    held = [file.read_text() for file in out.rglob("*.json*")]
+    assert held
+    assert not any(PLAIN in text for text in (*held, done.out, done.err))
+    assert refused.code == 20
+    assert "refused the key in the file that api_key_file names" in refused.err
+    assert "another-key-0123456789" not in refused.err
+    assert (empty.code, "names an empty file" in empty.err) == (2, True)
 
 
 def test_padding_to_a_square_is_refused(chat_server, run):

@@ -199,8 +199,9 @@ def test_flaky_samples_are_left_out_of_both_and_told_of(good, bad, gate):
     done = gate(good, bad, DROP + flaky, "--format", "json")
     assert done.code == 0
     (rule,) = done.record["judgements"]
-    assert rule["n"] == 800
+    assert rule["n"] == 600  # and with each its pair
     assert "sight: 200 of 1,000 samples are left out as flaky." in done.record["notes"]
+    assert any("as well (200 more)" in note for note in done.record["notes"])
     assert any("3 of 10 reruns differ (RUN)" in note for note in done.record["notes"])
 
 

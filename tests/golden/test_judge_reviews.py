@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evalkit.answers.judge_reply import first_line_pair
-from evalkit.judge.review import numbers_of, read_review
+from evalkit.judge.review import read_review
+from evalkit.judge.review_numbers import numbers_of
 
 LLAVA, MMVET = "llava-bench", "mm-vet"
 
@@ -53,6 +54,16 @@ def test_the_published_mean_of_three_reviews(llava):
     official = [numbers_of(read_review(path)).official["all"][0] for path in files]
     assert official == [72.8, 72.7, 72.1]
     assert round(sum(official) / 3, 1) == 72.5
+
+
+def test_sixty_questions_are_about_twenty_four_pictures(llava):
+    folder = llava / "reviews" / "in-the-wild"
+    for path in sorted(folder.glob("llava-v1.5-13b-eval?.jsonl")):
+        alone = numbers_of(read_review(path))
+        known = numbers_of(read_review(path, llava / "in-the-wild" / "questions.jsonl"))
+        assert (alone.metrics["relative"].clusters, known.metrics["relative"].clusters) == (60, 24)
+        assert known.official == alone.official
+        assert known.metrics["printed"].value == known.official["all"][0]
 
 
 def test_a_failed_review_is_left_out_and_bounds_the_number(llava):

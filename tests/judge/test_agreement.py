@@ -156,7 +156,7 @@ def test_labels_of_one_cluster_give_the_correction_no_interval():
     assert (found.low, found.method) == (None, "none (labels in one cluster)")
 
 
-FEW = "narrower than it ought to be"
+FEW = "The corrected mean rests on"
 
 
 @pytest.mark.parametrize(("labelled", "warned"), [(20, True), (40, False)])

@@ -1,16 +1,20 @@
 """The judge's cache at work: what is known is not asked, and what is not known is never made up."""
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 from evalkit import registry
+from evalkit.judge.cache import VerdictCache
+from evalkit.judge.design import server_of
 from evalkit.judge.order import JudgeOrder
-from evalkit.judge.result import fingerprint_of, server_of
+from evalkit.judge.result import fingerprint_of
 from evalkit.judge.stage import JudgeStage
 from evalkit.records import Prediction
 from evalkit.rubric import Attempt
@@ -28,7 +32,7 @@ def samples_of(task, questions):
 def judge(chat_server, tmp_path):
     """Judges answers in a run folder: judge(server, "folder", texts, votes=3) -> Judged."""
 
-    def made(server, folder, texts, task=None, questions=None, **order):
+    def made(server, folder, texts, task=None, questions=None, *, progress=None, **order):
         task = task or registry.load_task("mmvet")
         samples = samples_of(task, questions or [f"No. {i}?" for i in range(len(texts))])
         predictions = {
@@ -41,7 +45,7 @@ def judge(chat_server, tmp_path):
             **order,
         }
         with JudgeStage(JudgeOrder(**told), tmp_path / folder, [task]) as stage:
-            return stage.judge(task, samples, predictions)
+            return stage.judge(task, samples, predictions, progress)
 
     return made
 
@@ -84,6 +88,46 @@ def test_identical_questions_are_asked_once(chat_server, judge, tmp_path, cache)
         again = judge(server, "one", ["a"] * 6, questions=questions, **kept)
         assert len(server.asked) == 2, "nor when the same folder is judged again"
     assert again.report.requests == found.report.requests == 2
+
+
+@pytest.mark.parametrize("cache", ["cache", None])
+def test_what_is_asked_beside_the_model_is_asked_once(chat_server, tmp_path, cache):
+    """A judge beside a model is told of answers as they come: equal ones come at any time."""
+    task = registry.load_task("mmvet")
+    samples = samples_of(task, ["same?", "same?", "other?", "same?"])
+    answers = {sample.id: Prediction(sample_id=sample.id, text="a") for sample in samples}
+    with chat_server(answer=lambda asked: f"0.{asked.times}") as server:
+        order = JudgeOrder(
+            model=f"openai:toy-model,base_url={server.url}",
+            cache=tmp_path / "cache.sqlite" if cache else None,
+        )
+        with JudgeStage(order, tmp_path, [task]) as stage:
+            for sample in samples:
+                stage.judge(task, [sample], {sample.id: answers[sample.id]})
+            found = stage.judge(task, samples, answers)
+        assert len(server.asked) == 2
+    assert {verdict.ratings for verdict in found.verdicts} == {(0.1,)}
+    assert found.report.requests == 2
+
+
+@pytest.mark.parametrize(("budget", "paid"), [(0.0001, 0), (0.03, 1)])
+def test_equal_questions_that_cannot_be_paid_for_are_not_waited_for(
+    chat_server, judge, tmp_path, budget, paid
+):
+    table = tmp_path / "prices.toml"
+    table.write_text('date = "2026-11-01"\n[models.toy-model]\ninput = 90\noutput = 500\n')
+    waves = []
+
+    def progress(done, total):
+        waves.append(done)
+        assert len(waves) < 9, "the judge goes round in circles"
+
+    with chat_server(answer=lambda asked: "0.4") as server:
+        told = {"cache": None, "budget": budget, "progress": progress}
+        told["model"] = f"openai:toy-model,base_url={server.url},prices={table}"
+        questions = ["same?", "other?", "same?", "other?"]
+        report = judge(server, "one", ["a"] * 4, questions=questions, **told).report
+        assert (len(server.asked), report.failed["unasked"]) == (paid, 4 - 2 * paid)
 
 
 def test_what_is_asked_otherwise_is_asked_anew(chat_server, judge):
@@ -171,6 +215,20 @@ def test_what_the_journal_knows_goes_into_a_cache_that_came_later(chat_server, j
         judge(server, "one", TEXTS)
         assert len(server.asked) == 12
         assert judge(server, "two", TEXTS).report.cached == 12
+
+
+def test_a_reply_that_the_journal_had_is_as_old_as_the_journal(chat_server, judge, tmp_path):
+    """Else pruning what is older than a day would leave what was asked a year ago."""
+    with chat_server(answer=lambda asked: "0.4") as server:
+        judge(server, "one", TEXTS[:6], cache=None)
+        (journal,) = (tmp_path / "one" / "judge").glob("mmvet-*.jsonl")
+        os.utime(journal, (1_735_689_600, 1_735_689_600))
+        judge(server, "one", TEXTS)
+    with VerdictCache(tmp_path / "cache.sqlite") as cache:
+        found = cache.statistics()
+        assert (found.replies, found.oldest[:19]) == (12, "2025-01-01T00:00:00")
+        assert found.newest > "2025-01-02"
+        assert cache.prune(date(2025, 6, 1)) == 6
 
 
 def test_replies_that_were_paid_for_in_vain_stay_in_the_bill(chat_server, judge):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import UsageError
-from evalkit.judge.drift import MOVED, SAME, UNKNOWN, Flip, drift
+from evalkit.judge.drift import MOVED, SAME, UNHEALTHY, UNKNOWN, Flip, drift
 from evalkit.records import plain
 
 
@@ -41,6 +41,31 @@ def test_mcnemar_is_the_binomial_on_what_changed(yy, nn, yn, ny):
         assert found.direction.smallest_p == pytest.approx(min(1.0, 2 / 2**found.n))
 
 
+@pytest.mark.parametrize(
+    ("n", "flips", "verdict"),
+    [
+        (6, 2, UNKNOWN),  # a third, which ten percent may be, and seven tenths
+        (10, 3, UNKNOWN),
+        (20, 4, UNKNOWN),
+        (30, 6, UNKNOWN),
+        (100, 12, SAME),  # at most 19 %
+        (20, 2, SAME),  # as many as may
+        (6, 0, SAME),
+        (100, 20, MOVED),
+    ],
+)
+def test_more_flips_than_may_call_a_judge_the_same_only_where_they_are_not_many(n, flips, verdict):
+    sides = labelled(yn=flips // 2, ny=flips - flips // 2, yy=n - flips)
+    found = drift(*sides)
+    assert found.verdict == verdict
+    assert f"{flips} of {n} anchors flipped (at most" in found.sentence
+    tail = sum(
+        math.comb(n, k) * found.flips_at_most**k * (1 - found.flips_at_most) ** (n - k)
+        for k in range(flips + 1)
+    )
+    assert tail == pytest.approx(0.05), "so few flips or fewer are as rare as that"
+
+
 def test_flips_and_missing_anchors_are_named():
     before = {"b": "yes", "a": "no", "c": "no", "old": "yes"}
     now = {"new": "no", "a": "yes", "b": "yes", "c": "no"}
@@ -70,6 +95,15 @@ def test_the_verdict_on_labels(counts, verdict):
     assert found.verdict == verdict
     assert found.sentence.startswith(f"{verdict}: ")
     assert found.sentence.endswith(".")
+
+
+def test_missing_verdicts_call_no_judge_the_same_and_hide_no_move():
+    same, moved = labelled(yy=50, nn=50), labelled(yy=50, nn=30, ny=20)
+    for sides in (same, labelled(yy=3)):
+        found = drift(*sides, unhealthy="9 of 109 verdicts are missing (timeout 9)")
+        assert found.verdict == UNHEALTHY
+        assert found.sentence.startswith(f"{UNHEALTHY}: 9 of 109 verdicts are missing (timeout 9)")
+    assert drift(*moved, unhealthy="9 of 109 are missing").verdict == MOVED
 
 
 def test_half_of_all_verdicts_may_flip_if_that_is_allowed():
@@ -124,6 +158,37 @@ def signed_rank_p(moves):
 def test_wilcoxon_is_exact_for_few_ratings(moves):
     found = drift(*rated([*moves, 0.0, 0.0]))
     assert found.direction.p == pytest.approx(signed_rank_p(moves))
+
+
+@given(*[st.integers(0, 20)] * 3)
+@settings(max_examples=50, deadline=None)
+def test_yes_and_no_as_numbers_have_the_p_value_of_labels(same, up, down):
+    as_labels = drift(*labelled(nn=same, ny=up, yn=down))
+    as_ratings = drift(
+        *(
+            {key: float(value == "y") for key, value in side.items()}
+            for side in labelled(nn=same, ny=up, yn=down)
+        )
+    )
+    assert as_ratings.direction.p == pytest.approx(as_labels.direction.p)
+    assert as_ratings.verdict == as_labels.verdict
+
+
+def test_eleven_against_three_of_two_hundred_are_no_move():
+    """The normal approximation, which is no exact test of moves of one size, has p = 0.033."""
+    found = drift(*rated([1.0] * 11 + [-1.0] * 3 + [0.0] * 186))
+    assert found.direction.p == pytest.approx(exact_mcnemar(11, 3))
+    assert found.verdict == SAME
+
+
+def test_wilcoxon_is_that_of_scipy_where_no_two_moves_are_of_one_size():
+    from scipy.stats import wilcoxon
+
+    moves = [(-1) ** (i % 3 == 0) * (1 + i / 7) for i in range(40)]
+    exact = float(wilcoxon(moves, method="exact").pvalue)
+    assert drift(*rated(moves)).direction.p == pytest.approx(exact)
+    many = [(-1) ** (i % 3 == 0) * (1 + i / 7) for i in range(600)]
+    assert 0 < drift(*rated(many)).direction.p < 1e-6
 
 
 def test_tenths_that_are_equal_have_one_rank():

@@ -24,12 +24,12 @@ def files(shared):
 
 def test_a_judge_is_asked_where_the_models_differ(evalkit, chat_server, files, tmp_path):
     said = tmp_path / "requery.jsonl"
-    judge = ("--judge-cache", tmp_path / "cache.sqlite", "--json")
+    judge = ("--judge-cache", tmp_path / "cache.sqlite", "--json", "--out", tmp_path / "out")
     with chat_server(answer=even) as server:
         spec = f"openai:toy-model,base_url={server.url}"
         words = ("judge", "scienceqa", *files, "--judge", spec, *judge)
         done = evalkit(*words, "--write-requery", said)
-        assert done.code == 0, done.err
+        assert done.code == 14, "one verdict in sixteen cannot be read"
         asked = len(server.asked)
         texts = {a.text for a in server.asked}
         again = evalkit(*words)

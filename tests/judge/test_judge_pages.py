@@ -1,5 +1,7 @@
 """The two pages say what the records say, in 80 columns, whatever stands in a label or an id."""
 
+from dataclasses import replace
+
 import pytest
 
 from evalkit.judge.agreement import Pair, calibrate
@@ -31,8 +33,9 @@ def test_a_small_calibration_in_full():
         shown[0] == "The judge against people, on labels, of which 'y' counts as 1: 10 answers, 10"
     )
     assert "agreement 0.8000 0.4902 to 0.9433 10 10" in shown
-    # SE = (0.8 * 0.2 / 0.5 ** 2 / 9) ** 0.5 = 0.2667, times t on 9 degrees, 2.262
-    assert "Cohen's kappa 0.6000 -0.0032 to 1.0000 10 10" in shown
+    # SE = (0.8 * 0.2 / 0.5 ** 2 / 9) ** 0.5 = 0.2667, times t on 9 degrees, 2.262, by
+    # 1 - 0.6 ** 2: 0.9426 on both sides of the inverse hyperbolic tangent of 0.6, 0.6931
+    assert "Cohen's kappa 0.6000 -0.2444 to 0.9269 10 10" in shown
     assert "judge \\ human n y" in shown
     assert "n 4 1" in shown
     assert "y 1 4" in shown
@@ -48,6 +51,19 @@ def test_a_number_without_an_interval_says_why():
     found = calibrate(pairs(["y", "n", "y"], ["y", "n", None]), positive="y")
     shown = " ".join(calibration_page(found).split())
     assert "corrected mean: There is no interval: none (all labels differ alike" in shown
+
+
+def test_lengths_that_are_not_known_are_no_lengths():
+    told = [replace(pair, length=None) for pair in pairs("yyyynnnnyn", "yyynnnnnyy")]
+    shown = " ".join(calibration_page(calibrate(told, positive="y")).split())
+    assert "The length of no labelled answer is known." in shown
+    assert "length to 0" not in shown
+    assert "of one length" not in shown
+    some = [*told[:4], *pairs("yyyynnnnyn", "yyynnnnnyy")[4:]]
+    shown = " ".join(calibration_page(calibrate(some, positive="y")).split())
+    assert "length to 65 " in shown
+    assert "The length of 4 labelled answers is not known." in shown
+    assert "Fewer than 10 samples have both verdicts and a known length." in shown
 
 
 def test_a_wide_confusion_is_a_list_of_its_largest_errors():

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
+from evalkit.integrity import record_digest
+
 CAPTION = "A dog on a mat."
 
 
@@ -35,10 +37,12 @@ def write_rows(data, caption):
 
 @pytest.fixture
 def run(evalkit, data, tmp_path):
-    """Runs and judges the questions: run(server, model="dummy:echo") -> Done."""
+    """Runs and judges the questions: run(server, model="dummy:echo") -> Done; None: no judge."""
 
     def made(server, *more, model="dummy:echo", name="r"):
-        judge = ("--judge", f"openai:toy-model,base_url={server.url}", "--judge-cache", "none")
+        judge = ("--no-judge",)
+        if server is not None:
+            judge = ("--judge", f"openai:toy-model,base_url={server.url}", "--judge-cache", "none")
         return evalkit(
             *("run", "llava_bench_coco", "--model", model, "--data", data, "--json"),
             *("--out", tmp_path / "out", "--name", name, *judge, *more),
@@ -106,7 +110,7 @@ def test_another_version_of_a_judged_task_is_refused(chat_server, run, folder):
         path = folder / "run.json"
         record = json.loads(path.read_text())
         record["results"][0]["fingerprint"]["scorer"]["version"] += 1
-        path.write_text(json.dumps(record))
+        path.write_text(json.dumps({**record, "digest": record_digest(record)}))
         again = run(judge)
     assert again.code == 13
     assert "scorer.version was 2, is 1" in again.err
@@ -146,7 +150,7 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
         assert run(other, name="other").code == 0
         record, asked = (folder / "run.json").read_bytes(), len(judge.asked)
         harm(folder)
-        again = run(judge)
+        again = run(None)
         assert (again.code, again.err.count("\n")) == (2, 1)
         assert f"{folder / 'verdicts' / 'llava_bench_coco.jsonl'} " in again.err
         assert f"`evalkit judge {folder} --judge ...` judges it again" in again.err
@@ -154,25 +158,124 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
         if harm is not another_answer:
             shown = evalkit("judge", "drift", "--anchors", folder, "--now", folder)
             assert shown.code == 2, shown.out
+        mended = run(judge)
+        assert mended.code == 0, mended.err
+        assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
+        assert run(None).record == mended.record
+        if harm is not another_answer:
+            harm(folder)
         spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
         assert evalkit("judge", folder, *spec).code == 0
-        assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
-        mended = run(judge)
-        assert mended.code == 0
+        assert len(judge.asked) == asked + (harm is another_answer)
     (before,), (after,) = first.record["results"], mended.record["results"]
     assert (before["metrics"] == after["metrics"]) or harm is another_answer
     content = (folder / "verdicts" / "llava_bench_coco.jsonl").read_bytes()
     assert hashlib.sha256(content).hexdigest() == after["judge"]["digest"]
 
 
-@pytest.mark.parametrize("design", [("--votes", "2"), ("--swap",)])
+def fair(asked):
+    """Eight for the reference and four for the other, wherever they stand."""
+    first = asked.text.partition("<answer_1>\n")[2].partition("\n</answer_1>")[0]
+    return "8 4\nwhy" if first == "a dog" else "4 8\nwhy"
+
+
+def partial(asked):
+    """Who stands first gets the more, but for even numbers."""
+    number = int(asked.text.partition("No. ")[2].partition("?")[0])
+    return "9 3\nwhy" if number % 2 else fair(asked)
+
+
+@pytest.mark.parametrize(
+    ("judge_of", "numbers"),
+    [(fair, (1.0, 50.0)), (lambda asked: "9 3\nwhy", (0.0, 100.0)), (partial, (0.5, 500 / 7))],
+)
+def test_both_orders_show_a_judge_that_likes_a_place(chat_server, run, folder, judge_of, numbers):
+    with chat_server(answer=judge_of) as judge:
+        done = run(judge, "--swap")
+        assert done.code == 0, done.err
+        assert len(judge.asked) == 24
+    (result,) = done.record["results"]
+    found = result["judge"]["consistency"], result["metrics"]["relative"]["value"]
+    assert found == pytest.approx(numbers)
+    lines = (folder / "verdicts" / "llava_bench_coco.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        shown = [float(word) for word in row["reply"].split()[:2]]
+        assert row["ratings"] == (shown[::-1] if row["swapped"] else shown), "the reference's first"
+
+
+def test_a_judge_that_was_killed_after_its_verdicts_stands_in_no_way(chat_server, run, folder):
+    """Verdicts are written before the record: what is left are the new ones, and the old record."""
+    with chat_server(answer=grade) as judge, chat_server(answer=lambda asked: "3 9") as other:
+        assert run(judge).code == 0
+        record = (folder / "run.json").read_bytes()
+        assert run(other).code == 0
+        (folder / "run.json").write_bytes(record)
+        refused = run(None)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        again = run(other)
+        assert again.code == 0, again.err
+        assert len(other.asked) == 12, "known replies are not asked"
+    (result,) = again.record["results"]
+    assert result["metrics"]["relative"]["value"] == pytest.approx(300)
+    assert run(None).record == again.record
+
+
+@pytest.mark.parametrize(
+    "design", [("--votes", "2", "votes was 1, is 2"), ("--swap", "orders was one, is both")]
+)
 def test_drift_compares_no_other_design(chat_server, evalkit, run, folder, design):
+    *design, said = design
     with chat_server(answer=grade) as judge:
         assert run(judge).code == 0
+        words = ("judge", "drift", "--anchors", folder)
         spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
-        words = ("judge", "drift", "--anchors", folder, *spec, "--allowed", "0.1")
         asked = len(judge.asked)
-        refused = evalkit(*words, *design)
+        refused = evalkit(*words, *spec, *design)
         assert (refused.code, len(judge.asked)) == (13, asked)
-        assert "were given in 1 vote and one order, not in" in refused.err
-        assert evalkit(*words).code == 0
+        assert f"The verdicts in {folder} were asked for in another way" in refused.err
+        assert said in refused.err
+        assert evalkit(*words, *spec).code == 0
+        assert run(judge, *design, name="other").code == 0
+        beside = evalkit(*words, "--now", folder.with_name("other"))
+    assert (beside.code, beside.out) == (13, "")
+    assert said in beside.err
+
+
+def test_a_field_that_is_not_sent_is_another_design(chat_server, evalkit, run, folder):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        asked, spec = len(judge.asked), f"openai:toy-model,base_url={judge.url},omit=temperature"
+        words = ("judge", "drift", "--anchors", folder, "--judge-cache", "none")
+        refused = evalkit(*words, "--judge", spec)
+        assert (refused.code, len(judge.asked)) == (13, asked)
+    assert "omitted was none, is temperature" in refused.err
+
+
+def test_another_judge_has_not_moved(chat_server, evalkit, run, folder):
+    """The same verdicts, and others: of this judge, and of another server's."""
+    with chat_server(answer=grade) as judge, chat_server(answer=lambda asked: "9 1") as other:
+        assert run(judge).code == run(judge, name="again").code == run(other, name="other").code
+        words = ("judge", "drift", "--anchors", folder)
+        same = evalkit(*words, "--now", folder.with_name("again"), "--json")
+        apart = evalkit(*words, "--now", folder.with_name("other"), "--json")
+        shown = evalkit(*words, "--now", folder.with_name("other"))
+        spec = f"openai:toy-model,base_url={other.url}"
+        asked = evalkit(*words, "--judge", spec, "--judge-cache", "none", "--json")
+    assert (same.code, same.record["verdict"]) == (0, "the judge gives the verdicts it gave")
+    assert (apart.code, apart.record["verdict"]) == (14, "the two judges differ")
+    hosts = [url.partition("//")[2] for url in (judge.url, other.url)]
+    assert apart.record["another"] == ["server was {}, is {}".format(*hosts)]
+    assert (asked.code, asked.record["another"]) == (14, apart.record["another"])
+    assert "The second judge is another" in shown.out
+    assert "judge has moved" not in shown.out
+
+
+def test_verdicts_on_other_answers_are_no_drift(chat_server, evalkit, run, folder, tmp_path):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        assert run(judge, model="dummy:constant,text=a cat", name="r").code == 0
+        (other,) = (path for path in (tmp_path / "out").iterdir() if path.name != "echo")
+        refused = evalkit("judge", "drift", "--anchors", folder, "--now", other / "r")
+    assert (refused.code, refused.out) == (13, "")
+    assert "are about different answers: those to 'q00' differ, as 12 of 12 do" in refused.err

@@ -14,7 +14,7 @@ import pytest
 
 from evalkit import registry
 from evalkit.judge.order import JudgeOrder
-from evalkit.judge.result import judged_task
+from evalkit.judge.result import further, judged_task
 from evalkit.judge.stage import JudgeStage
 from evalkit.metrics import official_relative
 from evalkit.records import Prediction
@@ -120,6 +120,8 @@ def test_llava_bench(chat_server, shared, tmp_path, kind):
             figures["reference_x10"],
             figures["candidate_x10"],
         )
+        shown = "printed" if category == "all" else f"printed_{category}"
+        assert further(task, scores)[shown].value == figures["relative"]
 
 
 def wild(folder):

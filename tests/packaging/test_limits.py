@@ -26,6 +26,7 @@ BOUNDARIES = {
     "evalkit/lmms_tasks/answers.py": {"numbers"},  # another harness's aggregation
     "evalkit/lmms_tasks/documents.py": {"_one"},  # its code on a blank picture; it is asked again
     "evalkit/judge/order.py": {"judge_workers"},  # a backend's code while it loads
+    "evalkit/judge/token_count.py": {"work"},  # tiktoken's code and its download
     "evalkit/pipeline.py": {"_load"},  # a backend's code while it loads
     "evalkit/registry.py": {"_import"},  # a task file's code on import
     "evalkit/runner/answering.py": {"counted", "settled"},  # a backend's code

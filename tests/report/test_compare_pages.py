@@ -17,7 +17,7 @@ from evalkit.report.compare_table import (
     unseen,
     verdict,
 )
-from evalkit.report.flips import flip_lines, flips_table, said, wrapped
+from evalkit.report.flips import flip_lines, flips_table, right, said, wrapped
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -318,6 +318,12 @@ def test_flips_as_lines_and_as_rows():
     table = flips_table([flip(gain=0.5, cause="format", texts=(None, None))], {})
     assert table.header == ("sample", "is", "right", "reference", "run", "cause")
     assert table.rows == (("random/7", "better", "yes", "yes", "no", "perhaps format alone"),)
+
+
+def test_what_most_people_say_comes_first():
+    ten = ("ale", "stone", *["sublimely ale"] * 3, *["ale"] * 4, "beer")
+    assert right(flip(targets=ten)) == "ale / sublimely ale / stone / beer"
+    assert right(flip(targets=())) == ""
 
 
 @pytest.mark.parametrize("width", [20, 80])

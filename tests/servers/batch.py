@@ -5,7 +5,8 @@
 
 A script is asked about every call ("upload", "create", "list", "poll", "content", "models") and
 names a fault, or returns None. `lines` is asked about every line of an input file and names what
-becomes of it. A batch ends at its `steps`-th look; `steps` None: never.
+becomes of it. A batch ends at its `steps`-th look; `steps` None: never. It answers single requests
+too, and counts them in `asked`.
 """
 
 import itertools
@@ -55,6 +56,7 @@ class BatchServer:
         self.errors, self.answer, self.models, self.key = errors, answer, models, key
         self.backwards = backwards
         self.calls = []
+        self.asked = []
         self.files = {}
         self.uploads = []
         self.batches = {}
@@ -156,16 +158,14 @@ class BatchServer:
             if texts:
                 batch[f"{kind}_file_id"] = self.store("".join(f"{t}\n" for t in texts).encode())
 
+    def single(self, body):
+        """The answer to a request that is no batch's."""
+        self.asked.append(_asked(body))
+        return completion(self.answer(self.asked[-1]))
+
     def answered(self, row, late, output, errors):
         """Write what becomes of a request to the output or the error file."""
-        text = "\n".join(
-            part if isinstance(part, str) else part.get("text", "")
-            for message in row["body"]["messages"]
-            for part in (
-                message["content"] if isinstance(message["content"], list) else [message["content"]]
-            )
-        )
-        asked = Asked(row["body"], {}, text, 1)
+        asked = _asked(row["body"])
         fault = None if late else self.lines(asked)
         if late or fault == "no answer":
             error = {"code": late or "server_error", "message": "could not be executed"}
@@ -184,6 +184,17 @@ class BatchServer:
         if fault == "duplicate":
             output.append(line.replace('"content": "', '"content": "not '))
             errors.append(_line(row, None, {"code": "server_error", "message": "and yet"}))
+
+
+def _asked(body):
+    text = "\n".join(
+        part if isinstance(part, str) else part.get("text", "")
+        for message in body["messages"]
+        for part in (
+            message["content"] if isinstance(message["content"], list) else [message["content"]]
+        )
+    )
+    return Asked(body, {}, text, 1)
 
 
 def _line(row, response, error):
@@ -275,6 +286,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(content)
             known = body["input_file_id"] in self.desk.files
             self.served("create", "", lambda: self.desk.create(body) if known else None)
+        elif self.path == "/v1/chat/completions":
+            self.served("chat", "", lambda: self.desk.single(json.loads(content)))
         else:
             self.reply(404, {}, {"error": {"message": "no such page"}})
 

@@ -1,0 +1,89 @@
+"""`evalkit judge calibrate`: what people said may be in files of several forms."""
+
+import json
+
+import pytest
+
+IDS = [f"v1_{i}" for i in range(12)]
+
+
+@pytest.fixture
+def place(tmp_path):
+    references = {
+        name: {"question": "Q?", "answer": "a dog", "capability": ["rec"], "imagename": "1.png"}
+        for name in IDS
+    }
+    (tmp_path / "mm-vet.json").write_text(json.dumps(references))
+    return tmp_path
+
+
+def grades(path, shift=0.0):
+    """A grade file as the official script writes it: one object, indented."""
+    held = {}
+    for place, name in enumerate(IDS):
+        grade = round(place % 5 / 5 + shift * (place % 3 == 0), 1)
+        held[name] = {"model": ["m"], "content": [f"{grade}"], "score": [grade]}
+    path.write_text(json.dumps(held, indent=4))
+    return path
+
+
+def people(path, names, key="rating", value=0.4):
+    path.write_text("".join(json.dumps({"sample_id": n, key: value}) + "\n" for n in names))
+    return path
+
+
+def test_an_indented_grade_file_may_be_the_labels(evalkit, place):
+    judge, human = grades(place / "judge.json"), grades(place / "human.json", shift=0.2)
+    words = ("judge", "calibrate", judge, "-r", place / "mm-vet.json", "--json", "--labels")
+    done = evalkit(*words, human)
+    assert done.code == 0, done.err
+    assert done.record["n"] == 12
+    assert done.record["agreement"]["value"]["value"] == pytest.approx(8 / 12)
+    assert done.record["difference"]["value"]["value"] == pytest.approx(-0.2 / 3)
+    same = evalkit(*words, judge)
+    assert same.record["agreement"]["value"]["value"] == 1
+
+
+def test_one_label_is_a_file_of_labels(evalkit, place):
+    words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
+    done = evalkit(*words, "--json", "--labels", people(place / "one.jsonl", IDS[:1]))
+    assert (done.code, done.record["labelled"]) == (0, 1)
+
+
+def test_labels_of_samples_that_were_not_judged_are_counted(evalkit, place):
+    words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
+    some = evalkit(*words, "--labels", people(place / "h.jsonl", [*IDS[:9], "v1_99", "v1_98"]))
+    assert some.code == 0
+    said = "2 of 11 labels are about samples that were not judged here ('v1_99' first)"
+    assert said in " ".join(some.out.split())
+    none = evalkit(*words, "--labels", people(place / "h.jsonl", ["zz1", "zz2"]))
+    assert (none.code, none.out, none.err.count("\n")) == (2, "", 1)
+    assert "'zz1' is the first, while 'v1_0' is a judged sample's id" in none.err
+
+
+def test_a_file_of_verdicts_tells_no_lengths(evalkit, place):
+    words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
+    done = evalkit(*words, "--labels", grades(place / "human.json", shift=0.2))
+    page = " ".join(done.out.split())
+    assert "The length of no labelled answer is known." in page
+    assert "length to 0" not in page
+    assert "of one length" not in page
+
+
+def test_another_run_may_be_the_labels(evalkit, place):
+    """A run with two judged tasks, of which --task names one, as it does in both runs."""
+    for name in ("one", "two"):
+        done = evalkit(
+            *("run", "mmvet", "llava_bench_coco", "--model", "dummy:constant,text=a dog"),
+            *("--data", "demo", "--limit", "6", "--out", place, "--name", name),
+            *("--judge", "dummy:constant,text=0.5", "--judge-cache", "none"),
+            *("--max-judge-failures", "1"),
+        )
+        assert done.code == 0, done.err
+    one, two = sorted(path.parent for path in place.glob("*/*/run.json"))
+    done = evalkit("judge", "calibrate", one, "--labels", two, "--task", "mmvet", "--json")
+    assert done.code == 0, done.err
+    assert (done.record["n"], done.record["agreement"]["value"]["value"]) == (6, 1)
+    assert done.record["length"]["n"] == 6
+    unnamed = evalkit("judge", "calibrate", one, "--labels", two)
+    assert "name one with --task" in unnamed.err

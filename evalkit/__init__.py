@@ -2,6 +2,8 @@
 
     errors      what can go wrong, with exit codes
     records     everything that travels between the stages
+    spool       records on disk, read again where they are asked for
+    numbering   texts numbered without holding them
     telemetry   how a run went: the machine, and the speed
     run_record  what a run becomes: numbers, fingerprints, the record
     comparison  what a comparison of two runs is
@@ -30,6 +32,7 @@
     integrity   digests that tie a record to what it says, and to its scores
     writing     the only writer of whole files
     store       the only reader and writer of run folders
+    prediction_files  predictions by sample id, read from files on demand
     registry    name -> task or backend
     suites      task lists
     lmms_tasks  tasks of lmms-eval, run by its own code

@@ -160,7 +160,7 @@ def _best(
                 return
 
 
-def _scored(task: Task, samples: Sequence[Sample], texts: Sequence[str]) -> tuple[SampleScore, ...]:
+def _scored(task: Task, samples: Sequence[Sample], texts: Sequence[str]) -> Sequence[SampleScore]:
     predictions = {
         sample.id: Prediction(sample_id=sample.id, text=text)
         for sample, text in zip(samples, texts, strict=True)

@@ -7,8 +7,9 @@ the time for two million answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from evalkit.records import SampleScore
@@ -18,15 +19,47 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+TOGETHER = 1 << 13
+"""Rows that are laid out, and written, together."""
 
-def score_table(scores: Sequence[SampleScore]) -> pa.Table:
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that columns of values and of tags have, in order of first appearance."""
+
+    values: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+def names_in(scores: Iterable[SampleScore]) -> Names:
+    """The names of all values and tags of the scores."""
+    values, tags = dict[str, None](), dict[str, None]()
+    for score in scores:
+        values.update(dict.fromkeys(score.values))
+        tags.update(dict.fromkeys(score.tags))
+    return Names(tuple(values), tuple(tags))
+
+
+def pieces(scores: Iterable[SampleScore]) -> Iterator[list[SampleScore]]:
+    """The scores in order, `TOGETHER` of them at once."""
+    every = iter(scores)
+    while some := list(islice(every, TOGETHER)):
+        yield some
+
+
+def score_table(scores: Sequence[SampleScore], names: Names | None = None) -> pa.Table:
     """One row a sample.
 
     Columns: sample_id, answer, targets (list), failed, group, cluster, rule, ambiguous, one
     `value.<name>` for each value and one `tag.<name>` (list) for each tag.
+
+    Args:
+        scores: The scores.
+        names: What the last columns are called; None: after what the scores have.
     """
     import pyarrow as pa
 
+    names = names or names_in(scores)
     columns: dict[str, pa.Array] = {
         "sample_id": _texts([s.sample_id for s in scores]),
         "answer": _texts([s.answer for s in scores]),
@@ -37,9 +70,9 @@ def score_table(scores: Sequence[SampleScore]) -> pa.Table:
         "rule": _texts([s.rule for s in scores]),
         "ambiguous": _flags([s.ambiguous for s in scores]),
     }
-    for name in dict.fromkeys(chain.from_iterable([s.values for s in scores])):
+    for name in names.values:
         columns[f"value.{name}"] = _numbers([s.values.get(name) for s in scores])
-    for name in dict.fromkeys(chain.from_iterable([s.tags for s in scores])):
+    for name in names.tags:
         held = [s.tags.get(name, ()) for s in scores]
         columns[f"tag.{name}"] = _lists([(t,) if type(t) is str else t for t in held])
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from evalkit.audit import audit
+from evalkit.audit import Texts, audit
 from evalkit.judge.result import Judged, further, judged_task
 from evalkit.judge.verdict_file import check_answers, read_verdicts
-from evalkit.manifest import image_digest
+from evalkit.manifest import ShownPictures
 from evalkit.prepare import Prepared
 from evalkit.records import Prediction
 from evalkit.run_record import Fingerprint, TaskResult
 from evalkit.score import score_predictions, summarise
+from evalkit.spool import Lazy
 from evalkit.store import RunFolder
 from evalkit.task import Task
 from evalkit.writing import write_json
@@ -33,20 +34,22 @@ def finish(
         judged: Its verdicts; None where it needs none, or has none yet.
     """
     task, stem = prepared.task, prepared.task.file_stem
-    folder.write_predictions(stem, [predictions[s.id] for s in prepared.samples])
-    fingerprint = _fingerprint(prepared, predictions, judged)
+    pictures, texts = ShownPictures(), Texts()
+    made = (predictions[sample.id] for sample in prepared.samples)
+    folder.write_predictions(stem, _seen(made, pictures.add, texts.count))
+    fingerprint = _fingerprint(prepared, pictures, judged)
     notes = [*prepared.notes, *_unjudged(folder, task, judged)]
     if judged is not None:
         task = judged_task(task, judged)
         folder.write_verdicts(stem, judged.verdicts)
     if task.submission is not None:
-        pairs = [(s, predictions[s.id].text or "") for s in prepared.samples]
-        name, value = task.submission(pairs)
+        answered = Lazy(prepared.samples, lambda s: (s, predictions[s.id].text or ""))
+        name, value = task.submission(answered)
         write_json(folder.path / "submissions" / name, value)
         notes.append(f"{task.name}: a server scores this split; give it submissions/{name}.")
     scores = score_predictions(task, prepared.samples, predictions)
     digest = folder.write_scores(stem, scores)
-    read = audit(task, prepared.samples, predictions, scores)
+    read = audit(task, prepared.samples, texts, scores)
     result = summarise(task, scores, fingerprint, tuple(notes), read, predictions=predictions)
     result = replace(result, scores=digest)
     if judged is None:
@@ -55,13 +58,20 @@ def finish(
     return replace(result, metrics=metrics, judge=judged.report)
 
 
-def _fingerprint(
-    prepared: Prepared, predictions: Mapping[str, Prediction], judged: Judged | None
-) -> Fingerprint:
+def _seen(
+    predictions: Iterable[Prediction], *watchers: Callable[[Prediction], None]
+) -> Iterator[Prediction]:
+    """The predictions, each shown to all who watch: they are read once."""
+    for made in predictions:
+        for watch in watchers:
+            watch(made)
+        yield made
+
+
+def _fingerprint(prepared: Prepared, pictures: ShownPictures, judged: Judged | None) -> Fingerprint:
     """The fingerprint with the pictures that were shown, and the judge."""
     known = prepared.fingerprint
-    images = image_digest(predictions[s.id] for s in prepared.samples)
-    known = replace(known, dataset=replace(known.dataset, images=images))
+    known = replace(known, dataset=replace(known.dataset, images=pictures.digest()))
     if judged is None:
         return known
     scorer = replace(known.scorer, protocol=judged.report.origin)

@@ -31,6 +31,7 @@ from evalkit.judge.order import (
 )
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.values import Values, judged_stem, values
+from evalkit.prediction_files import Predictions
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
@@ -148,8 +149,11 @@ def judged_again(
     answers = _answers(folder, ready, before)
     watch.note(forecast(own, order, ready.samples, answers).line(own.name))
     fresh = replace(order, cache=None)
-    with _kept_meanwhile(folder, order, watch) as place, JudgeStage(fresh, place, [own]) as stage:
-        judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
+    with _kept_meanwhile(folder, order, watch) as place:
+        with JudgeStage(fresh, place, [own]) as stage:
+            judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
+        if judged.report.healthy:  # else the same command asks again for what is missing
+            shutil.rmtree(place)
     watch.note(f"{own.name}: {judge_line(judged.report)}")
     labels = own.judging.labels if own.judging else ()
     return Anchors(
@@ -163,7 +167,7 @@ def judged_again(
 
 @contextmanager
 def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> Iterator[Path]:
-    """Where replies, and batches that are out, are kept until the judge has said all of them.
+    """Where replies, and batches that are out, are kept until the judge has given all verdicts.
 
     It is beside the cache, or in the run where there is none, and the same for the same order.
     """
@@ -174,12 +178,11 @@ def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> It
     with held(RunFolder(place)):
         if any(path.stat().st_size for path in (place / "judge").glob("*.json*")):
             watch.note(
-                f"Going on where the same command was stopped: what {place} holds is not asked "
+                f"Going on where the same command ended too early: what {place} holds is not asked "
                 "again (remove it to begin anew)."
             )
         yield place
-    shutil.rmtree(place)
-    with suppress(OSError):  # another one may be at work beside it
+    with suppress(OSError):  # it is empty, unless there is more that was stopped
         place.parent.rmdir()
 
 
@@ -194,9 +197,6 @@ class Alongside:
         """Wait for answers on a thread of its own."""
         self._stage = stage
         self._tasks = {p.task.name: p for p in prepared if p.task.judging is not None}
-        self._samples = {
-            name: {sample.id: sample for sample in p.samples} for name, p in self._tasks.items()
-        }
         self._answers: SimpleQueue[tuple[str, Sequence[Prediction]] | None] = SimpleQueue()
         self._ended = Event()  # a join that is interrupted takes the thread for ended
         Thread(target=self._run, daemon=True).start()
@@ -243,9 +243,9 @@ class Alongside:
                 found.setdefault(task, {}).update({made.sample_id: made for made in predictions})
             with suppress(EvalkitError):  # it will come up again when verdicts are made
                 for name, answers in found.items():
-                    known = self._samples[name]
-                    samples = [known[sample_id] for sample_id in answers]
-                    self._stage.judge(self._tasks[name].task, samples, answers)
+                    own = self._tasks[name]
+                    samples = [own.samples[own.places[sample_id]] for sample_id in answers]
+                    self._stage.judge(own.task, samples, answers)
 
 
 def judge_prepared(
@@ -305,7 +305,7 @@ def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
     return found
 
 
-def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> dict[str, Prediction]:
+def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Predictions:
     """The stored answers to the very questions that the data hold now."""
     now, then = prepared.fingerprint, before.fingerprint
     held, known = now.dataset, then.dataset
@@ -316,8 +316,8 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> dict[
             "answered them; run the model again."
         )
         raise NotComparableError(message)
-    stored = {made.sample_id: made for made in folder.read_predictions(prepared.task.file_stem)}
-    if missing := [sample.id for sample in prepared.samples if sample.id not in stored]:
+    stored = Predictions.stored(folder.predictions_path(prepared.task.file_stem))
+    if missing := [s.id for s in prepared.samples if s.id not in stored]:
         message = (
             f"{folder.path} holds no answer of {prepared.task.name} to {missing[0]!r} and "
             f"{len(missing) - 1} more; give the command of the run again."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,16 +131,28 @@ def with_weights(model: ModelIdentity, weights: str | None) -> ModelIdentity:
     return replace(model, revision=weights)
 
 
-def image_digest(predictions: Iterable[Prediction]) -> str | None:
-    """SHA-256 over the digests of all pictures that were shown, in order.
+class ShownPictures:
+    """The digests of all pictures that were shown, in order."""
 
-    None where no picture was shown, and where a sample failed: its pictures are not known.
-    """
-    made = list(predictions)
-    if any(prediction.failure is not None for prediction in made):
-        return None
-    shown = [digest for prediction in made for digest in prediction.images]
-    return hashlib.sha256("\n".join(shown).encode()).hexdigest() if shown else None
+    def __init__(self) -> None:
+        """Of no prediction yet."""
+        self._total = hashlib.sha256()
+        self._between = b""
+        self._failed = False
+
+    def add(self, made: Prediction) -> None:
+        """Take in what a prediction is about."""
+        self._failed |= made.failure is not None
+        for digest in made.images:
+            self._total.update(self._between + digest.encode())
+            self._between = b"\n"
+
+    def digest(self) -> str | None:
+        """SHA-256 over the digests, in hexadecimal.
+
+        None where no picture was shown, and where a sample failed: its pictures are not known.
+        """
+        return self._total.hexdigest() if self._between and not self._failed else None
 
 
 def check_same(before: Manifest, now: Manifest, folder: Path) -> None:
@@ -175,7 +187,7 @@ def check_pictures(
     Raises:
         NotComparableError: The text names the first sample whose pictures differ.
     """
-    if fingerprint.dataset.revision is not None:
+    if fingerprint.dataset.revision is not None or not predictions:
         return
     for sample in samples:
         made = predictions.get(sample.id)

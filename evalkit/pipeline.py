@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ def _generate_and_score(
         folder, config.batch_size, prepared, workers, watch, beside=beside, stopping=stopping
     )
     results = tuple(result_of(folder, p, found[p.task.name], None, stopping) for p in prepared)
-    answered = [made for own in found.values() for made in own.values()]
+    answered = chain.from_iterable(own.values() for own in found.values())
     record = RunRecord(
         schema=SCHEMA,
         name=folder.path.name,
@@ -252,7 +253,7 @@ def _predictions(
         known = {name: journal.predictions for name, journal in journals.items()}
         for p in prepared:
             check_pictures(p.samples, known[p.task.name], p.fingerprint, folder.path)
-        progress = Progress({p.task.name: (p.task, p.samples) for p in prepared}, watch)
+        progress = Progress({p.task.name: (p.task, p.samples, p.places) for p in prepared}, watch)
         progress.start(known)
         stopping.start(known)
         resumed = any(journal.any_done() for journal in journals.values())
@@ -305,4 +306,4 @@ def _begin(
 
 
 def _journal(folder: RunFolder, task: Task) -> Journal:
-    return Journal(folder.journal_path(task.file_stem), stored_answers(folder, task).values())
+    return Journal(folder.journal_path(task.file_stem), stored_answers(folder, task))

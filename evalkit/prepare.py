@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
+from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 from evalkit import data, registry
 from evalkit.backends.interface import Backend, BackendOptions, check_options
 from evalkit.errors import MissingExtraError, UsageError
+from evalkit.numbering import Numbering
 from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
+from evalkit.spool import Lazy, Spool
 from evalkit.task import Prompt, Task
 
 MAX_BATCH = 65536
@@ -35,13 +38,18 @@ IMAGE_PREPROCESS = ("processor", "pad-square")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A task with all that is known of it before a model answers."""
+    """A task with all that is known of it before a model answers.
+
+    Samples and requests, one a sample, are read where they are asked for; `places` says by id where
+    a sample stands among them.
+    """
 
     task: Task
     variant: str
     prompt: Prompt
-    samples: tuple[Sample, ...]
-    requests: tuple[Request, ...]
+    samples: Sequence[Sample]
+    requests: Sequence[Request]
+    places: Numbering
     fingerprint: Fingerprint
     notes: tuple[str, ...]
 
@@ -156,19 +164,21 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     """Load a task's samples, choose among them, and say what its numbers will be about."""
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
-    samples = _chosen(loaded.samples, limit, config)
+    samples, dataset = _chosen(loaded.samples, limit, config), loaded.identity
     drawn: tuple[str, ...] = ()
     if len(samples) < len(loaded.samples):
+        dataset = data.identify(dataset, samples)
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
-    requests = tuple(task.request(sample, prompt) for sample in samples)
+    asked = _Asked()
+    requests = Spool(Request, map(asked.seen, (task.request(s, prompt) for s in samples)))
     fingerprint = Fingerprint(
-        dataset=data.identify(loaded.identity, samples),
+        dataset=dataset,
         prompt=PromptIdentity(
             variant=variant,
             template=prompt.template,
             images_first=prompt.images_first,
-            digest=_request_digest(requests),
+            digest=asked.digest.hexdigest(),
         ),
         generation=task.generation,
         preprocessing={},
@@ -182,6 +192,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         prompt=prompt,
         samples=samples,
         requests=requests,
+        places=asked.places,
         fingerprint=fingerprint,
         notes=(*loaded.notes, *drawn),
     )
@@ -194,16 +205,24 @@ def narrowed(prepared: Prepared, asked: Collection[str]) -> Prepared:
         prepared: The task.
         asked: Their ids.
     """
-    samples = tuple(sample for sample in prepared.samples if sample.id in asked)
-    requests = tuple(request for request in prepared.requests if request.sample_id in asked)
+    kept = array("Q", (place for place, s in enumerate(prepared.samples) if s.id in asked))
+    samples = Lazy(kept, prepared.samples.__getitem__)
+    requests, seen = Lazy(kept, prepared.requests.__getitem__), _Asked()
+    for request in requests:
+        seen.seen(request)
     known = prepared.fingerprint
-    prompt = known.prompt and replace(known.prompt, digest=_request_digest(requests))
+    prompt = known.prompt and replace(known.prompt, digest=seen.digest.hexdigest())
     dataset = data.identify(known.dataset, samples)
-    fingerprint = replace(known, dataset=dataset, prompt=prompt)
-    return replace(prepared, samples=samples, requests=requests, fingerprint=fingerprint)
+    return replace(
+        prepared,
+        samples=samples,
+        requests=requests,
+        places=seen.places,
+        fingerprint=replace(known, dataset=dataset, prompt=prompt),
+    )
 
 
-def chosen(task: Task, samples: Sequence[Sample], config: RunConfig) -> tuple[Sample, ...]:
+def chosen(task: Task, samples: Sequence[Sample], config: RunConfig) -> Sequence[Sample]:
     """Those of a task's samples that a run asks, whichever variant of the task it was of."""
     choices = {choice.name.partition(":")[0]: choice for choice in config.tasks}
     choice = choices.get(task.folder)
@@ -211,16 +230,26 @@ def chosen(task: Task, samples: Sequence[Sample], config: RunConfig) -> tuple[Sa
     return _chosen(samples, limit, config)
 
 
-def _chosen(samples: Sequence[Sample], limit: int | None, config: RunConfig) -> tuple[Sample, ...]:
+def _chosen(samples: Sequence[Sample], limit: int | None, config: RunConfig) -> Sequence[Sample]:
     return data.select(samples, limit, config.seed, by_cluster=config.limit_by == "cluster")
 
 
-def _request_digest(requests: Sequence[Request]) -> str:
-    """SHA-256 over all that is asked, word for word, with the pictures' keys in their places."""
-    total = hashlib.sha256()
-    for request in requests:
-        total.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
-    return total.hexdigest()
+class _Asked:
+    """What is known of requests when they have been seen once, in order.
+
+    Attributes:
+        places: Where each stands, by its sample's id.
+        digest: Over all that is asked, word for word, with the pictures' keys in their places.
+    """
+
+    def __init__(self) -> None:
+        self.places = Numbering()
+        self.digest = hashlib.sha256()
+
+    def seen(self, request: Request) -> Request:
+        self.places.add(request.sample_id)
+        self.digest.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
+        return request
 
 
 def _asked(request: Request) -> list[Any]:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 
+from evalkit.numbering import Numbering
 from evalkit.records import Prediction, Sample, SampleScore
-from evalkit.score import score_predictions, total
+from evalkit.score import scored, total
+from evalkit.spool import Lazy, Spool
 from evalkit.task import Task
 
 HEADLINE_SHARE = 0.02
 """Share of the time that computing the running headline may take."""
+
+_NONE = -1
+"""In the place of a score's number: the sample has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +67,23 @@ class Observer:
         """The record and all that belongs to it stand in this folder."""
 
 
+Watched = tuple[Task, Sequence[Sample], Numbering]
+"""A task, its samples, and where each stands among them, by its id."""
+
+
 class Progress:
     """Turns batches of predictions into `TaskProgress`, and tells an observer."""
 
-    def __init__(
-        self, tasks: Mapping[str, tuple[Task, Sequence[Sample]]], observer: Observer
-    ) -> None:
+    def __init__(self, tasks: Mapping[str, Watched], observer: Observer) -> None:
         """Watch the given tasks with their samples."""
-        self._running = {name: _Running(task, samples) for name, (task, samples) in tasks.items()}
+        self._running = {name: _Running(*watched) for name, watched in tasks.items()}
         self._observer = observer
         self._last_event = 0.0
 
     def start(self, known: Mapping[str, Mapping[str, Prediction]]) -> None:
         """Take in what earlier sessions made."""
         for name, predictions in known.items():
-            self._running[name].add(tuple(predictions.values()), seconds=None)
+            self._running[name].add(predictions.values(), seconds=None)
         self._last_event = time.perf_counter()
         self._observer.started([running.state() for running in self._running.values()])
 
@@ -88,34 +97,49 @@ class Progress:
 
 
 class _Running:
-    def __init__(self, task: Task, samples: Sequence[Sample]) -> None:
+    """One task's scores so far, on disk."""
+
+    def __init__(self, task: Task, samples: Sequence[Sample], places: Numbering) -> None:
         self._task = task
-        self._samples = {sample.id: sample for sample in samples}
-        self._sizes = Counter(_unit(sample) for sample in samples)
-        self._scores: dict[str, SampleScore] = {}
+        self._samples = samples
+        self._places = places
+        groups = (sample.group for sample in samples if sample.group is not None)
+        self._sizes = Counter(groups)
+        self._scores = Spool(SampleScore)
+        self._latest = array("q", [_NONE]) * len(samples)
+        self._done = 0
         self._failed = 0
         self._clock = 0.0
         self._this_session = 0
         self._headline: Mapping[str, float] = {}
         self._headline_seconds = 0.0
 
-    def add(self, predictions: Sequence[Prediction], *, seconds: float | None) -> None:
+    def add(self, predictions: Iterable[Prediction], *, seconds: float | None) -> None:
         """Score predictions; `seconds` is what they took, None for those of earlier sessions."""
-        found = {p.sample_id: p for p in predictions if p.sample_id in self._samples}
-        samples = [self._samples[sample_id] for sample_id in found]
-        for score in score_predictions(self._task, samples, found):
-            before = self._scores.get(score.sample_id)
-            self._failed += score.failed - (before.failed if before else 0)
-            self._scores[score.sample_id] = score
-        if seconds is not None:
-            self._this_session += len(found)
-            self._clock += seconds
+        for made in predictions:
+            place = self._places.get(made.sample_id)
+            if place is None:
+                continue
+            self._forget(place)
+            score = scored(self._task, self._samples[place], made.text)
+            self._latest[place] = len(self._scores)
+            self._scores.append(score)
+            self._done += 1
+            self._failed += score.failed
+            self._this_session += seconds is not None
+        self._clock += seconds or 0.0
+
+    def _forget(self, place: int) -> None:
+        """A sample that failed may be asked again."""
+        if (number := self._latest[place]) != _NONE:
+            self._done -= 1
+            self._failed -= self._scores[number].failed
 
     def state(self) -> TaskProgress:
         return TaskProgress(
             task=self._task.name,
             total=len(self._samples),
-            done=len(self._scores),
+            done=self._done,
             failed=self._failed,
             per_second=self._this_session / self._clock if self._clock else 0.0,
             headline=self._current_headline(),
@@ -123,7 +147,7 @@ class _Running:
 
     def _current_headline(self) -> Mapping[str, float]:
         """The headline, computed anew only when that takes a small share of the time."""
-        whole_task = len(self._scores) == len(self._samples)
+        whole_task = self._done == len(self._samples)
         if not whole_task and self._headline_seconds > HEADLINE_SHARE * self._clock:
             return self._headline
         begun = time.perf_counter()
@@ -136,14 +160,12 @@ class _Running:
         self._headline_seconds += time.perf_counter() - begun
         return self._headline
 
-    def _whole_groups(self) -> list[SampleScore]:
-        done = Counter(_unit(self._samples[sample_id]) for sample_id in self._scores)
-        return [
-            score
-            for sample_id, score in self._scores.items()
-            if done[unit := _unit(self._samples[sample_id])] == self._sizes[unit]
-        ]
-
-
-def _unit(sample: Sample) -> str:
-    return sample.group if sample.group is not None else f"\0{sample.id}"
+    def _whole_groups(self) -> Sequence[SampleScore]:
+        """The scores of samples whose whole group is scored, in the samples' order."""
+        numbers = array("q", (number for number in self._latest if number != _NONE))
+        found = Lazy(numbers, self._scores.__getitem__)
+        if not self._sizes:
+            return found
+        done = Counter(score.group for score in found)
+        whole = [s.group is None or done[s.group] == self._sizes[s.group] for s in found]
+        return Lazy(array("q", compress(numbers, whole)), self._scores.__getitem__)

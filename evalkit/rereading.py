@@ -18,6 +18,7 @@ from evalkit.manifest import (
     settings,
     with_weights,
 )
+from evalkit.prediction_files import Predictions
 from evalkit.prepare import Prepared
 from evalkit.progress import Observer
 from evalkit.records import Prediction
@@ -56,9 +57,8 @@ def finished(
     )
     check_same(before_judging(manifest_of(record), now), now, folder.path)
     stored = {p.task.name: stored_answers(folder, p.task) for p in prepared}
-    asked = {p.task.name: _asked(p, stored, stopping) for p in prepared}
     failed = any(result.coverage.failed for result in record.results)
-    if failed or any(own - stored[task].keys() for task, own in asked.items()):
+    if failed or not all(_is_whole(p, stored[p.task.name], stopping) for p in prepared):
         return None
     for p in prepared:
         check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
@@ -85,14 +85,10 @@ def _scored_anew(
     return tuple(results.values())
 
 
-def _asked(
-    prepared: Prepared,
-    stored: Mapping[str, Mapping[str, Prediction]],
-    stopping: Stopping,
-) -> set[str]:
-    """Ids of the samples that a finished run has asked of a task, stopped early or not."""
-    stopping.start({prepared.task.name: stored[prepared.task.name]})
-    return {sample.id for sample in stopping.narrowed(prepared).samples}
+def _is_whole(prepared: Prepared, stored: Mapping[str, Prediction], stopping: Stopping) -> bool:
+    """Whether all is answered of a task that was to be asked, until it was stopped early."""
+    stopping.start({prepared.task.name: stored})
+    return all(sample.id in stored for sample in stopping.narrowed(prepared).samples)
 
 
 def result_of(
@@ -133,6 +129,6 @@ def _mended(
     return folder.write_record(replace(record, results=results, finished=provenance.now()))
 
 
-def stored_answers(folder: RunFolder, task: Task) -> dict[str, Prediction]:
+def stored_answers(folder: RunFolder, task: Task) -> Predictions:
     """The predictions of a finished task by sample id."""
-    return {made.sample_id: made for made in folder.read_predictions(task.file_stem)}
+    return Predictions.stored(folder.predictions_path(task.file_stem))

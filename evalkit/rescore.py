@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evalkit import data, registry
 from evalkit.answer_files import Answer, AnswerFile, read_answers
-from evalkit.audit import audit
+from evalkit.audit import Texts, audit
 from evalkit.errors import IncompleteError, StoreError, UsageError
 from evalkit.manifest import refuse_stopped
 from evalkit.official.interface import Matched, OfficialFiles, References
@@ -82,9 +82,9 @@ class Scored:
 
     task: Task
     answers: AnswerFile
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     predictions: Mapping[str, Prediction]
-    scores: tuple[SampleScore, ...]
+    scores: Sequence[SampleScore]
     result: TaskResult
     run: RunRecord | None
     is_whole: bool
@@ -222,7 +222,7 @@ def _given_references(path: Path, task: Task, files: OfficialFiles) -> Reference
 def _dataset(task: Task, place: data.DataSource, config: RunConfig | None = None) -> References:
     loaded = data.load(task, place)
     return References(
-        samples=tuple(loaded.samples) if config is None else chosen(task, loaded.samples, config),
+        samples=loaded.samples if config is None else chosen(task, loaded.samples, config),
         label=loaded.identity.repository,
         identity=loaded.identity,
         notes=loaded.notes,
@@ -240,6 +240,7 @@ def _scored(order: Order, given: _Given) -> Scored:
         sample_id: _prediction(answer, sample_id, convert)
         for sample_id, answer in given.matched.answers.items()
     }
+    texts = Texts.of(predictions[s.id] for s in samples if s.id in predictions)
     scores = score_predictions(task, samples, predictions)
     official = _is_official(given)  # only its own rules give the tool's further numbers
     metrics, notes = (
@@ -251,7 +252,7 @@ def _scored(order: Order, given: _Given) -> Scored:
         scores,
         _fingerprint(order, task, given, samples),
         (*given.notes, *_notes(order, given, samples), *notes),
-        audit(task, samples, predictions, scores),
+        audit(task, samples, texts, scores),
         predictions=predictions,
     )
     failed = result.coverage.failed + len(asked) - len(samples)
@@ -285,7 +286,7 @@ def _is_official(given: _Given) -> bool:
     return given.task.protocol in ("official", "own")
 
 
-def _counted(order: Order, given: _Given) -> tuple[Sample, ...]:
+def _counted(order: Order, given: _Given) -> Sequence[Sample]:
     """The samples that count: those with an answer, and the others as `missing` has it.
 
     Raises:

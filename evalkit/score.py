@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from evalkit.errors import BackendError, DataError, UsageError
 from evalkit.foreign import Numbers
 from evalkit.records import Coverage, MetricValue, Outcome, Prediction, Sample, SampleScore
 from evalkit.run_record import Audit, Fingerprint, TaskResult
+from evalkit.spool import Spool
 from evalkit.task import Metric, Task
 
 Found = TypeVar("Found")
@@ -24,8 +26,8 @@ Found = TypeVar("Found")
 
 def score_predictions(
     task: Task, samples: Sequence[Sample], predictions: Mapping[str, Prediction]
-) -> tuple[SampleScore, ...]:
-    """Score every sample, in order.
+) -> Sequence[SampleScore]:
+    """Score every sample, in order; the scores are on disk, and read where they are asked for.
 
     Args:
         task: Whose rules apply.
@@ -37,8 +39,9 @@ def score_predictions(
         UsageError: The task's scorer breaks on a sample, or gives it a value that is no finite
             number.
     """
-    texts = {sample_id: prediction.text for sample_id, prediction in predictions.items()}
-    return tuple([scored(task, sample, texts.get(sample.id)) for sample in samples])
+    given = (predictions.get(sample.id) for sample in samples)
+    pairs = zip(samples, given, strict=True)
+    return Spool(SampleScore, (scored(task, s, None if p is None else p.text) for s, p in pairs))
 
 
 def scored(task: Task, sample: Sample, text: str | None) -> SampleScore:
@@ -52,13 +55,13 @@ def scored(task: Task, sample: Sample, text: str | None) -> SampleScore:
         sample_id=sample.id,
         answer=None if text is None or outcome.answer is None else _writable(outcome.answer),
         targets=sample.targets,
-        values=outcome.values,
+        values={name: float(value) for name, value in outcome.values.items()},
         group=sample.group,
         cluster=sample.cluster,
         tags=sample.tags,
         failed=text is None,
         rule="" if text is None else outcome.rule,
-        ambiguous=text is not None and outcome.ambiguous,
+        ambiguous=text is not None and bool(outcome.ambiguous),
     )
 
 
@@ -144,8 +147,10 @@ def absent_parts(task: Task, scores: Sequence[SampleScore]) -> Iterator[str]:
 
 def coverage(scores: Sequence[SampleScore]) -> Coverage:
     """How many samples were asked: each was answered, has failed, or could not be parsed."""
-    failed = sum(score.failed for score in scores)
-    answered = sum(score.answer is not None for score in scores)
+    failed = answered = 0
+    for score in scores:
+        failed += score.failed
+        answered += score.answer is not None
     return Coverage(
         asked=len(scores),
         answered=answered,
@@ -172,14 +177,15 @@ def totals_if(
     task: Task,
     metric: Metric,
     scores: Sequence[SampleScore],
-    changes: Sequence[Mapping[int, SampleScore]],
+    places: Sequence[int],
+    cases: Sequence[Sequence[SampleScore]],
 ) -> list[float]:
     """One of the task's metrics if some of the scores were others, as `evalkit.sums.totals_if`.
 
     Raises:
         UsageError: The metric needs what the scorer does not give.
     """
-    return _fitting(task, metric, sums.totals_if, scores, changes)
+    return _fitting(task, metric, sums.totals_if, scores, places, cases)
 
 
 def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
@@ -216,12 +222,12 @@ def _breakdowns(
     task: Task, scores: Sequence[SampleScore]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """{tag: {slice: {metric: value}}}. Samples without a tag are in no slice of it."""
-    members: dict[tuple[str, str], list[int]] = {}
-    for place, score in enumerate(scores):
+    members: dict[tuple[str, str], array[int]] = {}
+    for place, score in enumerate(scores) if task.breakdowns else ():
         for tag in task.breakdowns:
             held = score.tags.get(tag, ())
             for name in (held,) if isinstance(held, str) else held:
-                members.setdefault((tag, name), []).append(place)
+                members.setdefault((tag, name), array("Q")).append(place)
     found: dict[str, dict[str, dict[str, float]]] = {tag: {} for tag in task.breakdowns}
     for tag, name in sorted(members, key=lambda member: _natural(member[1])):
         found[tag][name] = {}

@@ -116,14 +116,14 @@ class Stopping:
 
     def rounds(
         self, requests: Mapping[str, Sequence[Request]]
-    ) -> list[dict[str, tuple[Request, ...]]]:
+    ) -> list[dict[str, Sequence[Request]]]:
         """The requests from look to look, all tasks in turns; what is not watched comes first."""
         most = max((len(watched.looks) for watched in self._tasks.values()), default=1)
-        found: list[dict[str, tuple[Request, ...]]] = [{} for _ in range(most)]
+        found: list[dict[str, Sequence[Request]]] = [{} for _ in range(most)]
         for task, own in requests.items():
             watched = self._tasks.get(task)
             if watched is None:
-                found[0][task] = tuple(own)
+                found[0][task] = own
                 continue
             for place, ids in enumerate(watched.parts()):
                 found[place][task] = tuple(one for one in own if one.sample_id in ids)

@@ -25,13 +25,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit.columns import score_table
+from evalkit.columns import names_in, pieces, score_table
 from evalkit.errors import StoreError, UnwritableError
-from evalkit.integrity import check_record, check_scores, digest_of_scores, sealed
+from evalkit.integrity import ScoreDigest, check_record, check_scores, sealed
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
 from evalkit.score_rows import read_clusters, read_scores
-from evalkit.writing import replacing, write_json, write_text
+from evalkit.writing import replacing, write_json, write_lines, write_text
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -97,7 +97,7 @@ class RunFolder:
 
     def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> None:
         """Write a task's predictions, atomically, in the given order."""
-        write_text(self.predictions_path(stem), prediction_lines(predictions))
+        write_lines(self.predictions_path(stem), map(prediction_line, predictions))
 
     def read_predictions(self, stem: str) -> tuple[Prediction, ...]:
         """A finished task's predictions; empty where there are none.
@@ -161,10 +161,15 @@ class RunFolder:
         """
         import pyarrow.parquet as pq
 
-        path = self.scores_path(stem)
-        with replacing(path) as temporary:
-            pq.write_table(score_table(scores), temporary, compression="zstd")
-        return digest_of_scores(scores)
+        names, digest = names_in(scores), ScoreDigest()
+        with (
+            replacing(self.scores_path(stem)) as temporary,
+            pq.ParquetWriter(temporary, score_table((), names).schema, compression="zstd") as file,
+        ):
+            for some in pieces(scores):
+                file.write_table(score_table(some, names))
+                digest.add(some)
+        return digest.value
 
     def forget_journal(self) -> None:
         """Remove what only an unfinished run needs.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from evalkit.errors import UsageError
 from evalkit.records import SampleScore
+from evalkit.spool import Lazy
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -74,11 +76,17 @@ def statistics(metric: Metric, scores: Sequence[SampleScore]) -> Statistics:
     """
     import numpy as np
 
-    units = _units(metric, scores)
     codes: dict[str, int] = {}
-    numbers = [codes.setdefault(unit[0].cluster, len(codes)) for unit in units]
+    numbers = array("q")
+
+    def coded() -> Iterator[Sequence[SampleScore]]:
+        for unit in _units(metric, scores):
+            numbers.append(codes.setdefault(unit[0].cluster, len(codes)))
+            yield unit
+
+    rows = _rows(metric, coded())
     return Statistics(
-        rows=_rows(metric, units),
+        rows=rows,
         codes=np.array(numbers, dtype=np.intp),
         clusters=len(codes),
         pairwise=metric.pairwise,
@@ -93,22 +101,32 @@ def _rows(metric: Metric, units: Iterable[Sequence[SampleScore]]) -> npt.NDArray
     return np.fromiter(flat, dtype=np.float64).reshape(-1, metric.columns)
 
 
-def _units(metric: Metric, scores: Sequence[SampleScore]) -> list[list[SampleScore]]:
-    counted = [score for score in scores if metric.only is None or metric.only(score)]
+def _units(metric: Metric, scores: Sequence[SampleScore]) -> Iterator[Sequence[SampleScore]]:
+    """The units that the metric counts, each read when it is its turn."""
     if metric.unit == "sample":
-        return [[score] for score in counted]
-    units: dict[tuple[str | None, str], list[SampleScore]] = {}
-    for score in counted:
-        alone = score.sample_id if score.group is None else ""
-        units.setdefault((score.group, alone), []).append(score)
-    for unit in units.values():
+        for score in scores:
+            if metric.only is None or metric.only(score):
+                yield (score,)
+        return
+    for places in _groups(metric, scores):
+        unit = [scores[place] for place in places]
         if len({score.cluster for score in unit}) > 1:
             message = (
                 f"The samples of the group {unit[0].group!r} lie in more than one cluster; a "
                 "cluster holds whole groups, so the task's to_sample must give them the same one."
             )
             raise UsageError(message)
-    return list(units.values())
+        yield unit
+
+
+def _groups(metric: Metric, scores: Sequence[SampleScore]) -> Iterable[Sequence[int]]:
+    """Places of the scores that the metric counts, by group, in order of first appearance."""
+    groups: dict[tuple[str | None, str], array[int]] = {}
+    for place, score in enumerate(scores):
+        if metric.only is None or metric.only(score):
+            alone = score.sample_id if score.group is None else ""
+            groups.setdefault((score.group, alone), array("Q")).append(place)
+    return groups.values()
 
 
 def total(metric: Metric, scores: Sequence[SampleScore]) -> float:
@@ -130,44 +148,74 @@ def totals(
         scores: All scores.
         slices: Name -> places in `scores`, ascending.
     """
+    import numpy as np
+
     if metric.unit == "group":
-        return {name: total(metric, [scores[i] for i in held]) for name, held in slices.items()}
+        of = scores.__getitem__
+        return {name: total(metric, Lazy(held, of)) for name, held in slices.items()}
     rows = _rows_of_all(metric, scores)
     return {
-        name: float(metric.value(_added(rows[list(held)], pairwise=metric.pairwise)))
+        name: float(
+            metric.value(_added(rows[np.array(held, dtype=np.intp)], pairwise=metric.pairwise))
+        )
         for name, held in slices.items()
     }
 
 
 def totals_if(
-    metric: Metric, scores: Sequence[SampleScore], changes: Sequence[Mapping[int, SampleScore]]
+    metric: Metric,
+    scores: Sequence[SampleScore],
+    places: Sequence[int],
+    cases: Sequence[Sequence[SampleScore]],
 ) -> list[float]:
-    """The metric if some of the scores were others; NaN where it is undefined.
+    """The metric over the scores, and if some of them were others; NaN where it is undefined.
 
     Args:
         metric: The metric.
         scores: The scores as they are.
-        changes: Each a case: place -> the score in its stead, which counts as the other did.
+        places: Of those that may be others.
+        cases: In each, what stands at those places instead, and counts as the others did.
     """
     if metric.unit == "group":
-        cases = ([case.get(i, score) for i, score in enumerate(scores)] for case in changes)
-        return [total(metric, case) for case in cases]
-    rows, found = _rows_of_all(metric, scores), []
-    for case in changes:
-        changed = rows.copy()
-        if case:
-            changed[list(case)] = _rows_of_all(metric, list(case.values()))
-        found.append(float(metric.value(_added(changed, pairwise=metric.pairwise))))
+        number = {place: number for number, place in enumerate(places)}
+        changed = [_exchanged(scores, number, case) for case in cases]
+        return [total(metric, case) for case in (scores, *changed)]
+    rows = _rows_of_all(metric, scores)
+    found = [float(metric.value(_added(rows, pairwise=metric.pairwise)))]
+    for case in cases:
+        changed_rows = rows.copy()
+        changed_rows[list(places)] = _rows_of_all(metric, case)
+        found.append(float(metric.value(_added(changed_rows, pairwise=metric.pairwise))))
     return found
+
+
+def _exchanged(
+    scores: Sequence[SampleScore], number: Mapping[int, int], others: Sequence[SampleScore]
+) -> Sequence[SampleScore]:
+    """The scores with others at the numbered places."""
+
+    def at(place: int) -> SampleScore:
+        return others[number[place]] if place in number else scores[place]
+
+    return Lazy(range(len(scores)), at)
 
 
 def _rows_of_all(metric: Metric, scores: Sequence[SampleScore]) -> npt.NDArray[np.float64]:
     """Shape (samples, k): each sample's row; what does not count adds nothing."""
     import numpy as np
 
-    if metric.only is None:
-        return _rows(metric, ((score,) for score in scores))
+    counts = np.ones(len(scores), dtype=np.bool_)
+
+    def counted() -> Iterator[Sequence[SampleScore]]:
+        for place, score in enumerate(scores):
+            if metric.only is None or metric.only(score):
+                yield (score,)
+            else:
+                counts[place] = False
+
+    own = _rows(metric, counted())
+    if len(own) == len(scores):
+        return own
     rows = np.zeros((len(scores), metric.columns))
-    counts = [place for place, score in enumerate(scores) if metric.only(score)]
-    rows[counts] = _rows(metric, ((scores[place],) for place in counts))
+    rows[counts] = own
     return rows

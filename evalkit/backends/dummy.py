@@ -105,7 +105,8 @@ class DummyBackend(Backend):
             os.fsync(file.fileno())
 
     def _answer(self, request: Request) -> Prediction:
-        time.sleep(self._seconds)
+        if self._seconds:
+            time.sleep(self._seconds)
         if self._is_meant("die", request):
             os.kill(os.getpid(), signal.SIGKILL)
         if self._is_meant("fail", request):

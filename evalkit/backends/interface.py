@@ -154,7 +154,7 @@ class Backend(ABC):
         """`generate_prepared` without waiting, for a backend whose work is on an event loop.
 
         Where a backend has it, and several leases, no thread waits for an answer. It may be called
-        on any thread, and for half as many leases again as `leases` says: the backend itself lets
+        on any thread, and for three times as many leases as `leases` says: the backend itself lets
         them wait for their turn. To cancel the future gives up what is out.
 
         Args:

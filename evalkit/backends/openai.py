@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -70,6 +71,10 @@ class OpenAIBackend(Backend):
         self._client = self._run(self._start())
 
     async def _start(self) -> Client:
+        with suppress(ImportError):  # else httpx2's parts find it out anew, many times a request
+            import sniffio
+
+            sniffio.thread_local.name = "asyncio"
         return Client(self._settings)
 
     def _begin(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
@@ -192,6 +197,8 @@ class OpenAIBackend(Backend):
         self, requests: Sequence[Request], pictures: Mapping[str, DataUrl]
     ) -> list[Answered]:
         """Ask about each group of pictures, all groups at once."""
+        if not requests[1:]:
+            return await self._ask_group(requests, pictures) if requests else []
         groups: dict[tuple[str, ...], list[int]] = {}
         for place, request in enumerate(requests):
             shown = tuple(pictures[image.key].digest for image in request.images)

@@ -126,8 +126,9 @@ class Client:
 
     def hidden(self, reply: Reply) -> Reply:
         """The reply without the key, in whatever spelling of JSON it came."""
-        text, served = self._settings.hidden(reply.text), map(self._settings.hidden, reply.served)
-        return replace(reply, text=text, served=tuple(served))
+        told = (reply.text, *reply.served)
+        text, *served = map(self._settings.hidden, told)
+        return reply if (text, *served) == told else replace(reply, text=text, served=tuple(served))
 
     async def send(self, call: Callable[[Any], Awaitable[Any]], seconds: float) -> str:
         """The body that a server sends with status 200 to a call of the package openai.

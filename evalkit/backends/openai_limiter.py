@@ -36,7 +36,7 @@ REST = 4
 
 LEAST = 12
 """Answers in a window, at least; it is three times the limit, else the quick ones would prevail.
-While the limit is doubled it is the limit itself: a round of answers, or two."""
+While the limit is doubled, or halved, it is the limit itself: a round of answers, or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Limiter:
         seconds = self._clock() - place.since
         if place.epoch == self._epoch and (place.full or self._waiting):
             self._latencies.append(seconds)
-            window = self.limit if self._step == DOUBLED else 3 * self.limit
+            window = 3 * self.limit if self._step == LATER else self.limit
             if len(self._latencies) >= max(window, LEAST):
                 self._judge()
         self._give_back()
@@ -134,7 +134,7 @@ class Limiter:
         first answers of a window of several rounds are left out: the server was not yet as full
         when they were asked.
         """
-        seen = self._latencies if self._step == DOUBLED else self._latencies[self.limit :]
+        seen = self._latencies[self.limit :] if self._step == LATER else self._latencies
         throughput = self.limit / max(statistics.fmean(seen), 1e-6)
         self._latencies.clear()
         if self._before is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -94,7 +94,7 @@ def read_reply(body: str) -> Reply:
         raise _shapeless(body, usage)
     if not choices:
         raise Trouble(kind="empty", words="the server's answer has no choices", usage=usage)
-    return replace(_choice(choices[0], usage, body), served=_served(raw))
+    return _choice(choices[0], usage, _served(raw), body)
 
 
 def _served(raw: Mapping[str, Any]) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def _day(created: Any) -> str:
         return ""
 
 
-def _choice(choice: Mapping[str, Any], usage: Usage, body: str) -> Reply:
+def _choice(choice: Mapping[str, Any], usage: Usage, served: tuple[str, ...], body: str) -> Reply:
     reason, message = choice.get("finish_reason"), choice.get("message")
     if reason == "content_filter":
         words = "the server's content filter cut the answer off"
@@ -122,7 +122,8 @@ def _choice(choice: Mapping[str, Any], usage: Usage, body: str) -> Reply:
         raise _shapeless(body, usage)
     text = message.get("content")
     if isinstance(text, str):
-        return Reply(text=text, finish="length" if reason == "length" else "stop", usage=usage)
+        finish: Literal["stop", "length"] = "length" if reason == "length" else "stop"
+        return Reply(text=text, finish=finish, usage=usage, served=served)
     if text is not None:
         raise _shapeless(body, usage)
     if isinstance(message.get("refusal"), str):

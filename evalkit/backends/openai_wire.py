@@ -7,14 +7,22 @@ done for a request. No redirect is followed, so the key goes where the user said
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.request import getproxies
 
 from evalkit.backends.openai_replies import Trouble, late, read_refusal, unconnected
 from evalkit.backends.openai_settings import Settings
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
+
+    Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
+    Close = Callable[[], Awaitable[None]]
 
 MOST_BYTES = 16 * 2**20
 """Bytes of an answer, unpacked; no chat completion is as long."""
@@ -33,15 +41,23 @@ class Wire:
         self._httpx2 = httpx2
         self._settings = settings
         self._url = httpx2.URL(f"{settings.base_url}/chat/completions")
-        self._headers = httpx2.Headers(settings.headers)
+        self._headers = [(b"Host", self._url.netloc), *httpx2.Headers(settings.headers).raw]
         trusted = httpx2.create_ssl_context()
-        # `post` has a timeout for the whole; one for each read would cost a timer each.
-        limits = httpx2.Limits(max_connections=POOL, max_keepalive_connections=POOL)
-        self._pools = [
-            httpx2.AsyncClient(verify=trusted, limits=limits, timeout=None)
-            for _ in range(-(-settings.concurrency // POOL))
-        ]
+        self._pools = [self._pool(trusted) for _ in range(-(-settings.concurrency // POOL))]
         self._out = [0] * len(self._pools)
+
+    def _pool(self, trusted: ssl.SSLContext) -> tuple[Send, Close]:
+        """A pool, as what sends a request and what closes it.
+
+        A client knows the proxies of the environment, and takes longer than connections alone.
+        `post` has a timeout for the whole; one for each read would cost a timer each.
+        """
+        limits = self._httpx2.Limits(max_connections=POOL, max_keepalive_connections=POOL)
+        if getproxies().keys() - {"no"}:
+            client = self._httpx2.AsyncClient(verify=trusted, limits=limits, timeout=None)
+            return partial(client.send, stream=True), client.aclose
+        pool = self._httpx2.AsyncHTTPTransport(verify=trusted, limits=limits)
+        return pool.handle_async_request, pool.aclose
 
     async def post(self, body: bytes) -> str:
         """The body that the server sends with a status of success.
@@ -63,11 +79,14 @@ class Wire:
 
     async def _exchange(self, body: bytes) -> tuple[httpx2.Response, str]:
         """Send a body through the first pool that has room."""
-        request = self._httpx2.Request("POST", self._url, headers=self._headers, content=body)
+        headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
+        stream = self._httpx2.ByteStream(body)  # with `content` all headers would be looked through
+        request = self._httpx2.Request("POST", self._url, headers=headers, stream=stream)
         place = next((i for i, out in enumerate(self._out) if out < POOL), 0)
         self._out[place] += 1
         try:
-            response = await self._pools[place].send(request, stream=True)
+            send, _ = self._pools[place]
+            response = await send(request)
             try:
                 return response, await _text(response)
             finally:
@@ -77,8 +96,8 @@ class Wire:
 
     async def close(self) -> None:
         """Close all connections."""
-        for pool in self._pools:
-            await pool.aclose()
+        for _, close in self._pools:
+            await close()
 
 
 async def _text(response: httpx2.Response) -> str:

@@ -117,8 +117,8 @@ def _notes(review: Review) -> Iterator[str]:
         yield f"{_stored(review.outside)} not from 0 to 10; the official script counts such."
     if not review.pictured:
         yield (
-            "Questions about one picture are taken for independent, so intervals are too narrow: "
-            "LLaVA's questions.jsonl says which they are (--references)."
+            "Questions about one picture are taken for independent, so intervals may be too "
+            "narrow: LLaVA's questions.jsonl says which they are (--references)."
         )
 
 

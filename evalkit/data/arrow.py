@@ -1,29 +1,42 @@
 """Tables of Parquet, of which rows are read without their pictures, and pictures by row.
 
-Small tables are read into memory. Larger ones are converted once to Arrow by the package
-`datasets`, into its own cache and with the needed columns only, and mapped into memory: that takes
-about as much disk as the Parquet files, and memory for no pictures at all, however many there are.
+Small files are read into memory. Larger ones are unpacked into a temporary file, and large tables
+are converted once by the package `datasets`, into its own cache; of both, only the needed columns.
+Either is mapped into memory: that takes disk, and memory for no pictures at all, however many there
+are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from evalkit.data.files import TableFiles, require_columns, require_datasets
 from evalkit.data.pictures import picture_file
 from evalkit.errors import DataError
 from evalkit.records import Image
+from evalkit.spool import no_room, temporary_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH = 256
-_SMALL = 64 << 20
-"""Bytes of Parquet that are read into memory."""
+_SMALL = 1 << 20
+"""Bytes of a Parquet file that is read into memory."""
+
+_LARGE = 64 << 20
+"""Bytes of a table of Parquet that is converted, and not unpacked in every run."""
+
+_LOOKED_AT = 16 << 20
+"""Bytes that are looked at before the pages that they lie in are let go."""
+
+_AROUND = 1 << 16
+"""Bytes that the system maps around one that is looked at."""
 
 
 def check_parquet(files: TableFiles, columns: Sequence[str]) -> pa.Schema:
@@ -90,7 +103,7 @@ class ArrowTable:
         """
         schema = check_parquet(files, columns)
         paths = tuple(str(path.absolute()) for path in files.paths)
-        if sum(path.stat().st_size for path in files.paths) > _SMALL:
+        if sum(path.stat().st_size for path in files.paths) > _LARGE:
             paths = _converted(files, columns, schema)
         stamps = tuple(_stamp(Path(path)) for path in paths)
         return cls(files=files, store=_Store(paths, tuple(columns), stamps))
@@ -101,19 +114,21 @@ class ArrowTable:
         Raises:
             DataError: A picture is not one, or its file is not there.
         """
-        table = _opened(self.store)
+        mapped = _opened(self.store)
+        table = mapped.table
         plain = [name for name in columns if name not in pictures]
         shown = {name: self._pictures(table, name) for name in pictures}
         for batch in table.select(plain).to_batches(max_chunksize=_BATCH):
             for row in batch.to_pylist():
                 yield row | {name: next(images) for name, images in shown.items()}
+            mapped.let_go(batch.nbytes + _AROUND * len(plain))
 
     def _pictures(self, table: pa.Table, column: str) -> Iterator[Image | None]:
         """One a row; which rows have none is read off the validity bits, not the bytes."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        row = 0
+        row, read = 0, _Column(self.store, column).read
         for chunk in table[column].chunks:
             encoded = chunk
             if pa.types.is_struct(chunk.type) and chunk.type.get_field_index("bytes") >= 0:
@@ -123,15 +138,11 @@ class ArrowTable:
                 raise DataError(message)
             for place, embedded in enumerate(encoded.is_valid().to_pylist()):
                 if embedded:
-                    yield self._embedded(column, row)
+                    key = f"{self.files.name}/{column}/{row}"
+                    yield Image(key=key, read=partial(read, row))
                 else:  # only these cells are taken out of their chunk: that alone reads them
                     yield self._named(chunk[place], column, row)
                 row += 1
-
-    def _embedded(self, column: str, row: int) -> Image:
-        return Image(
-            key=f"{self.files.name}/{column}/{row}", read=_Cell(self.store, column, row).read
-        )
 
     def _named(self, cell: pa.Scalar[Any], column: str, row: int) -> Image | None:
         value = cell.as_py()
@@ -147,38 +158,89 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """Where a picture's bytes are."""
+class _Column:
+    """Where pictures are."""
 
     store: _Store
     column: str
-    row: int
 
-    def read(self) -> bytes:
-        value = _opened(self.store)[self.column][self.row].as_py()
+    def read(self, row: int) -> bytes:
+        """The bytes of the picture in a row."""
+        mapped = _opened(self.store)
+        value = mapped.table[self.column][row].as_py()
         encoded: bytes = value["bytes"] if isinstance(value, dict) else value
+        mapped.let_go(len(encoded) + _AROUND)
         return encoded
 
 
+class _Mapped:
+    """A table whose columns lie in files that are mapped into memory, and the maps."""
+
+    def __init__(self, parts: Sequence[tuple[pa.Table, mmap | None]]) -> None:
+        import pyarrow as pa
+
+        tables = [table for table, _ in parts]
+        self.table = pa.concat_tables(tables, promote_options="permissive")
+        self._maps = [mapped for _, mapped in parts if mapped is not None]
+        self._touched = 0
+
+    def let_go(self, size: int) -> None:
+        """Say that so many bytes were looked at: of the maps, little stays in memory.
+
+        The pages are the system's to take back, but count as this process's memory until it does;
+        they are still in its cache, and come back at once where they are looked at again.
+        """
+        self._touched += size
+        if self._touched > _LOOKED_AT:
+            self._touched = 0
+            for mapped in self._maps:
+                mapped.madvise(MADV_DONTNEED)
+
+
 @lru_cache(maxsize=16)
-def _opened(store: _Store) -> pa.Table:
-    import pyarrow as pa
-
-    parts = [_part(path, store.columns) for path in store.paths]
-    return pa.concat_tables(parts, promote_options="permissive")
+def _opened(store: _Store) -> _Mapped:
+    return _Mapped([_part(path, store.columns) for path in store.paths])
 
 
-def _part(path: str, columns: Sequence[str]) -> pa.Table:
+def _part(path: str, columns: Sequence[str]) -> tuple[pa.Table, mmap | None]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        if path.endswith(".parquet"):
-            return pq.ParquetFile(path).read(columns=list(columns))
-        return pa.ipc.open_stream(pa.memory_map(path)).read_all()
+        if not path.endswith(".parquet"):
+            with Path(path).open("rb") as file:
+                return _mapped(file)
+        table = pq.ParquetFile(path)
+        if Path(path).stat().st_size <= _SMALL:
+            return table.read(columns=list(columns)), None
+        return _unpacked(table.iter_batches(batch_size=_BATCH, columns=list(columns)))
     except (OSError, pa.ArrowException) as error:
         message = f"The file {path} cannot be read: {error}. Remove it, and fetch it again."
         raise DataError(message) from error
+
+
+def _mapped(file: IO[bytes]) -> tuple[pa.Table, mmap]:
+    """The Arrow stream in a file, and the map that it lies in."""
+    import pyarrow as pa
+
+    mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
+    return pa.ipc.open_stream(pa.py_buffer(mapped)).read_all(), mapped
+
+
+def _unpacked(batches: Iterator[pa.RecordBatch]) -> tuple[pa.Table, mmap]:
+    """The batches, of which there is one at least, in a file without a name."""
+    import pyarrow as pa
+
+    first = next(batches)
+    with temporary_file() as file:
+        with pa.ipc.new_stream(file, first.schema) as writer:
+            for batch in chain((first,), batches):
+                try:
+                    writer.write_batch(batch)
+                except OSError as error:
+                    raise no_room(error) from error
+        file.flush()
+        return _mapped(file)
 
 
 def _converted(files: TableFiles, columns: Sequence[str], schema: pa.Schema) -> tuple[str, ...]:

@@ -17,26 +17,28 @@ _Row = tuple[Path, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonTable:
-    """All rows in memory, each with its file; a column that a row lacks is None there.
+    """Rows that are read when they are asked for; a column that a row lacks is None there.
 
-    Pictures are paths relative to the file that names them.
+    Lines are read one at a time, an array whole. Pictures are paths relative to the file that names
+    them.
     """
 
     files: TableFiles
-    lines: tuple[_Row, ...]
 
     @classmethod
     def open(cls, files: TableFiles, columns: Sequence[str]) -> JsonTable:
-        """Read all rows.
+        """Read all rows once, to check them.
 
         Raises:
             DataError: A file is not JSON, or no row has one of the columns.
         """
-        lines = tuple((path, row) for path in files.paths for row in _read(path))
-        if lines:
-            present = dict.fromkeys(name for _, row in lines for name in row)
+        present, rows = dict[str, None](), 0
+        for _, row in _all(files):
+            present.update(dict.fromkeys(row))
+            rows += 1
+        if rows:
             require_columns(files.paths[0].parent, columns, tuple(present))
-        return cls(files=files, lines=lines)
+        return cls(files=files)
 
     def rows(self, columns: Sequence[str], pictures: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Every row in order: its `columns`, of which `pictures` are `Image` or None.
@@ -44,7 +46,7 @@ class JsonTable:
         Raises:
             DataError: A picture's file is not there.
         """
-        for number, (path, line) in enumerate(self.lines):
+        for number, (path, line) in enumerate(_all(self.files)):
             row = {name: line.get(name) for name in columns}
             for name in pictures:
                 where = f"Row {number} of {path.name}, column {name!r},"
@@ -52,18 +54,22 @@ class JsonTable:
             yield row
 
 
+def _all(files: TableFiles) -> Iterator[_Row]:
+    return ((path, row) for path in files.paths for row in _read(path))
+
+
 def _read(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            if path.suffix == ".json":
+                yield from _array(path, file.read())
+                return
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _object(path, _parsed(path, line.rstrip("\n"), number), number)
     except (OSError, UnicodeDecodeError) as error:
         message = f"The file {path} cannot be read: {error}."
         raise DataError(message) from error
-    if path.suffix == ".json":
-        yield from _array(path, text)
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield _object(path, _parsed(path, line, number), number)
 
 
 def _array(path: Path, text: str) -> Iterator[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,10 @@ from evalkit.data.files import Found
 from evalkit.data.subset import identify
 from evalkit.data.tables import check_table, open_table
 from evalkit.errors import DataError, EvalkitError
+from evalkit.numbering import Numbering
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
+from evalkit.spool import Spool
 
 if TYPE_CHECKING:
     from evalkit.foreign import Foreign
@@ -40,7 +42,7 @@ class LoadedDataset:
     """A split.
 
     Attributes:
-        samples: One per row, in the dataset's order.
+        samples: One per row, in the dataset's order; on disk, and read where they are asked for.
         identity: What was loaded; its digest is over all samples, its `images` None.
         notes: Sentences that a reader of the numbers must see.
     """
@@ -62,8 +64,8 @@ def load(task: Task, source: DataSource) -> LoadedDataset:
     if task.foreign is not None:
         return _foreign(task, task.foreign, source)
     found = _find(task, source)
-    samples = tuple(_sample(task, number, row) for number, row in enumerate(_rows(task, found)))
-    _check_samples(task, samples)
+    made = (_sample(task, number, row) for number, row in enumerate(_rows(task, found)))
+    samples = Spool(Sample, _checked(task, made))
     identity = DatasetIdentity(
         repository=found.repository,
         config=task.dataset.config,
@@ -83,21 +85,20 @@ def load(task: Task, source: DataSource) -> LoadedDataset:
 def _foreign(task: Task, foreign: Foreign, source: DataSource) -> LoadedDataset:
     """The split as another harness's code reads it."""
     read = foreign.read(source.folder, offline=source.offline)
-    _check_samples(task, read.samples)
+    samples = tuple(_checked(task, read.samples))
     identity = DatasetIdentity(
         repository=task.dataset.repositories[0] if source.folder is None else source.label,
         config=task.dataset.config,
         split=task.dataset.split,
         requested_revision=None,
         revision=read.revision,
-        rows=len(read.samples),
-        expected_rows=len(read.samples),
-        samples=len(read.samples),
+        rows=len(samples),
+        expected_rows=len(samples),
+        samples=len(samples),
         digest="",
         images=None,
     )
-    identity = identify(identity, read.samples)
-    return LoadedDataset(samples=read.samples, identity=identity, notes=())
+    return LoadedDataset(samples=samples, identity=identify(identity, samples), notes=())
 
 
 def preflight(task: Task, source: DataSource) -> None:
@@ -193,20 +194,21 @@ def _sample(task: Task, number: int, row: dict[str, Any]) -> Sample:
         raise DataError(message) from error
 
 
-def _check_samples(task: Task, samples: Sequence[Sample]) -> None:
-    if not samples:
-        message = f"{task.name}: the split {task.dataset.split!r} has no rows."
-        raise DataError(message)
-    seen: dict[str, int] = {}
+def _checked(task: Task, samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The samples, each when it has been found to be sound."""
+    seen = Numbering()
     for number, sample in enumerate(samples):
         _check_texts(task, number, sample)
-        if sample.id in seen:
+        if (first := seen.add(sample.id)) != number:
             message = (
-                f"{task.name}: the sample id {sample.id!r} is that of row {seen[sample.id]} and of "
+                f"{task.name}: the sample id {sample.id!r} is that of row {first} and of "
                 f"row {number}; ids must be unique."
             )
             raise DataError(message)
-        seen[sample.id] = number
+        yield sample
+    if not len(seen):
+        message = f"{task.name}: the split {task.dataset.split!r} has no rows."
+        raise DataError(message)
 
 
 def _check_texts(task: Task, number: int, sample: Sample) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from evalkit.errors import DataError
 from evalkit.records import Image
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: str
-
-    def read(self) -> bytes:
-        try:
-            return Path(self.path).read_bytes()
-        except OSError as error:
-            message = f"The picture {self.path} cannot be read: {error.strerror}."
-            raise DataError(message) from error
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        message = f"The picture {path} cannot be read: {error.strerror}."
+        raise DataError(message) from error
 
 
 def picture_file(name: object, folder: Path, root: Path | None, where: str) -> Image | None:
@@ -54,4 +50,4 @@ def picture_file(name: object, folder: Path, root: Path | None, where: str) -> I
         message = f"{where} names the picture {path}, which does not exist."
         raise DataError(message)
     key = path[len(inside) :].replace(os.sep, "/")
-    return Image(key=key, read=_File(path).read)
+    return Image(key=key, read=partial(_content, path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,8 +13,10 @@ from typing import Any
 import msgspec
 
 from evalkit.errors import UsageError
+from evalkit.numbering import Numbering
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
+from evalkit.spool import Lazy
 
 Unit = tuple[str, str]
 """What is taken whole or not at all: a sample, a group or a cluster, by its name."""
@@ -21,7 +24,7 @@ Unit = tuple[str, str]
 
 def select(
     samples: Sequence[Sample], limit: int | None, seed: int, *, by_cluster: bool = False
-) -> tuple[Sample, ...]:
+) -> Sequence[Sample]:
     """A seeded subset of whole groups, or clusters, in the dataset's order.
 
     They are ranked by a hash of the seed and their own name, and taken from the top until the next
@@ -30,7 +33,8 @@ def select(
 
     Args:
         samples: All samples of a split.
-        limit: At most so many samples; a first group that is larger is taken whole. None is all.
+        limit: At most so many samples; a first group that is larger is taken whole. None is all:
+            `samples` itself.
         seed: Another seed is another subset.
         by_cluster: Take whole clusters, so that a picture is asked about in full or not at all.
 
@@ -38,16 +42,24 @@ def select(
         UsageError: The limit is below 1.
     """
     if limit is None:
-        return tuple(samples)
+        return samples
     if limit < 1:
         message = f"The limit must be at least 1, not {limit}."
         raise UsageError(message)
-    unit_of = _cluster if by_cluster else _group
-    sizes: dict[Unit, int] = {}
+    named = _cluster if by_cluster else _group
+    units, sizes, ranks = Numbering(), array("Q"), bytearray()
+    unit_of = array("Q")
     for sample in samples:
-        sizes[unit_of(sample)] = sizes.get(unit_of(sample), 0) + 1
-    chosen = _top(sizes, limit, seed)
-    return tuple(sample for sample in samples if unit_of(sample) in chosen)
+        unit = named(sample)
+        number = units.add(":".join(unit))
+        if number == len(sizes):
+            sizes.append(0)
+            ranks += hashlib.sha256(_line([seed, *unit])).digest()
+        sizes[number] += 1
+        unit_of.append(number)
+    chosen = _top(ranks, sizes, limit)
+    places = array("Q", (place for place, number in enumerate(unit_of) if chosen[number]))
+    return Lazy(places, samples.__getitem__)
 
 
 def _group(sample: Sample) -> Unit:
@@ -58,15 +70,24 @@ def _cluster(sample: Sample) -> Unit:
     return ("cluster", sample.cluster)
 
 
-def _top(groups: dict[Unit, int], limit: int, seed: int) -> set[Unit]:
-    chosen: set[Unit] = set()
-    total = 0
-    for unit in ranked(groups, seed):
-        total += groups[unit]
-        if chosen and total > limit:
+def _top(ranks: bytearray, sizes: Sequence[int], limit: int) -> bytearray:
+    """Of each unit whether it is taken: 1 or 0.
+
+    Args:
+        ranks: 32 bytes of each unit, whose order is that in which units are taken.
+        sizes: Samples of each unit.
+        limit: At most so many samples, except of the first unit.
+    """
+    import numpy as np
+
+    words = np.frombuffer(ranks, dtype=">u8").reshape(-1, 4)
+    taken, total = bytearray(len(sizes)), 0
+    for number in np.lexsort(words.T[::-1]):  # the last key is the first that counts
+        total += sizes[number]
+        if total > limit and total > sizes[number]:
             break
-        chosen.add(unit)
-    return chosen
+        taken[number] = 1
+    return taken
 
 
 def ranked(units: Iterable[Unit], seed: int) -> list[Unit]:

@@ -30,7 +30,7 @@ from evalkit.runner.journal import Journal
 from evalkit.runner.plan import PROBE, Bundle, plan
 from evalkit.runner.workers import Outcome, Workers
 
-PORTION = 128
+PORTION = 64
 """Questions that are written and looked up together, before the first of them is asked."""
 
 
@@ -151,26 +151,18 @@ class Asker:
             BackendError: Nothing works any more; what was answered is in journal and cache.
         """
         self._recall([unit for unit in units if unit.name(0) not in self._seen])
-        asks = self._next(units)
+        found: dict[str, Verdict] = {}
+        asks, more = self._next(units, found), True
         if asks and self._recalled:
             self._share_recalled()
-        while asks:
+        while asks and more:
             if progress is not None:
                 progress(len(units) - len(asks), len(units))
-            if not self._wave(asks, purse) or purse.is_empty():
-                break
-            asks = self._next(units)
-        made = [self._verdict(unit) for unit in units]
+            more = self._wave(asks, purse) and not purse.is_empty()
+            asks = self._next([unit for unit, _ in asks], found)
         if progress is not None:
             progress(len(units), len(units))
-        return made
-
-    def _verdict(self, unit: Unit) -> Verdict:
-        found = step(self._rubric, unit, self._replies)
-        if isinstance(found, int):
-            return unasked(unit)
-        names = [unit.name(attempt) for attempt in range(found.requests)]
-        return replace(found, cached=all(name in self._cached for name in names))
+        return [found.get(unit.name(0)) or unasked(unit) for unit in units]
 
     def _recall(self, units: Sequence[Unit]) -> None:
         """Know earlier sessions' replies to these very questions, but for those that failed."""
@@ -206,9 +198,18 @@ class Asker:
         self._keep(told, self._recalled, self._last_kept)
         self._recalled = {}
 
-    def _next(self, units: Sequence[Unit]) -> list[tuple[Unit, int]]:
-        found = ((unit, step(self._rubric, unit, self._replies)) for unit in units)
-        return [(unit, at) for unit, at in found if isinstance(at, int)]
+    def _next(self, units: Sequence[Unit], found: dict[str, Verdict]) -> list[tuple[Unit, int]]:
+        """What is to be asked about units; `found` gets the verdicts on the others."""
+        asks = []
+        for unit in units:
+            ahead = step(self._rubric, unit, self._replies)
+            if isinstance(ahead, int):
+                asks.append((unit, ahead))
+                continue
+            names = [unit.name(attempt) for attempt in range(ahead.requests)]
+            cached = self._cached.issuperset(names)
+            found[unit.name(0)] = replace(ahead, cached=True) if cached else ahead
+        return asks
 
     def _wave(self, asks: Sequence[tuple[Unit, int]], purse: Purse) -> bool:
         """Get one reply for each, as far as the purse allows; False where there is no new one."""
@@ -216,8 +217,8 @@ class Asker:
         self._ask(wave, self._bundles(asks, purse, wave), purse)
         for name, key in wave.keys.items():  # of equal questions one was asked
             made = self._replies.get(wave.first.get(key, ""))
-            if made is not None:
-                self._replies.setdefault(name, replace(made, sample_id=name))
+            if made is not None and name not in self._replies:
+                self._replies[name] = replace(made, sample_id=name)
         return len(self._replies) > known
 
     def _bundles(
@@ -267,9 +268,9 @@ class Asker:
 
     def _take_alike(self, keys: Mapping[str, str]) -> None:
         for name, key in keys.items():
-            if key in self._alike and self._alike[key].failure is None:
-                made = replace(self._alike[key], sample_id=name)
-                self._replies.setdefault(name, made)
+            made = self._alike.get(key)
+            if made is not None and made.failure is None and name not in self._replies:
+                self._replies[name] = replace(made, sample_id=name)
 
     def _take_cached(self, keys: Mapping[str, str]) -> None:
         if self._cache is None:

@@ -17,11 +17,10 @@ from evalkit.errors import UsageError
 from evalkit.judge.asking import Progress
 from evalkit.judge.ensemble import Ensemble
 from evalkit.judge.ensemble_files import Sources, disagreement_requests
-from evalkit.judge.estimate import estimate
-from evalkit.judge.order import JudgeOrder, check, counted_as, price_of, share_of
+from evalkit.judge.forecast import forecast
+from evalkit.judge.order import JudgeOrder, check
 from evalkit.judge.result import Judged
 from evalkit.judge.stage import JudgeStage
-from evalkit.judge.units import units_of
 from evalkit.records import Prediction, Sample, Verdict
 from evalkit.registry import load_task
 from evalkit.rubric import OWN, Attempt, Judging, Rubric, templated, unjudged
@@ -107,9 +106,7 @@ def ask(
     _check(order)
     task, samples = ensemble_task(), tuple(_asked(sources, ensemble))
     answers = {s.id: Prediction(sample_id=s.id, text=sources.ours[s.id]) for s in samples}
-    units, price = units_of(samples, answers, 1, swap=False), price_of(order)
-    told = (rubric(), units, price and price[0], share_of(order))
-    note(estimate(task.name, *told, model=counted_as(order)).line(task.name))
+    note(forecast(task, order, samples, answers).line(task.name))
     folder = out / f"scienceqa-ensemble-{_digest(samples)}"
     with held(RunFolder(folder)), JudgeStage(order, folder, [task]) as stage:
         return stage.judge(task, samples, answers, progress)

@@ -140,7 +140,7 @@ def _problems(path: Path) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
         f"There is no pid_splits.json in {folder}: guesses are drawn in the order of the "
         f"{len(pids)} questions there, and may not be the official ones."
     )
-    return found.samples, found.notes if ordered else (*found.notes, note)
+    return tuple(found.samples), found.notes if ordered else (*found.notes, note)
 
 
 def _read(path: Path, problems: Sequence[Sample]) -> _Texts:

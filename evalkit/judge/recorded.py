@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import UsageError
+from evalkit.judge.review import one_object
 from evalkit.records import Failure, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
@@ -98,26 +99,14 @@ def read_replies(content: bytes, path: Path) -> dict[Said, str]:
     """
     try:
         text = content.decode("utf-8")
-        return dict(
-            _grades(json.loads(text))
-            if text.lstrip()[:1] == "{" and _is_one(text)
-            else _lines(text)
-        )
+        grades = one_object(path, text)
+        return dict(_lines(text) if grades is None else _grades(grades))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = (
             f"The recorded replies {path} are no grade file of MM-Vet, no review file of LLaVA and "
             f"no verdict file: {type(error).__name__}: {error}."
         )
         raise UsageError(message) from error
-
-
-def _is_one(text: str) -> bool:
-    """Whether a text is one JSON value, not lines of them."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return False
-    return not {"sample_id", "question_id"} & set(found)
 
 
 def _grades(raw: Mapping[str, Any]) -> Iterator[tuple[Said, str]]:

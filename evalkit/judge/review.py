@@ -81,7 +81,7 @@ def _wrong(where: str, what: str) -> UsageError:
 
 
 def one_object(path: Path, text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is; None where it is lines of them, or one line of LLaVA's.
+    """The JSON object of grades that a text is; None where it is lines about samples, or one.
 
     Raises:
         UsageError: It is nested too deeply.
@@ -92,7 +92,7 @@ def one_object(path: Path, text: str) -> dict[str, Any] | None:
         raise _wrong(str(path), "is nested too deeply") from error
     except ValueError:
         return None
-    return raw if isinstance(raw, dict) and "question_id" not in raw else None
+    return raw if isinstance(raw, dict) and not {"question_id", "sample_id"} & set(raw) else None
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:

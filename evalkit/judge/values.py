@@ -201,9 +201,8 @@ def _is_labels(path: Path) -> bool:
     except OSError as error:
         message = f"The file {path} cannot be read: {error.strerror}."
         raise UsageError(message) from error
-    whole = one_object(path, text)
-    if whole is not None:
-        return not whole or "sample_id" in whole
+    if one_object(path, text) is not None:
+        return False
     first = next((line for line in text.split("\n") if line.strip()), "")
     return '"question_id"' not in first and '"content"' not in first
 

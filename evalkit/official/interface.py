@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +33,7 @@ class References:
         notes: Sentences that a reader of the numbers must see.
     """
 
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     label: str = "files"
     extra: Mapping[str, Any] = field(default_factory=dict)
     identity: DatasetIdentity | None = None
@@ -53,7 +54,7 @@ class Matched:
     """
 
     answers: Mapping[str, Answer]
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     unknown: tuple[Answer, ...] = ()
     repeated: int = 0
     notes: tuple[str, ...] = ()
@@ -137,7 +138,7 @@ class OfficialFiles:
 
 
 def matched_by(
-    samples: tuple[Sample, ...],
+    samples: Sequence[Sample],
     answers: AnswerFile,
     ids: Mapping[Any, str],
     keys: Iterable[Any] | None = None,
@@ -188,9 +189,9 @@ def names_samples(references: References, answers: AnswerFile) -> bool:
 
 def no_picture(key: str) -> Image:
     """The picture of a sample that is only scored: it has a name, and cannot be read."""
+    return Image(key=key, read=partial(_not_here, key))
 
-    def read() -> bytes:
-        message = f"The picture {key!r} is not here: answers from a file are scored without it."
-        raise OSError(message)
 
-    return Image(key=key, read=read)
+def _not_here(key: str) -> bytes:
+    message = f"The picture {key!r} is not here: answers from a file are scored without it."
+    raise OSError(message)

@@ -77,7 +77,7 @@ def _agreement(rows: Mapping[str, str], gold: Mapping[str, str], answers: Answer
     return sum(theirs == ours for theirs, ours in said) / len(said) if said else 1.0
 
 
-def by_words(samples: tuple[Sample, ...], answers: AnswerFile) -> Matched:
+def by_words(samples: Sequence[Sample], answers: AnswerFile) -> Matched:
     """Answers by the words of question, context and choices.
 
     Questions that read the same (they differ in their image) are paired in order where the file

@@ -82,9 +82,9 @@ def _named_figures(found: Calibration) -> Iterable[tuple[str, Figure]]:
     yield f"agreement{within}", found.agreement
     yield ("weighted kappa" if found.kind == "ratings" else "Cohen's kappa"), found.kappa
     yield "judge - human", found.difference
-    middle = "" if found.length.median is None else f" {found.length.median:g}"
-    yield f"  length to{middle}", found.length.shorter
-    yield f"  length above{middle}", found.length.longer
+    middle = found.length.median
+    yield "  shorter" if middle is None else f"  length to {middle:g}", found.length.shorter
+    yield "  longer" if middle is None else f"  length above {middle:g}", found.length.longer
     yield "corrected mean", found.corrected
     yield "human mean", found.human_mean
     yield "judge mean", found.judge_mean

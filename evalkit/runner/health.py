@@ -38,7 +38,7 @@ class Health:
             totals[bundle.task] += len(bundle.requests)
         fresh = {task: total for task, total in totals.items() if not journals[task].any_done()}
         self._at_start = {task: min(PROBE, total) for task, total in fresh.items()}
-        self._known = {task: frozenset(own.predictions) for task, own in journals.items()}
+        self._known = {task: own.predictions.failed() for task, own in journals.items()}
         self._in_a_row = 0
 
     def note(self, task: str, predictions: Sequence[Prediction]) -> None:

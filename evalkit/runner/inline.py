@@ -31,11 +31,15 @@ PREPARING = 8
 """Threads, at most, that read pictures for a backend with an event loop."""
 
 MANY = 16
-"""Leases from which on an event loop is given half as many again, which wait there for their turn:
-so an answer need not be on disk before the next question is sent."""
+"""Leases from which on an event loop is given three times as many, once there is an answer. They
+wait on the loop for their turn, so no answer need be on disk before the next question is sent. With
+pictures it is half of that, as those of all leases that are out are in memory."""
 
 TOGETHER = 0.01
 """Seconds in which answers to many leases are gathered: one write, and one turn of the engine."""
+
+Made = Callable[[Mapping[str, float]], Outcome]
+"""Makes an outcome, where it is looked at, with what was counted for it."""
 
 
 def workers_of(backend: Backend) -> Workers:
@@ -112,7 +116,7 @@ class _OverlappingWorkers(_OneBackend):
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
         self._all = self._places = backend.leases
-        self._made: queue.SimpleQueue[Callable[[], Outcome]] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[Made] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Lease | None] = queue.SimpleQueue()
         self._threads = 0
         self._counted = counted(backend)
@@ -145,7 +149,7 @@ class _OverlappingWorkers(_OneBackend):
         made = [self._made.get()]
         while not self._made.empty():
             made.append(self._made.get())
-        return [self._taken(one) for one in made]
+        return self._taken(made)
 
     def rest(self, seconds: float) -> Sequence[Outcome]:
         """What the server answers of the leases that are out."""
@@ -156,18 +160,19 @@ class _OverlappingWorkers(_OneBackend):
                 came = self._made.get(timeout=max(deadline - time.monotonic(), 0.0))
             except queue.Empty:
                 break
-            made.append(self._taken(came))
+            made += self._taken([came])
         return made
 
-    def _taken(self, came: Callable[[], Outcome]) -> Outcome:
-        self._places += 1
-        return replace(came(), counts=self._counts())
+    def _taken(self, came: Sequence[Made]) -> list[Outcome]:
+        """The outcomes; the first has all that was counted since the last call.
 
-    def _counts(self) -> dict[str, float]:
-        """What was counted since the last call: leases overlap, so none can tell its own share."""
+        Leases overlap, so none can tell its own share.
+        """
+        self._places += len(came)
         now, before = counted(self._backend), self._counted
         self._counted = now or before
-        return difference(now, before)
+        counts, none = difference(now, before), difference(now, now)
+        return [one(none if place else counts) for place, one in enumerate(came)]
 
     def close(self) -> None:
         """Let idle threads end; busy ones end with the process."""
@@ -189,7 +194,7 @@ class ThreadWorkers(_OverlappingWorkers):
             made = outcome(self._backend, lease, lambda: self._backend.prepare(lease.requests))
         except BaseException as error:  # noqa: BLE001 - a backend that leaves ends no process here
             made = _left(lease, error)
-        self._made.put(lambda: made)
+        self._made.put(lambda counts: replace(made, counts=counts))
 
 
 class LoopWorkers(_OverlappingWorkers):
@@ -198,15 +203,18 @@ class LoopWorkers(_OverlappingWorkers):
     def __init__(self, backend: Backend) -> None:
         """Answer with a backend that has `answer_soon`."""
         super().__init__(backend)
-        if backend.leases >= MANY:
-            self._all = self._places = backend.leases * 3 // 2
         self._out: set[Future[Sequence[Prediction]]] = set()
         self._closed = False
+
+    def takes(self, lease: Lease) -> bool:
+        """Whether a place is free for it."""
+        ahead = self._all > self._backend.leases
+        return self._places > (self._all // 2 if ahead and _shows(lease) else 0)
 
     def submit(self, lease: Lease) -> None:
         """Begin to answer a lease; one with pictures when a thread has read them."""
         self._places -= 1
-        if any(request.images for request in lease.requests):
+        if _shows(lease):
             self._hand_out(lease, min(PREPARING, self._backend.leases))
         else:
             self._do(lease)
@@ -228,8 +236,11 @@ class LoopWorkers(_OverlappingWorkers):
             self._out.discard(future)
             waited, worked = prepared - begun, time.perf_counter() - prepared
             self._made.put(
-                lambda: replace(
-                    self._outcome(lease, future), waiting_seconds=waited, model_seconds=worked
+                lambda counts: replace(
+                    self._outcome(lease, future),
+                    waiting_seconds=waited,
+                    model_seconds=worked,
+                    counts=counts,
                 )
             )
 
@@ -240,6 +251,14 @@ class LoopWorkers(_OverlappingWorkers):
         if len(self._out) >= MANY:
             time.sleep(TOGETHER)
         return super().wait()
+
+    def _taken(self, came: Sequence[Made]) -> list[Outcome]:
+        """The outcomes; once one is an answer, more is handed out."""
+        made = super()._taken(came)
+        if MANY <= self._all == self._backend.leases and any(map(_is_answered, made)):
+            self._all *= 3
+            self._places += self._all - self._backend.leases
+        return made
 
     def _outcome(self, lease: Lease, future: Future[Sequence[Prediction]]) -> Outcome:
         error = None if future.cancelled() else future.exception()
@@ -253,6 +272,16 @@ class LoopWorkers(_OverlappingWorkers):
         for future in tuple(self._out):
             future.cancel()
         super().close()
+
+
+def _is_answered(made: Outcome) -> bool:
+    """Whether one of its samples has an answer."""
+    return any(prediction.failure is None for prediction in made.predictions or ())
+
+
+def _shows(lease: Lease) -> bool:
+    """Whether it shows pictures."""
+    return any(request.images for request in lease.requests)
 
 
 def _left(lease: Lease, error: BaseException) -> Outcome:

@@ -13,26 +13,28 @@ from pathlib import Path
 from typing import Self
 
 from evalkit.errors import StoreError, UnwritableError
+from evalkit.prediction_files import Predictions
 from evalkit.records import Prediction
-from evalkit.store import parse_prediction, prediction_line
+from evalkit.store import prediction_line
 
 
 class Journal:
-    """A task's predictions so far, in memory and on disk."""
+    """A task's predictions so far, on disk; each is read again where it is asked for."""
 
-    def __init__(self, path: Path, known: Iterable[Prediction] = ()) -> None:
+    def __init__(self, path: Path, known: Iterable[Prediction] | Predictions = ()) -> None:
         """Open a journal, dropping a torn last line.
 
         Args:
             path: The file; it is made where it does not exist.
-            known: Predictions that were made before and stand elsewhere; the journal's own win.
+            known: Predictions that were made before and stand elsewhere; the journal's own are
+                added to them, and win.
 
         Raises:
             UnwritableError: The file cannot be written.
             StoreError: A line inside it is damaged.
         """
         self.path = path
-        self.predictions = {prediction.sample_id: prediction for prediction in known}
+        self.predictions = known if isinstance(known, Predictions) else Predictions(known)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab+")
@@ -51,23 +53,17 @@ class Journal:
         return UnwritableError(f"The journal {self.path}", error)
 
     def _read(self) -> None:
-        self._file.seek(0)
-        content = self._file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            self._file.truncate(whole)
-        for number, line in enumerate(content[:whole].splitlines(keepends=True), start=1):
-            prediction = parse_prediction(line, self.path, number)
-            self.predictions[prediction.sample_id] = prediction
+        self._end = self.predictions.add_file(self.path, torn=True)
+        if self._file.seek(0, os.SEEK_END) > self._end:
+            self._file.truncate(self._end)
 
     def is_done(self, sample_id: str) -> bool:
         """Whether the sample has an answer. One that failed is asked again."""
-        prediction = self.predictions.get(sample_id)
-        return prediction is not None and prediction.failure is None
+        return self.predictions.is_answered(sample_id)
 
     def any_done(self) -> bool:
         """Whether any sample has an answer."""
-        return any(prediction.failure is None for prediction in self.predictions.values())
+        return self.predictions.any_answered()
 
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Put predictions on disk, and only then count them as made.
@@ -75,13 +71,16 @@ class Journal:
         Raises:
             UnwritableError: The disk is full, or the file cannot be written.
         """
+        lines = [prediction_line(made).encode() for made in predictions]
         try:
-            self._file.write("".join(map(prediction_line, predictions)).encode())
+            self._file.write(b"".join(lines))
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
             raise self._unwritable(error) from error
-        self.predictions.update({p.sample_id: p for p in predictions})
+        for made, line in zip(predictions, lines, strict=True):
+            self.predictions.add_line(made, self._end)
+            self._end += len(line)
 
     def close(self) -> None:
         """Close the file; what could not be written was said by `append`."""

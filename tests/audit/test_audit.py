@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalkit.audit import audit
+from evalkit.audit import Texts, audit
 from evalkit.records import Image, Prediction
 from evalkit.score import score_predictions, total
 from evalkit.tasks import pope, vqav2
@@ -38,7 +38,7 @@ def read():
         for sample, (_, text, finish) in zip(samples, ANSWERS.values(), strict=True)
     }
     scores = score_predictions(pope.TASK, samples, predictions)
-    return audit(pope.TASK, samples, predictions, scores), scores
+    return audit(pope.TASK, samples, Texts.of(predictions.values()), scores), scores
 
 
 def test_every_text_is_counted_under_its_rule(read):
@@ -62,7 +62,7 @@ def test_nothing_says_how_answers_ended():
     sample = vqav2.to_sample(row | {"answers": [{"answer": "yes"}] * 10})
     made = {"1": Prediction(sample_id="1", text="Yes")}
     scores = score_predictions(vqav2.TASK, [sample], made)
-    found = audit(vqav2.TASK, [sample], made, scores)
+    found = audit(vqav2.TASK, [sample], Texts.of(made.values()), scores)
     assert found.truncated is None
     assert found.bounds == {"accuracy": (0.0, 1.0)}
     assert found.ambiguous == 1

@@ -91,6 +91,21 @@ def test_a_redirect_is_not_followed_and_an_endless_answer_is_not_read(chat_serve
     assert len(server.asked) == 2
 
 
+def test_the_proxy_of_the_environment_is_asked_but_where_there_is_to_be_none(
+    chat_server, backend_of, monkeypatch
+):
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with chat_server() as server:
+        monkeypatch.setenv("http_proxy", f"http://{server.host}")
+        backend = backend_of(server, base_url="http://model.example/v1")
+        assert backend.generate([request("a", "Is 2 even?")])[0].text == "yes"
+        assert server.asked[0].headers["Host"] == "model.example"
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert backend_of(server).generate([request("a", "Is 2 even?")])[0].text == "yes"
+
+
 def test_the_account_of_the_environment_is_told(chat_server, backend_of, monkeypatch):
     monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-2")

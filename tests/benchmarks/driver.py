@@ -18,13 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 from environment import environment
 
 QUESTIONS = 214_354
 PICTURES = 40_504
-PROMISES = {"seconds": 60.0, "peak_mb": 1500.0}
+PROMISES = {"seconds": 60.0, "peak_mb": 500.0}
 WORDS = ("yes", "no", "2", "red", "a dog", "on the table", "tennis racket", "blue and white")
 KINDS = ("is the", "what color is", "how many", "what is the man", "where is")
 NAMED = ("pyarrow", "datasets", "msgspec", "numpy")
@@ -87,7 +88,10 @@ def measured(arguments: argparse.Namespace) -> dict[str, object]:
     """All figures."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        table(data / "vqav2")
+        # In a process of its own: the kernel counts a parent's peak as its child's.
+        maker = get_context("spawn").Process(target=table, args=(data / "vqav2",))
+        maker.start()
+        maker.join()
         if not arguments.cold:
             run(data, 1000, arguments.batch_size)
         found: dict[str, object] = dict(run(data, None, arguments.batch_size))

@@ -183,4 +183,4 @@ def test_questions_about_one_picture_are_one_cluster_where_the_references_say_so
     assert (lacking.code, lacking.err.count("\n")) == (2, 1)
     assert "Line 6 of r.jsonl is about the question '5', which the references lack" in lacking.err
     (place / "questions.jsonl").write_text('{"question_id": 1, "text": "Q?"}\n{}')
-    assert "Line 1 of questions.jsonl names no image" in evalkit(*words, *told, cwd=place).err
+    assert "a line has question_id, text and image" in evalkit(*words, *told, cwd=place).err

@@ -113,7 +113,7 @@ def test_a_drift_that_was_interrupted_twice_is_one_batch(
         server.steps = 1
         done = evalkit(*drift, spec)
         assert (done.code, server.count("upload") - before) == (0, 1), done.err
-        assert "Going on where the same command was stopped" in done.err
+        assert "Going on where the same command ended too early" in done.err
         assert not (cache / "judge-drift").exists()
         assert evalkit(*drift, spec).code == 0
         assert server.count("upload") - before == 2, "asked anew, once it has ended"

@@ -57,7 +57,7 @@ def test_lengths_that_are_not_known_are_no_lengths():
     told = [replace(pair, length=None) for pair in pairs("yyyynnnnyn", "yyynnnnnyy")]
     shown = " ".join(calibration_page(calibrate(told, positive="y")).split())
     assert "The length of no labelled answer is known." in shown
-    assert "length to 0" not in shown
+    assert "length to" not in shown
     assert "of one length" not in shown
     some = [*told[:4], *pairs("yyyynnnnyn", "yyynnnnnyy")[4:]]
     shown = " ".join(calibration_page(calibrate(some, positive="y")).split())

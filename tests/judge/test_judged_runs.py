@@ -181,8 +181,7 @@ def fair(asked):
 
 def partial(asked):
     """Who stands first gets the more, but for even numbers."""
-    number = int(asked.text.partition("No. ")[2].partition("?")[0])
-    return "9 3\nwhy" if number % 2 else fair(asked)
+    return "9 3\nwhy" if _number(asked) % 2 else fair(asked)
 
 
 @pytest.mark.parametrize(
@@ -250,6 +249,30 @@ def test_a_field_that_is_not_sent_is_another_design(chat_server, evalkit, run, f
         refused = evalkit(*words, "--judge", spec)
         assert (refused.code, len(judge.asked)) == (13, asked)
     assert "omitted was none, is temperature" in refused.err
+
+
+def test_a_drift_asks_again_for_the_verdicts_that_failed(
+    chat_server, evalkit, run, folder, tmp_path
+):
+    wrong = {3, 5}
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        judge.asked.clear()
+        judge.script = lambda asked: "refusal" if _number(asked) in wrong else None
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}")
+        words = ("judge", "drift", "--anchors", folder, "--judge-cache", tmp_path / "c.sqlite")
+        evalkit(*words, *spec)
+        assert len(judge.asked) == 12
+        wrong.clear()
+        again = evalkit(*words, *spec)
+        assert (again.code, len(judge.asked)) == (0, 14), again.err
+        assert not (tmp_path / "judge-drift").exists()
+        assert evalkit(*words, *spec).code == 0
+        assert len(judge.asked) == 26, "once it has all verdicts, it asks for all of them anew"
+
+
+def _number(asked):
+    return int(asked.text.partition("No. ")[2].partition("?")[0])
 
 
 def test_another_judge_has_not_moved(chat_server, evalkit, run, folder):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalkit import tasks
-from evalkit.audit import audit
+from evalkit.audit import Texts, audit
 from evalkit.records import Image, Prediction
 from evalkit.score import coverage, score_predictions, total
 
@@ -39,7 +39,7 @@ def test_odd_answers_are_scored_and_accounted_for(task, odd_texts):
         for metric in task.metrics:
             value = total(task, metric, scores)
             assert math.isnan(value) or metric.low <= value <= metric.high
-        read = audit(task, samples, predictions, scores)
+        read = audit(task, samples, Texts.of(predictions.values()), scores)
         assert sum(read.rules.values()) == len(predictions)
         assert read.unparsed == counted.unparsed
         for low, high in read.bounds.values():

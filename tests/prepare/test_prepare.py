@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.prepare import _request_digest
+from evalkit.prepare import _Asked
 from evalkit.records import Generation, Image, Message, Request
 
 texts = st.text(st.characters(codec="utf-8"), max_size=4)
@@ -18,7 +18,9 @@ def digest(*said):
     messages = tuple(Message(role=role, content=tuple(parts)) for role, parts in said)
     generation = Generation(max_new_tokens=4)
     asked = Request(task="t", sample_id="1", messages=messages, generation=generation)
-    return _request_digest([asked])
+    seen = _Asked()
+    seen.seen(asked)
+    return seen.digest.hexdigest()
 
 
 def test_roles_and_turns_count():

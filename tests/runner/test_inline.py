@@ -312,19 +312,25 @@ def test_what_is_out_is_cancelled_when_workers_are_closed():
     assert [one.predictions for one in within(20, workers.wait)] == [None, None]
 
 
-def test_a_loop_of_many_leases_is_given_some_ahead_and_all_come_back():
+@pytest.mark.parametrize(("pictures", "most"), [((), 48), ((Image(key="p", read=bytes),), 24)])
+def test_a_loop_of_many_leases_is_given_some_ahead_and_all_come_back(pictures, most):
     class Many(Looping):
         leases = 16
 
     workers = workers_of(Many())
     names = [str(i) for i in range(100)]
-    for name in names[:24]:
-        assert workers.takes(lease(name))
-        workers.submit(lease(name))
-    assert not workers.takes(lease("more"))
+    for name in names[:16]:
+        assert workers.takes(lease(name, *pictures))
+        workers.submit(lease(name, *pictures))
+    assert not workers.takes(lease("more", *pictures)), "no answer is there yet"
     made = within(20, lambda: workers.rest(10))
-    assert len(made) == 24
-    made += within(20, lambda: all_of(workers, names[24:]))
+    for name in names[16 : 16 + most]:
+        assert workers.takes(lease(name, *pictures))
+        workers.submit(lease(name, *pictures))
+    assert not workers.takes(lease("more", *pictures))
+    made += within(20, lambda: workers.rest(10))
+    assert len(made) == 16 + most
+    made += within(20, lambda: all_of(workers, names[16 + most :]))
     workers.close()
     assert sorted(one.lease.requests[0].sample_id for one in made) == sorted(names)
     assert sum(one.counts["asked"] for one in made) == len(names)

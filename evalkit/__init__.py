@@ -4,9 +4,11 @@
     records     everything that travels between the stages
     spool       records on disk, read again where they are asked for
     numbering   texts numbered without holding them
+    telemetry   how a run went: the machine, and the speed
     run_record  what a run becomes: numbers, fingerprints, the record
     comparison  what a comparison of two runs is
     verdicts    what a gate says
+    designs     what a plan and a calibration say
     task        what a task file may say
     rubric      how a judge is asked, and how its reply is read
     foreign     what another harness's code may do in a task's place
@@ -23,6 +25,7 @@
     sampling    what is known of a difference: a formula, or draws
     paired      by how much two runs differ, and how sure that is
     power       what samples can show
+    sequential  which error each look at unfinished data may spend
     data        dataset reference -> samples
     columns     scored samples -> columns of a table
     score_rows  columns of a table -> scored samples
@@ -46,14 +49,17 @@
     report      records -> tables
     compare     two runs beside each other, and the baseline file
     gate        whether a candidate may replace a baseline
+    planning    how many samples of which tasks settle a question
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine
     check       whether a task file is sound
     prepare     what must be true before a model is loaded
     judge       a rubric over any backend: questions, replies, verdicts, cost
+    stopping    tasks that end as soon as a gate's verdict is certain
     finish      the end of a task: everything on disk, scored
     judging     a run's answers judged, with the model or later
+    rereading   a run in which nothing is left to ask
     pipeline    the stages wired together; what `run` and `evaluate` call
     cli         one module per verb
     demo        the embedded default: a small model and small data

@@ -9,14 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import NotComparableError
+from evalkit.errors import NotComparableError, UsageError
 from evalkit.records import Prediction, Sample, differences, plain
-from evalkit.run_record import Fingerprint, ModelIdentity, RunConfig, RunRecord
+from evalkit.run_record import (
+    Fingerprint,
+    ModelIdentity,
+    RunConfig,
+    RunRecord,
+    TaskResult,
+)
 from evalkit.task import file_stem
 
 _ANSWERING = ("batch_size", "device", "workers", "gpus_per_worker", "ray_address", "prefix_sharing")
 _MACHINE = (*_ANSWERING, "data", "offline", "task_paths")
 """Settings that may change between two sessions; what they lead to is in the fingerprint."""
+
+_LATER = ("limit_by", "early_stop")
+"""Settings that count only where they are set, so that runs keep the names they had before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +44,8 @@ class Manifest:
 
 def settings(config: RunConfig) -> dict[str, Any]:
     """The settings that name a run: the configuration less what belongs to the machine."""
-    return {name: value for name, value in plain(config).items() if name not in _MACHINE}
+    told = {name: value for name, value in plain(config).items() if name not in _MACHINE}
+    return {name: value for name, value in told.items() if name not in _LATER or value is not None}
 
 
 def answered_otherwise(before: RunConfig, now: RunConfig) -> str:
@@ -61,10 +71,35 @@ def manifest_of(record: RunRecord) -> Manifest:
     return Manifest(
         settings=settings(record.config),
         model=record.model,
-        fingerprints={r.task: _without_images(r.fingerprint) for r in record.results},
+        fingerprints={r.task: _without_images(planned(r)) for r in record.results},
         versions=record.versions,
         created=record.created,
     )
+
+
+def planned(result: TaskResult) -> Fingerprint:
+    """The fingerprint of all that was to be asked, whether the task was stopped early or not."""
+    peeks = result.peeks
+    return peeks.planned if peeks is not None and peeks.stopped else result.fingerprint
+
+
+def refuse_stopped(record: RunRecord, folder: str) -> None:
+    """Refuse a task that a gate ended early where all of its answers are needed.
+
+    Args:
+        record: The run.
+        folder: The task's, which its variants share.
+
+    Raises:
+        UsageError: The task was stopped early.
+    """
+    own = [result for result in record.results if result.task.partition(":")[0] == folder]
+    if any(result.peeks is not None and result.peeks.stopped for result in own):
+        message = (
+            f"The run {record.name} was stopped early on {folder}, so its answers are to a part of "
+            "the questions; take a run that was made without --sequential."
+        )
+        raise UsageError(message)
 
 
 def _without_images(fingerprint: Fingerprint) -> Fingerprint:

@@ -8,7 +8,7 @@ the next one starts: everything cheap is checked before the model is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,42 +18,34 @@ from typing import Any
 from evalkit import provenance, registry
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
-from evalkit.finish import finish, stored_verdicts
 from evalkit.judge.order import JudgeOrder
 from evalkit.judging import Alongside, check_judge, judge_alongside, judge_prepared
 from evalkit.manifest import (
     Manifest,
-    answered_otherwise,
     before_judging,
     check_pictures,
     check_same,
     default_name,
     manifest_of,
     settings,
-    with_weights,
 )
-from evalkit.prediction_files import Predictions
 from evalkit.prepare import Prepared, backend_options, check_name, preflight, prepare
 from evalkit.progress import Observer, Progress
 from evalkit.records import Prediction, plain
-from evalkit.run_record import (
-    SCHEMA,
-    RunConfig,
-    RunRecord,
-    TaskChoice,
-    TaskResult,
-    Telemetry,
-)
+from evalkit.rereading import finished, result_of, stored_answers
+from evalkit.run_record import SCHEMA, RunConfig, RunRecord, TaskChoice
 from evalkit.runner import engine
 from evalkit.runner.inline import workers_of
 from evalkit.runner.journal import Journal
 from evalkit.runner.lock import held
 from evalkit.runner.memory import memory_peak
 from evalkit.runner.meter import Meter, summary
-from evalkit.runner.plan import plan
+from evalkit.runner.plan import plan_in_turns
 from evalkit.runner.workers import Crew, Workers
+from evalkit.stopping import StopOrder, Stopping
 from evalkit.store import RunFolder, load_run, parse, read_json
 from evalkit.task import Task
+from evalkit.telemetry import Telemetry
 from evalkit.writing import write_json
 
 
@@ -95,13 +87,15 @@ def run(
     observer: Observer | None = None,
     judge: JudgeOrder | None = None,
     unjudged: bool = False,
+    early: StopOrder | None = None,
 ) -> RunRecord:
     """Run, resume or re-read the run that the configuration describes.
 
     Arguments and errors are those of `evaluate`; `observer` is told of progress, `judge` judges the
-    tasks that need it, and `unjudged` leaves them for later (`evalkit.judging.judge_run`). A
-    finished run with nothing left to ask is read, not made again.
+    tasks that need it, `unjudged` leaves them for later (`evalkit.judging.judge_run`), and by the
+    gate `early` tasks end once its verdict is certain. What has nothing left to ask is read.
     """
+    config = replace(config, early_stop=early.setting if early else None)
     watch, spec = observer or Observer(), registry.parse_model(config.model)
     judge = judge and replace(judge, offline=judge.offline or config.offline)
     folder = RunFolder(Path(out) / spec.folder / (check_name(name) or default_name(config)))
@@ -112,20 +106,37 @@ def run(
         if aside:
             watch.note(f"The earlier run was set aside as {aside}.")
         prepared = [prepare(task, choice, config, watch) for task, choice in tasks]
+        stopping = Stopping.by(early, prepared, config.seed) if early else Stopping()
         weights = partial(backend_class.weights, options)
-        record = _finished(folder, config, prepared, weights, watch, judged_anew=bool(judge))
+        what = folder, config, prepared
+        record = finished(*what, weights, watch, stopping=stopping, judged_anew=bool(judge))
         if record is None:
-            with judge_alongside(folder, prepared, judge, watch) as beside:
-                watch.note(f"Loading the model {config.model} ...")
-                with _workers(config, backend_class, options) as workers:
-                    made = _generate_and_score(
-                        folder, config, prepared, workers, watch, beside=beside
-                    )
-                record = _judged(folder, made, prepared, judge, watch, beside=beside)
+            loaded = partial(_workers, config, backend_class, options)
+            record = _answered(*what, loaded, watch, judge=judge, stopping=stopping)
         else:
             record = _judged(folder, record, prepared, judge, watch)
     watch.stored(folder.path)
     return record
+
+
+def _answered(
+    folder: RunFolder,
+    config: RunConfig,
+    prepared: Sequence[Prepared],
+    loaded: Callable[[], AbstractContextManager[Workers]],
+    watch: Observer,
+    *,
+    judge: JudgeOrder | None,
+    stopping: Stopping,
+) -> RunRecord:
+    """The record of a run that a model answers, which is loaded for it."""
+    with judge_alongside(folder, prepared, judge, watch) as beside:
+        watch.note(f"Loading the model {config.model} ...")
+        with loaded() as workers:
+            made = _generate_and_score(
+                folder, config, prepared, workers, watch, beside=beside, stopping=stopping
+            )
+        return _judged(folder, made, prepared, judge, watch, beside=beside)
 
 
 def _judged(
@@ -171,92 +182,6 @@ def _load(backend_class: type[Backend], options: BackendOptions) -> Backend:
         raise BackendError(message) from error
 
 
-def _finished(
-    folder: RunFolder,
-    config: RunConfig,
-    prepared: Sequence[Prepared],
-    weights: Callable[[], str | None],
-    watch: Observer,
-    *,
-    judged_anew: bool,
-) -> RunRecord | None:
-    """The record of a run in which nothing is left to ask; None if there is work to do.
-
-    The stored answers are scored anew, so that a changed scorer is never answered with old numbers.
-    `weights` may take minutes, and is asked only where there is a record to compare with. Where a
-    judge follows, verdicts are not looked at: one that was killed may have written other ones.
-    """
-    if not folder.record_path.exists() or folder.started_path.exists():
-        return None
-    record = load_run(folder.path)
-    before = {result.task: result for result in record.results}
-    prepared = [_as_recorded(p, before.get(p.task.name)) for p in prepared]
-    now = Manifest(
-        settings=settings(config),
-        model=with_weights(record.model, weights()),
-        fingerprints={p.task.name: p.fingerprint for p in prepared},
-        versions=record.versions,
-    )
-    check_same(before_judging(manifest_of(record), now), now, folder.path)
-    stored = {p.task.name: _stored(folder, p.task) for p in prepared}
-    failed = any(result.coverage.failed for result in record.results)
-    if failed or any(s.id not in stored[p.task.name] for p in prepared for s in p.samples):
-        return None
-    for p in prepared:
-        check_pictures(p.samples, stored[p.task.name], p.fingerprint, folder.path)
-    _say_finished(folder, answered_otherwise(record.config, config), watch)
-    left = [p for p in prepared if p.task.judging is None or not judged_anew]
-    results = _scored_anew(folder, left, stored, record)
-    return record if results == record.results else _mended(folder, record, results, watch)
-
-
-def _scored_anew(
-    folder: RunFolder,
-    prepared: Sequence[Prepared],
-    stored: Mapping[str, Mapping[str, Prediction]],
-    record: RunRecord,
-) -> tuple[TaskResult, ...]:
-    """A record's results, with those of some tasks as the stored answers and verdicts give them."""
-    results = {result.task: result for result in record.results}
-    told = [
-        stored_verdicts(folder, p, stored[p.task.name], results[p.task.name]) for p in prepared
-    ]  # all of them, before anything is written
-    for p, judged in zip(prepared, told, strict=True):
-        results[p.task.name] = finish(folder, p, stored[p.task.name], judged)
-    return tuple(results.values())
-
-
-def _say_finished(folder: RunFolder, otherwise: str, watch: Observer) -> None:
-    """Nothing is asked; and where other settings were asked for, they have no effect."""
-    watch.note(f"Nothing is left to ask: {folder.record_path} is read (--fresh asks again).")
-    if otherwise:
-        watch.note(f"It was answered with {otherwise}, not as asked now; --fresh asks again.")
-
-
-def _as_recorded(prepared: Prepared, result: TaskResult | None) -> Prepared:
-    """The task with what only a loaded model can say, as it was recorded."""
-    if result is None:
-        return prepared
-    told = replace(prepared.fingerprint, preprocessing=result.fingerprint.preprocessing)
-    return replace(prepared, fingerprint=told)
-
-
-def _mended(
-    folder: RunFolder, record: RunRecord, results: tuple[TaskResult, ...], watch: Observer
-) -> RunRecord:
-    """Write the record anew with the numbers that the stored answers give now."""
-    watch.note(
-        "The stored answers give other numbers than run.json, which is written anew: the task's "
-        "code or an answer has changed."
-    )
-    return folder.write_record(replace(record, results=results, finished=provenance.now()))
-
-
-def _stored(folder: RunFolder, task: Task) -> Predictions:
-    """The predictions of a finished task by sample id."""
-    return Predictions.stored(folder.predictions_path(task.file_stem))
-
-
 # With the model
 
 
@@ -268,6 +193,7 @@ def _generate_and_score(
     watch: Observer,
     *,
     beside: Alongside | None,
+    stopping: Stopping,
 ) -> RunRecord:
     crew = workers.crew()
     _check_crew(config, crew, watch)
@@ -276,11 +202,11 @@ def _generate_and_score(
         for p in prepared
     ]
     begun = _begin(folder, config, prepared, crew)
-    predictions, telemetry = _predictions(
-        folder, config.batch_size, prepared, workers, watch, beside=beside
+    found, telemetry = _predictions(
+        folder, config.batch_size, prepared, workers, watch, beside=beside, stopping=stopping
     )
-    results = tuple(finish(folder, p, predictions[p.task.name]) for p in prepared)
-    answered = chain.from_iterable(own.values() for own in predictions.values())
+    results = tuple(result_of(folder, p, found[p.task.name], None, stopping) for p in prepared)
+    answered = chain.from_iterable(own.values() for own in found.values())
     record = RunRecord(
         schema=SCHEMA,
         name=folder.path.name,
@@ -317,37 +243,39 @@ def _predictions(
     workers: Workers,
     watch: Observer,
     *,
-    beside: Alongside | None = None,
+    beside: Alongside | None,
+    stopping: Stopping,
 ) -> tuple[Mapping[str, Mapping[str, Prediction]], Telemetry]:
     """All predictions by task and sample id, of all sessions; and how this one went."""
     crew = workers.crew()
-    requests = {p.task.name: p.requests for p in prepared}
     with ExitStack() as stack:
         journals = {p.task.name: stack.enter_context(_journal(folder, p.task)) for p in prepared}
+        known = {name: journal.predictions for name, journal in journals.items()}
         for p in prepared:
-            made = journals[p.task.name].predictions
-            check_pictures(p.samples, made, p.fingerprint, folder.path)
+            check_pictures(p.samples, known[p.task.name], p.fingerprint, folder.path)
         progress = Progress({p.task.name: (p.task, p.samples, p.places) for p in prepared}, watch)
-        progress.start({name: journal.predictions for name, journal in journals.items()})
+        progress.start(known)
+        stopping.start(known)
         resumed = any(journal.any_done() for journal in journals.values())
         capacity = crew.capacity
         if batch_size is not None:
             capacity = replace(capacity, rows=batch_size, tokens=None)
-        bundles = plan(requests, capacity, sharing=crew.shares_prefixes)
-        meter = Meter(crew)
+        rounds = stopping.rounds({p.task.name: p.requests for p in prepared})
+        bundles = plan_in_turns(rounds, capacity, sharing=crew.shares_prefixes)
+        meter, told = Meter(crew), [one for one in (progress, stopping, beside) if one is not None]
 
         def predicted(task: str, made: Sequence[Prediction]) -> None:
-            progress.predicted(task, made)
-            if beside is not None:
-                beside.predicted(task, made)
+            for one in told:
+                one.predicted(task, made)
 
-        engine.run(bundles, workers, journals, predicted, meter)
+        engine.run(bundles, workers, journals, predicted, meter, settled=stopping.is_settled)
         watch.done()
+        stopping.say(watch)
         peaks = {"driver": memory_peak(), **workers.peaks()}
         telemetry = meter.telemetry(peaks, resumed=resumed)
         if line := summary(telemetry, crew):
             watch.note(line)
-        return {name: journal.predictions for name, journal in journals.items()}, telemetry
+        return known, telemetry
 
 
 def _begin(
@@ -378,4 +306,4 @@ def _begin(
 
 
 def _journal(folder: RunFolder, task: Task) -> Journal:
-    return Journal(folder.journal_path(task.file_stem), _stored(folder, task))
+    return Journal(folder.journal_path(task.file_stem), stored_answers(folder, task))

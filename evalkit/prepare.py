@@ -6,8 +6,9 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from evalkit.numbering import Numbering
 from evalkit.progress import Observer
 from evalkit.records import Image, Request, Sample
 from evalkit.run_record import Fingerprint, PromptIdentity, RunConfig, ScorerIdentity, TaskChoice
-from evalkit.spool import Spool
+from evalkit.spool import Lazy, Spool
 from evalkit.task import Prompt, Task
 
 MAX_BATCH = 65536
@@ -107,6 +108,9 @@ def _check_settings(config: RunConfig) -> None:
     if any(limit is not None and limit < 1 for limit in limits):
         message = "A limit must be at least 1 sample."
         raise UsageError(message)
+    if config.limit_by not in (None, "cluster"):
+        message = f"A limit is by group or by cluster, not by {config.limit_by!r}."
+        raise UsageError(message)
     if config.prefix_sharing not in PREFIX_SHARING:
         message = (
             f"The prefix sharing {config.prefix_sharing!r} is not known; use "
@@ -160,7 +164,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
     """Load a task's samples, choose among them, and say what its numbers will be about."""
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
-    samples, dataset = data.select(loaded.samples, limit, config.seed), loaded.identity
+    samples, dataset = _chosen(loaded.samples, limit, config), loaded.identity
     drawn: tuple[str, ...] = ()
     if len(samples) < len(loaded.samples):
         dataset = data.identify(dataset, samples)
@@ -192,6 +196,42 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         fingerprint=fingerprint,
         notes=(*loaded.notes, *drawn),
     )
+
+
+def narrowed(prepared: Prepared, asked: Collection[str]) -> Prepared:
+    """The task with some of its samples alone, and the fingerprint of those.
+
+    Args:
+        prepared: The task.
+        asked: Their ids.
+    """
+    kept = array("Q", (place for place, s in enumerate(prepared.samples) if s.id in asked))
+    samples = Lazy(kept, prepared.samples.__getitem__)
+    requests, seen = Lazy(kept, prepared.requests.__getitem__), _Asked()
+    for request in requests:
+        seen.seen(request)
+    known = prepared.fingerprint
+    prompt = known.prompt and replace(known.prompt, digest=seen.digest.hexdigest())
+    dataset = data.identify(known.dataset, samples)
+    return replace(
+        prepared,
+        samples=samples,
+        requests=requests,
+        places=seen.places,
+        fingerprint=replace(known, dataset=dataset, prompt=prompt),
+    )
+
+
+def chosen(task: Task, samples: Sequence[Sample], config: RunConfig) -> Sequence[Sample]:
+    """Those of a task's samples that a run asks, whichever variant of the task it was of."""
+    choices = {choice.name.partition(":")[0]: choice for choice in config.tasks}
+    choice = choices.get(task.folder)
+    limit = config.limit if choice is None or choice.limit is None else choice.limit
+    return _chosen(samples, limit, config)
+
+
+def _chosen(samples: Sequence[Sample], limit: int | None, config: RunConfig) -> Sequence[Sample]:
+    return data.select(samples, limit, config.seed, by_cluster=config.limit_by == "cluster")
 
 
 class _Asked:

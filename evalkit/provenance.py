@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from evalkit.run_record import Hardware
+from evalkit.telemetry import Hardware
 
 RECORDED = (
     "torch",

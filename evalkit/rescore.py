@@ -16,12 +16,14 @@ from evalkit import data, registry
 from evalkit.answer_files import Answer, AnswerFile, read_answers
 from evalkit.audit import Texts, audit
 from evalkit.errors import IncompleteError, StoreError, UsageError
+from evalkit.manifest import refuse_stopped
 from evalkit.official.interface import Matched, OfficialFiles, References
-from evalkit.prepare import demo_source, source
+from evalkit.prepare import chosen, demo_source, source
 from evalkit.records import Failure, Prediction, Sample, SampleScore
 from evalkit.run_record import (
     DatasetIdentity,
     Fingerprint,
+    RunConfig,
     RunRecord,
     ScorerIdentity,
     TaskResult,
@@ -192,10 +194,8 @@ def _references(
     if own is not None:
         return own
     if run is not None:
-        choices = {choice.name.partition(":")[0]: choice for choice in run.config.tasks}
-        choice = choices.get(task.folder)
-        limit = run.config.limit if choice is None or choice.limit is None else choice.limit
-        return _dataset(task, source(run.config), limit, run.config.seed)
+        refuse_stopped(run, task.folder)
+        return _dataset(task, source(run.config), run.config)
     return _dataset(task, data.DataSource(offline=order.offline))
 
 
@@ -219,12 +219,10 @@ def _given_references(path: Path, task: Task, files: OfficialFiles) -> Reference
     raise UsageError(message)
 
 
-def _dataset(
-    task: Task, place: data.DataSource, limit: int | None = None, seed: int = 0
-) -> References:
+def _dataset(task: Task, place: data.DataSource, config: RunConfig | None = None) -> References:
     loaded = data.load(task, place)
     return References(
-        samples=data.select(loaded.samples, limit, seed),
+        samples=loaded.samples if config is None else chosen(task, loaded.samples, config),
         label=loaded.identity.repository,
         identity=loaded.identity,
         notes=loaded.notes,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalkit.errors import MissingExtraError
 from evalkit.records import Coverage, Generation, MetricValue, plain
+from evalkit.telemetry import Hardware, Telemetry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,13 +170,40 @@ class JudgeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peeks:
+    """How often a gate looked at a task before it was whole, and where that ended.
+
+    Looks are at the first clusters of a random order, when all of their samples are answered.
+
+    Attributes:
+        looks: Clusters at each look that was planned, ascending; the last is all of them.
+        made: The look at which the task ended, from 1.
+        rules: Rules of the gate, over which it corrects regressions.
+        samples: Samples that were planned.
+        planned: The fingerprint of all that was planned, without pictures' digests.
+    """
+
+    looks: tuple[int, ...]
+    made: int
+    rules: int
+    samples: int
+    planned: Fingerprint
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the task ended before it was whole."""
+        return self.made < len(self.looks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
     """A task's numbers with their coverage and fingerprint.
 
     `breakdowns` is {tag: {slice: {metric: value}}}; `notes` are sentences that a reader must see,
-    such as a row count that differs; `audit` says how the answers were read, and `judge` how they
-    were judged. `scores` is the digest of the scored samples (`evalkit.integrity`); None where
-    there are none, as for published numbers.
+    such as a row count that differs; `audit` says how the answers were read, `judge` how they were
+    judged, and `peeks` whether the task was stopped early: then the numbers are of the samples that
+    were asked until then, and `fingerprint` is theirs. `scores` is the digest of the scored samples
+    (`evalkit.integrity`); None where there are none, as for published numbers.
     """
 
     task: str
@@ -190,6 +218,7 @@ class TaskResult:
     audit: Audit | None = None
     judge: JudgeReport | None = None
     scores: str | None = None
+    peeks: Peeks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +256,14 @@ class TaskChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyStop:
+    """By which gate a run may end tasks early: the digests of its policy and of its baseline."""
+
+    policy: str
+    baseline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything a run was told, frozen: it can be saved, hashed and compared.
 
@@ -235,6 +272,7 @@ class RunConfig:
         tasks: What to evaluate.
         prompt: Prompt variant for tasks that choose none; None is each task's default.
         limit: Samples per task, for tasks that choose none; None is all.
+        limit_by: "cluster" where a limit takes whole clusters; None: whole groups.
         seed: Seeds the sample of `limit` and decoding.
         dtype: Number format of the weights.
         image_preprocess: "processor" or "pad-square".
@@ -247,12 +285,14 @@ class RunConfig:
         data: Folder with one folder per task; None is the hub (or the demo set for `demo`).
         offline: Nothing is fetched.
         task_paths: Files or folders with further tasks.
+        early_stop: The gate by which tasks end as soon as its verdict is certain; None: by none.
     """
 
     model: str
     tasks: tuple[TaskChoice, ...]
     prompt: str | None = None
     limit: int | None = None
+    limit_by: Literal["cluster"] | None = None
     seed: int = 0
     dtype: str = "auto"
     image_preprocess: str = "processor"
@@ -265,68 +305,7 @@ class RunConfig:
     data: str | None = None
     offline: bool = False
     task_paths: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hardware:
-    """The machine: processor, number of cores, memory in GiB, accelerators by name."""
-
-    processor: str
-    cores: int
-    memory_gib: float
-    accelerators: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSpeed:
-    """How fast a task was answered in one session.
-
-    Attributes:
-        task: Its name.
-        samples: Samples that were answered, or failed.
-        seconds: Wall time.
-        samples_per_second: Over the wall time, as the next two.
-        prompt_tokens_per_second: Tokens that were read, those of shared prefixes once a sample.
-        output_tokens_per_second: Tokens that were written.
-        model_share: Share of the workers' time that models took, 0 to 1.
-        waiting_share: Share that workers waited for data to be prepared.
-        writing_share: Share of the wall time that the driver wrote predictions.
-        prefix_hit_rate: Prompt tokens that a prefix read before answered for, of all; None where
-            the backend does not count them.
-    """
-
-    task: str
-    samples: int
-    seconds: float
-    samples_per_second: float
-    prompt_tokens_per_second: float
-    output_tokens_per_second: float
-    model_share: float
-    waiting_share: float
-    writing_share: float
-    prefix_hit_rate: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telemetry:
-    """How the last session of a run went: speed, memory, and what the backend counted.
-
-    Attributes:
-        workers: Processes that answered.
-        note: How requests were answered, such as the way that prefixes took.
-        resumed: Whether earlier sessions answered some of the samples.
-        tasks: One for each task that was asked in the session.
-        peak_mib: Peak memory in MiB: "driver", and "worker" and "accelerator" (the largest of all)
-            where they are known.
-        counters: What the backend counted, by name ("cost_usd", "retries", ...).
-    """
-
-    workers: int
-    note: str
-    resumed: bool
-    tasks: tuple[TaskSpeed, ...]
-    peak_mib: Mapping[str, float]
-    counters: Mapping[str, float]
+    early_stop: EarlyStop | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

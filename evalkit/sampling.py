@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float]
 """The lower and the upper end of an interval."""
 
+_RESOLVED = 10  # draws beyond an end, without which it is no percentile
 _REAL = 1e-6  # zeros with a smaller imaginary part are real but for rounding
 
 
@@ -116,13 +117,21 @@ class Draws:
     df: float
 
     def interval(self, level: float) -> Bounds:
-        """The two-sided interval that covers the truth in a share `level` of repetitions."""
+        """The two-sided interval that covers the truth in a share `level` of repetitions.
+
+        Where fewer than `_RESOLVED` draws lie beyond an end, as at the first looks of a gate that
+        stops early, it is at least as wide as t's with the draws' standard deviation.
+        """
         import numpy as np
         from scipy.special import ndtr, stdtrit
 
-        outside = float(ndtr(stdtrit(self.df, (1 - level) / 2)))
-        low, high = np.quantile(self.values, [outside, 1 - outside])
-        return float(low), float(high)
+        quantile = float(stdtrit(self.df, (1 + level) / 2))
+        outside = float(ndtr(-quantile))
+        low, high = map(float, np.quantile(self.values, [outside, 1 - outside]))
+        if outside * len(self.values) < _RESOLVED:
+            centre, reach = float(self.values.mean()), quantile * float(self.values.std(ddof=1))
+            return min(low, centre - reach), max(high, centre + reach)
+        return low, high
 
     def tail_below(self, x: float) -> float:
         """One-sided p-value of "the difference is at least x": small if it was found far below."""

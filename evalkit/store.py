@@ -284,12 +284,19 @@ def parse(kind: type[Record], raw: Any, place: str) -> Record:
         where = ".".join(map(str, first["loc"])) or "the whole"
         message = f"{place} is not a valid {kind.__name__}: {where}: {first['msg']}."
         raise StoreError(message) from error
-    if odd := differences(plain(record), raw):
+    if odd := differences(_told(plain(record)), _told(raw)):
         message = (
             f"{place} is not a valid {kind.__name__}: {odd[0]} is unknown or has a wrong type."
         )
         raise StoreError(message)
     return record
+
+
+def _told(value: Any) -> Any:
+    """The value without what is None: an earlier record lacks the fields that came later."""
+    if isinstance(value, dict):
+        return {key: _told(held) for key, held in value.items() if held is not None}
+    return [_told(held) for held in value] if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=8)

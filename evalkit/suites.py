@@ -10,7 +10,9 @@ from typing import Any
 
 from evalkit.errors import UsageError
 
-_SETTINGS = frozenset({"model", "prompt", "limit", "seed", "dtype", "image_preprocess", "data"})
+_SETTINGS = frozenset(
+    {"model", "prompt", "limit", "limit_by", "seed", "dtype", "image_preprocess", "data"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ def load_suite(name: str) -> Suite:
     """A task list: a built-in one by its name, or a TOML file by its path.
 
     The file has a list `tasks` of names or tables {name, limit, prompt}, and may set
-    model, prompt, limit, seed, dtype, image_preprocess and data for all of them.
+    model, prompt, limit, limit_by, seed, dtype, image_preprocess and data for all of them.
 
     Raises:
         UsageError: The file is not there, is not TOML, or says something unknown.

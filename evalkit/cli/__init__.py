@@ -21,6 +21,7 @@ VERBS = {
     "score": ("evalkit.cli.score", "Score a file of answers, without a model."),
     "judge": ("evalkit.cli.judge", "Judge a run's answers; calibrate and compare judges."),
     "gate": ("evalkit.cli.gate", "Judge a candidate run beside a baseline, by a policy."),
+    "plan": ("evalkit.cli.plan", "Say how many samples of which tasks settle a question."),
     "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
     "compare": ("evalkit.cli.compare", "Compare runs, sample by sample, with a reference."),
     "baseline": ("evalkit.cli.baseline", "Keep a run to be compared with; show it, and changes."),

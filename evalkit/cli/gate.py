@@ -20,7 +20,9 @@ from evalkit.errors import UnwritableError, UsageError
 if TYPE_CHECKING:
     from evalkit.verdicts import GateResult
 
-OTHERS: Mapping[str, tuple[str, str]] = {}
+OTHERS: Mapping[str, tuple[str, str]] = {
+    "calibrate": ("evalkit.cli.gate_calibrate", "Say what margins do, from runs that there are."),
+}
 """Verbs below `gate`, with their modules and lines; without one the gate itself is meant."""
 
 FORMATS = ("text", "json", "junit", "github", "markdown")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from evalkit.cli.gate_options import gate_of, gate_options
 from evalkit.cli.judge_options import judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
 from evalkit.judge.units import UNASKED
@@ -31,8 +32,8 @@ class BatchSize(click.ParamType[int | str]):
 @click.command(
     epilog="Backends: hf (transformers), openai (a server), lmms (lmms-eval's adapters), replay "
     "(predictions), dummy. A task list is a TOML file: tasks = [...] of names or {name, limit, "
-    "prompt}, and for all of them model, prompt, limit, seed, dtype, image_preprocess and data. "
-    "The same command resumes a run that was killed."
+    "prompt}, and for all of them model, prompt, limit, limit_by, seed, dtype, image_preprocess "
+    "and data. The same command resumes a run that was killed."
 )
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK... | SUITE | FILE.toml")
 @click.option(
@@ -42,6 +43,11 @@ class BatchSize(click.ParamType[int | str]):
     help="backend:name[@revision][,option=value...], or demo: the embedded model.",
 )
 @click.option("--limit", type=int, metavar="N", help="A seeded sample of N per task, whole groups.")
+@click.option(
+    "--limit-by",
+    type=click.Choice(["group", "cluster"]),
+    help="What a limit takes whole: groups such as MME's pairs (default), or all of a picture's.",
+)
 @click.option("--data", metavar="DIR", help="One folder per task, or demo, instead of the hub.")
 @click.option(
     "--prompt", metavar="NAME", help="Prompt variant; `evalkit tasks show TASK` lists them."
@@ -73,6 +79,7 @@ class BatchSize(click.ParamType[int | str]):
     "--offline", is_flag=True, default=None, help="Fetch nothing; fail where data is missing."
 )
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@gate_options
 @judge_options
 @click.option("--no-judge", "unjudged", is_flag=True, help="Leave judged tasks for later.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
@@ -83,8 +90,10 @@ def command(
     from evalkit import pipeline
     from evalkit.cli.screen import Screen, print_run
 
+    gate = gate_of(given)
     unjudged, judge = given.pop("unjudged"), judge_order(given)
     config = configuration(tasks, {key: value for key, value in given.items() if value is not None})
+    early = None if gate is None else gate.order(config)
     if judge is not None and unjudged:
         message = "--judge and --no-judge exclude each other."
         raise UsageError(message)
@@ -97,12 +106,13 @@ def command(
             observer=screen,
             judge=judge,
             unjudged=unjudged,
+            early=early,
         )
     if as_json:
         print(json.dumps(plain(record), ensure_ascii=False))
     else:
         print_run(record, screen.folder)
-    return exit_code(record)
+    return exit_code(record) if gate is None else gate.judge(screen.folder, to_error=as_json)
 
 
 def exit_code(record: RunRecord) -> ExitCode:
@@ -128,8 +138,9 @@ def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:
     """
     named, settings = _named(tasks)
     merged = {**settings, **given}
-    if merged.get("batch_size") == "auto":
-        del merged["batch_size"]
+    for key, plainly in (("batch_size", "auto"), ("limit_by", "group")):
+        if merged.get(key) == plainly:
+            del merged[key]
     if "model" not in merged:
         message = (
             "No model was named; give --model backend:name, such as "

@@ -81,7 +81,10 @@ def accepted(run: Scored, *, allow_incomplete: bool = False) -> dict[str, tuple[
 
 def _faults(run: Scored, result: TaskResult) -> Iterator[str]:
     """Why a result is not whole."""
-    task, coverage = result.task, result.coverage
+    task, coverage, peeks = result.task, result.coverage, result.peeks
+    if peeks is not None and peeks.stopped:
+        asked = f"{coverage.asked:,} of {peeks.samples:,} samples"
+        yield f"{task} was stopped early, after {asked} (run it without --sequential)"
     if not result.metrics:
         yield f"{task} has no number (is it not judged yet?)"
     if coverage.failed:

@@ -94,6 +94,24 @@ def compare(first: Scored, second: Scored, choice: Choice = Choice()) -> Compare
     return compare_all(first, [second], choice)[0]
 
 
+def shared_pairs(first: Scored, second: Scored, task: str) -> Pairs | None:
+    """The samples of a task that two runs share, whole groups alone, whatever else differs.
+
+    Returns:
+        None where there are none, or the two are not about the same data.
+
+    Raises:
+        EvalkitError: Scores cannot be had.
+    """
+    scores = first.scores(task), second.scores(task)
+    found = mismatches_with_scores(first.result(task), second.result(task), scores)
+    if any(m.part.startswith("dataset") for m in found):
+        return None
+    pairs = pair_by_id(*scores)
+    pairs = without(pairs, unwhole(pairs, *scores))
+    return pairs if pairs.first else None
+
+
 def compare_all(
     reference: Scored,
     others: Sequence[Scored],
@@ -264,9 +282,8 @@ def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Itera
             yield f"{_samples(len(left))} left out that {whose} alone has."
     if halves:
         yield f"{_samples(halves)} left out whose group is not whole in both runs."
-    for whose, result in (("the reference", one), ("the other run", two)):
-        if _is_unhealthy(result):
-            yield f"too many verdicts of the judge failed in {whose}."
+    yield from _of_result("the reference", one)
+    yield from _of_result("the other run", two)
     failed = _failed(pairs)
     if any(failed):
         yield (
@@ -276,6 +293,16 @@ def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Itera
     rows = one.fingerprint.dataset.rows
     if len(pairs.first) < rows:
         yield f"{len(pairs.first):,} of the {rows:,} rows of the data are compared."
+
+
+def _of_result(whose: str, result: TaskResult) -> Iterator[str]:
+    if _is_unhealthy(result):
+        yield f"too many verdicts of the judge failed in {whose}."
+    if result.peeks is not None and result.peeks.stopped:
+        yield (
+            f"{whose} was stopped early, when a gate was sure of it: what is compared was chosen "
+            "by that, and differences look larger than they are."
+        )
 
 
 def _samples(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit.records import SampleScore
+from evalkit.records import Sample, SampleScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def without(pairs: Pairs, left_out: Collection[str]) -> Pairs:
 
 
 def strata_of(
-    scores: Sequence[SampleScore], parts: Mapping[str, Sequence[str]]
+    scores: Sequence[SampleScore] | Sequence[Sample], parts: Mapping[str, Sequence[str]]
 ) -> dict[str, str] | None:
     """The stratum of each cluster: which parts of the benchmark its samples belong to.
 

@@ -6,6 +6,14 @@ evaluated.
 """
 
 from evalkit.data.loading import DataSource, LoadedDataset, load, preflight
-from evalkit.data.subset import identify, select
+from evalkit.data.subset import identify, in_random_order, select
 
-__all__ = ["DataSource", "LoadedDataset", "identify", "load", "preflight", "select"]
+__all__ = [
+    "DataSource",
+    "LoadedDataset",
+    "identify",
+    "in_random_order",
+    "load",
+    "preflight",
+    "select",
+]

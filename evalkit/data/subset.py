@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +18,17 @@ from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
 from evalkit.spool import Lazy
 
+Unit = tuple[str, str]
+"""What is taken whole or not at all: a sample, a group or a cluster, by its name."""
 
-def select(samples: Sequence[Sample], limit: int | None, seed: int) -> Sequence[Sample]:
-    """A seeded subset of whole groups, in the dataset's order.
 
-    Groups are ranked by a hash of the seed and their own name, and taken from the top until the
-    next one would exceed the limit. So a subset depends neither on the order of the dataset nor on
+def select(
+    samples: Sequence[Sample], limit: int | None, seed: int, *, by_cluster: bool = False
+) -> Sequence[Sample]:
+    """A seeded subset of whole groups, or clusters, in the dataset's order.
+
+    They are ranked by a hash of the seed and their own name, and taken from the top until the next
+    one would exceed the limit. So a subset depends neither on the order of the dataset nor on
     Python's hash seed, and the subset of a smaller limit lies within that of a larger one.
 
     Args:
@@ -30,6 +36,7 @@ def select(samples: Sequence[Sample], limit: int | None, seed: int) -> Sequence[
         limit: At most so many samples; a first group that is larger is taken whole. None is all:
             `samples` itself.
         seed: Another seed is another subset.
+        by_cluster: Take whole clusters, so that a picture is asked about in full or not at all.
 
     Raises:
         UsageError: The limit is below 1.
@@ -39,10 +46,11 @@ def select(samples: Sequence[Sample], limit: int | None, seed: int) -> Sequence[
     if limit < 1:
         message = f"The limit must be at least 1, not {limit}."
         raise UsageError(message)
+    named = _cluster if by_cluster else _group
     units, sizes, ranks = Numbering(), array("Q"), bytearray()
     unit_of = array("Q")
     for sample in samples:
-        unit = _unit(sample)
+        unit = named(sample)
         number = units.add(":".join(unit))
         if number == len(sizes):
             sizes.append(0)
@@ -54,8 +62,12 @@ def select(samples: Sequence[Sample], limit: int | None, seed: int) -> Sequence[
     return Lazy(places, samples.__getitem__)
 
 
-def _unit(sample: Sample) -> tuple[str, str]:
+def _group(sample: Sample) -> Unit:
     return ("sample", sample.id) if sample.group is None else ("group", sample.group)
+
+
+def _cluster(sample: Sample) -> Unit:
+    return ("cluster", sample.cluster)
 
 
 def _top(ranks: bytearray, sizes: Sequence[int], limit: int) -> bytearray:
@@ -76,6 +88,30 @@ def _top(ranks: bytearray, sizes: Sequence[int], limit: int) -> bytearray:
             break
         taken[number] = 1
     return taken
+
+
+def ranked(units: Iterable[Unit], seed: int) -> list[Unit]:
+    """The units in an order that their names and the seed alone decide."""
+    return sorted(units, key=lambda unit: hashlib.sha256(_line([seed, *unit])).digest())
+
+
+def in_random_order(strata: Mapping[str, str], seed: int) -> tuple[str, ...]:
+    """Clusters in an order in which every beginning is a random sample of each stratum.
+
+    Within a stratum they are ranked as `select` ranks them; strata are spread evenly over the
+    order. It depends on names and the seed alone, so never on who answers faster.
+
+    Args:
+        strata: Cluster -> its stratum.
+        seed: Another seed is another order.
+    """
+    sizes, seen = Counter(strata.values()), Counter[str]()
+    places: list[tuple[float, int, str]] = []
+    for rank, (_, cluster) in enumerate(ranked((("cluster", name) for name in strata), seed)):
+        stratum = strata[cluster]
+        places.append(((seen[stratum] + 0.5) / sizes[stratum], rank, cluster))
+        seen[stratum] += 1
+    return tuple(cluster for _, _, cluster in sorted(places))
 
 
 def identify(identity: DatasetIdentity, samples: Sequence[Sample]) -> DatasetIdentity:

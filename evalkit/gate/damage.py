@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _HUNDREDTH = 0.01
 _TAG = 0.01  # share of the units above which the column that marks the baseline is taken as set
 _HALVINGS = 30
+_RESOLVED = 0.005  # the smallest level of a bound for which the draws of a lone metric are enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +103,11 @@ def paired_damage(
     if found is None:
         return None
     margin = _margin(demand, found)
-    bounds = _bounds(found, metric, demand.alpha, margin)
+    bounds = _bounds(found, metric, demand, margin)
     if demand.kind == "max_drop_relative":
         marked = _marked(metric, demand.bound.size, len(paired.codes))
         moved = estimate(marked, _with_mark(paired), draws=draws, seed=seed)
-        others = None if moved is None else _bounds(moved, metric, demand.alpha, 0.0)
+        others = None if moved is None else _bounds(moved, metric, demand, 0.0)
         bounds = _wider(bounds, others, margin)
     made = _damage(metric, found, bounds, margin)
     return replace(made, samples=samples, error=_error(found, demand.alpha))
@@ -146,14 +147,19 @@ _Bounds = tuple[float, float, float]
 """Lower and upper bound of the damage, and the p-value of "it is within the margin"."""
 
 
-def _bounds(found: Estimate, metric: Metric, alpha: float, margin: float) -> _Bounds | None:
-    """The one-sided bounds at alpha: the ends of the interval with alpha on either side."""
-    ends = found.interval(1 - 2 * alpha)
-    if found.sampling is None or ends is None:
+def _bounds(found: Estimate, metric: Metric, demand: Demand, margin: float) -> _Bounds | None:
+    """The one-sided bounds: ends of the intervals with the bound's level on either side."""
+    upper, lower = (found.interval(1 - 2 * level) for level in _levels(demand))
+    if found.sampling is None or upper is None or lower is None:
         return None
     if metric.higher_is_better:
-        return -ends[1], -ends[0], found.sampling.tail_below(-margin)
-    return ends[0], ends[1], found.sampling.tail_above(margin)
+        return -lower[1], -upper[0], found.sampling.tail_below(-margin)
+    return lower[0], upper[1], found.sampling.tail_above(margin)
+
+
+def _levels(demand: Demand) -> tuple[float, float]:
+    """The levels of the upper and of the lower bound."""
+    return demand.levels or (demand.alpha, demand.alpha)
 
 
 def _wider(fixed: _Bounds | None, moved: _Bounds | None, margin: float) -> _Bounds | None:
@@ -242,10 +248,10 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
     if metric.reach is not None:
         metric = replace(metric, high=metric.reach(counted.sums))
     sign, floor = _sign(metric), demand.bound.size
-    method, ends = stats.bounds(metric, counted, 1 - 2 * demand.alpha)
+    method, ends = _ends(metric, counted, demand)
     low = high = error = None
     if ends is not None:
-        low, high = sorted((sign * (floor - ends[0]), sign * (floor - ends[1])))
+        low, high = sorted(sign * (floor - end) for end in ends)
         error = _error_of(low, high, demand.alpha)
     return Damage(
         baseline=None,
@@ -263,6 +269,21 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
         error=error,
         samples=counted_samples(metric, scores),
     )
+
+
+def _ends(
+    metric: Metric, counted: Statistics, demand: Demand
+) -> tuple[str, tuple[float, float] | None]:
+    """The end of the value's interval on its bad side, that on its good one, and the method.
+
+    On the bad side the value ends where the damage's upper bound is, so by that bound's level.
+    """
+    method, upper = stats.bounds(metric, counted, 1 - 2 * _levels(demand)[0])
+    lower = stats.bounds(metric, counted, 1 - 2 * _levels(demand)[1])[1]
+    unresolved = method == "cluster bootstrap" and min(_levels(demand)) < _RESOLVED
+    if upper is None or lower is None or unresolved:
+        return method, None
+    return method, (upper[0], lower[1]) if metric.higher_is_better else (upper[1], lower[0])
 
 
 def _error_of(low: float, high: float, alpha: float) -> float:

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evalkit.compare.matching import strata_of
-from evalkit.compare.measuring import rows_of
 from evalkit.compare.sides import Scored
 from evalkit.errors import ExitCode
 from evalkit.gate.coverage import Aligned
-from evalkit.gate.damage import UNKNOWN, Damage, counted_samples, lone_damage, paired_damage
+from evalkit.gate.damage import UNKNOWN, Damage
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.examples import worst_flips
 from evalkit.gate.ground import Runs, Tasks, incomplete
+from evalkit.gate.measured import corrected, damage_of, verdict_of
+from evalkit.gate.peeks import after
 from evalkit.gate.policy import Policy
 from evalkit.gate.reasons import notes_of, reason_of, waiver_words
 from evalkit.paired import DRAWS, holm
@@ -56,8 +56,9 @@ def decide(
     """
     runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
     wanted = demands(policy, Tasks(baseline, candidate), tuple(baseline.results))
+    wanted = tuple(_looked_at(runs, demand) for demand in wanted)
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
-    adjusted = _adjusted(policy, [(demand, damage) for demand, damage, _ in found])
+    adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])
     judgements = tuple(
         _judgement(policy, demand, damage, ground, corrected)
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
@@ -80,7 +81,7 @@ def _result(
         candidate=runs.candidate.side,
         policy=policy.digest,
         power=policy.power,
-        family=policy.family,
+        family=policy.family if runs.rules is None else "bonferroni",
         inconclusive=policy.inconclusive,
         judgements=judgements,
         flips=worst_flips(runs, judgements),
@@ -94,50 +95,36 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
     ground = runs.ground(demand.task, alone=demand.is_alone)
     if ground.verdict is not None:
         return UNKNOWN, ground
-    task = runs.candidate.task(demand.task)
-    metric = next((m for m in task.metrics if m.name == demand.metric), None)
-    damage = None
-    if metric is not None and demand.is_alone:
-        damage = lone_damage(demand, metric, ground.second)
-    elif metric is not None:
-        samples = counted_samples(metric, ground.second)
-        paired = rows_of(task, metric, ground.pairs, strata_of(ground.first, task.parts))
-        damage = paired_damage(demand, metric, paired, samples=samples, draws=draws, seed=seed)
+    damage = damage_of(runs.candidate.task(demand.task), demand, ground, draws=draws, seed=seed)
     if damage is None:
         return UNKNOWN, incomplete(f"{demand.metric} is not defined on the samples.")
     return damage, ground
 
 
-def _decides(demand: Demand) -> bool:
-    """Whether the rule can fail the gate at all."""
-    return demand.tier != "advisory" and demand.waiver is None
+def _looked_at(runs: Runs, demand: Demand) -> Demand:
+    """The demand with the levels of its task's last look; as it is where there was none."""
+    peeks = runs.peeks(demand.task)
+    return demand if peeks is None else after(demand, peeks)
 
 
-def _adjusted(policy: Policy, found: Sequence[tuple[Demand, Damage]]) -> list[float | None]:
-    """The p-values, corrected over those rules that decide."""
+def _adjusted(runs: Runs, found: Sequence[tuple[Demand, Damage]]) -> list[float | None]:
+    """The p-values, corrected over those rules that decide, and over looks."""
+    if (rules := runs.rules) is not None:
+        return [corrected(*each, rules) for each in found]
     values = [damage.p for _, damage in found]
-    if policy.family == "none":
+    if runs.policy.family == "none":
         return values
-    family = [place for place, (demand, _) in enumerate(found) if _decides(demand)]
-    for place, corrected in zip(family, holm([values[p] for p in family]), strict=True):
-        values[place] = corrected
+    family = [place for place, (demand, _) in enumerate(found) if demand.decides]
+    for place, value in zip(family, holm([values[p] for p in family]), strict=True):
+        values[place] = value
     return values
-
-
-def _verdict(damage: Damage, alpha: float, adjusted: float | None) -> Verdict:
-    """What the numbers of a rule say."""
-    if damage.low is None or damage.high is None or damage.margin is None or adjusted is None:
-        return "inconclusive"
-    if damage.high <= damage.margin:
-        return "pass"
-    return "regression" if damage.low > damage.margin and adjusted <= alpha else "inconclusive"
 
 
 def _judgement(
     policy: Policy, demand: Demand, damage: Damage, ground: Aligned, adjusted: float | None
 ) -> Judgement:
     """A rule with its verdict."""
-    verdict = ground.verdict or _verdict(damage, demand.alpha, adjusted)
+    verdict = ground.verdict or verdict_of(damage, demand.alpha, adjusted)
     doubtful = verdict == "inconclusive"
     waived = demand.waiver if verdict in _WAIVABLE else None
     needed = damage.needed(demand.alpha, policy.power) if doubtful else None

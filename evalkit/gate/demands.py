@@ -24,6 +24,8 @@ class Demand:
         tier: How much it counts.
         alpha: Both error rates of it by itself.
         waiver: Whose word is that it need not hold; None where nobody's is.
+        levels: Levels of the upper bound, by which it passes, and of the lower one, by which it is
+            a regression, where the task was looked at more than once; None: alpha for both.
     """
 
     task: str
@@ -33,6 +35,12 @@ class Demand:
     tier: Tier
     alpha: float
     waiver: Waiver | None
+    levels: tuple[float, float] | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether it can fail the gate at all."""
+        return self.tier != "advisory" and self.waiver is None
 
     @property
     def is_alone(self) -> bool:

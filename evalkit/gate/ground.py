@@ -12,7 +12,7 @@ from evalkit.errors import NotComparableError
 from evalkit.gate.coverage import Aligned, align
 from evalkit.gate.policy import Policy
 from evalkit.records import SampleScore
-from evalkit.run_record import TaskResult
+from evalkit.run_record import EarlyStop, Fingerprint, Peeks, TaskResult
 from evalkit.task import Task
 
 _WIDTH = 40  # characters of a fingerprint's value
@@ -65,11 +65,41 @@ class Runs:
         """What a reader must know of the samples."""
         return [note for ground in self._grounds.values() for note in ground.notes]
 
+    def peeks(self, task: str) -> Peeks | None:
+        """How often this gate looked at the candidate's task while it was run; None: not at all."""
+        result = self.candidate.results.get(task)
+        return result.peeks if result is not None and self._is_own() else None
+
+    @property
+    def rules(self) -> int | None:
+        """Over how many rules this gate corrected while the candidate was run; None: it did not."""
+        held = (self.peeks(task) for task in self.candidate.results)
+        return max((peeks.rules for peeks in held if peeks is not None), default=None)
+
+    def _is_own(self) -> bool:
+        """Whether it was by this policy, beside this baseline, that the candidate's tasks ended."""
+        own = EarlyStop(policy=self.policy.digest, baseline=self.baseline.side.digest)
+        return self.candidate.record.config.early_stop == own
+
+    def _stopped(self, task: str) -> Peeks | None:
+        """The looks at a task that was stopped before it was whole."""
+        peeks = self.candidate.result(task).peeks
+        return peeks if peeks is not None and peeks.stopped else None
+
+    def _foreign_stop(self, task: str) -> Aligned | None:
+        """What to say of a task that another gate has stopped; None where none has."""
+        if self._stopped(task) is None or self._is_own():
+            return None
+        return incomplete(
+            f"{task} was stopped early, by another policy or beside another baseline: what was not "
+            "asked was chosen by that. Run it without --sequential, or with this gate."
+        )
+
     def _both(self, task: str) -> Aligned:
         for side, who in ((self.baseline, "baseline"), (self.candidate, "candidate")):
             if task not in side.results:
                 return incomplete(f"The {who} {side.side.name} has no result of {task}.")
-        if unlike := self._unlike(task, PARTS):
+        if unlike := self._foreign_stop(task) or self._unlike(task, PARTS):
             return unlike
         if ill := _unhealthy([self.baseline.result(task), self.candidate.result(task)]):
             return ill
@@ -81,16 +111,21 @@ class Runs:
             name = self.candidate.side.name
             return incomplete(f"The candidate {name} has no result of {task}.")
         known = task in self.baseline.results
-        if known and (unlike := self._unlike(task, ("dataset",))):
+        if (unlike := self._foreign_stop(task)) or (
+            known and (unlike := self._unlike(task, ("dataset",)))
+        ):
             return unlike
         if ill := _unhealthy([self.candidate.result(task)]):
             return ill
         own = {score.sample_id: score for score in self.candidate.scores(task)}
-        asked = {s.sample_id: s for s in self.baseline.scores(task)} if known else {}
+        whole = known and self._stopped(task) is None
+        asked = {s.sample_id: s for s in self.baseline.scores(task)} if whole else {}
         return self._aligned(task, [replace(s, failed=False) for s in (asked | own).values()])
 
     def _unlike(self, task: str, parts: Collection[str]) -> Aligned | None:
         """Why the two results may not be held against each other; None where they may."""
+        if (stopped := self._stopped(task)) is not None:
+            return self._unlike_planned(task, stopped, parts)
         results = self.baseline.result(task), self.candidate.result(task)
         scores = self.baseline.scores(task), self.candidate.scores(task)
         ids = [{score.sample_id for score in side} for side in scores]
@@ -100,16 +135,31 @@ class Runs:
         else:
             found = mismatches(*results, self.allow)
         found = tuple(m for m in found if m.part.partition(".")[0] in parts)
-        self._waive(task, [m for m in found if m.waived])
-        try:
-            check(found, task)
-        except NotComparableError as error:
-            return Aligned(verdict="not comparable", reason=str(error))
+        if refused := self._refused(task, found):
+            return refused
         if narrower and not any(m.part.startswith("dataset") for m in found):
             return incomplete(
                 f"The candidate was asked {len(ids[1]):,} of the baseline's {len(ids[0]):,} "
                 "samples: run it with the same --limit and --seed."
             )
+        return None
+
+    def _unlike_planned(self, task: str, stopped: Peeks, parts: Collection[str]) -> Aligned | None:
+        """The same of a task that was stopped early: planned must be what the baseline has.
+
+        Of the pictures there is a digest of those alone that were shown until then, and it is not
+        compared.
+        """
+        found = mismatches_with_planned(self.baseline.result(task), stopped.planned, self.allow)
+        return self._refused(task, [m for m in found if m.part.partition(".")[0] in parts])
+
+    def _refused(self, task: str, found: Sequence[Mismatch]) -> Aligned | None:
+        """Why mismatches forbid a comparison; None where all of them are allowed."""
+        self._waive(task, [m for m in found if m.waived])
+        try:
+            check(found, task)
+        except NotComparableError as error:
+            return Aligned(verdict="not comparable", reason=str(error))
         return None
 
     def _waive(self, task: str, found: Sequence[Mismatch]) -> None:
@@ -127,7 +177,26 @@ class Runs:
     def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
         second = self.candidate.scores(task)
+        if task in self.candidate.results and self._stopped(task) is not None:
+            asked = {score.sample_id for score in second}
+            first = [score for score in first if score.sample_id in asked]
+            flaky = [key for key in flaky if key in asked]
         return align(self.candidate.task(task), first, second, self.policy.missing, flaky)
+
+
+def mismatches_with_planned(
+    baseline: TaskResult, planned: Fingerprint, allow: Collection[str] = ()
+) -> tuple[Mismatch, ...]:
+    """What differs between a baseline and what is to be asked, as `mismatches`, but for pictures.
+
+    Args:
+        baseline: A result.
+        planned: The fingerprint of all that is to be asked.
+        allow: Parts or dotted paths that may differ.
+    """
+    images = baseline.fingerprint.dataset.images
+    known = replace(planned, dataset=replace(planned.dataset, images=images))
+    return mismatches(baseline, replace(baseline, fingerprint=known), allow)
 
 
 def incomplete(reason: str) -> Aligned:

@@ -22,9 +22,10 @@ def reason_of(
     if verdict != "inconclusive":
         return words(demand, damage, verdict)
     if damage.margin is not None and damage.low > damage.margin:
+        family = "Holm's correction" if demand.levels is None else "correction for rules and looks"
         return (
             f"By itself it is beyond the margin (p = {damage.p:.4f}), but not among all rules that "
-            f"count (p = {adjusted:.4f} after Holm's correction)."
+            f"count (p = {adjusted:.4f} after {family})."
         )
     return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples)}"
 
@@ -90,7 +91,8 @@ def notes_of(
                 *_flaky_notes(policy),
                 *_waiver_notes(policy, wanted, judgements),
                 *_ungated(policy, runs),
-                *_rates(policy, judgements),
+                *_looks(runs),
+                *_rates(policy, judgements, runs.rules),
             ]
         )
     )
@@ -133,7 +135,26 @@ def _ungated(policy: Policy, runs: Runs) -> Iterable[str]:
             yield f"Not gated, as the baseline does not have it: {', '.join(left)}."
 
 
-def _rates(policy: Policy, judgements: Sequence[Judgement]) -> Iterable[str]:
+def _looks(runs: Runs) -> Iterable[str]:
+    """What early stopping saved, and what it means for the bounds."""
+    held = {task: peeks for task in runs.candidate.results if (peeks := runs.peeks(task))}
+    if not held:
+        return
+    planned = sum(peeks.samples for peeks in held.values())
+    asked = sum(runs.candidate.result(task).coverage.asked for task in held)
+    stopped = [
+        f"{task} at look {peeks.made} of {len(peeks.looks)}"
+        for task, peeks in held.items()
+        if peeks.stopped
+    ]
+    yield (
+        f"Stopped early: {', '.join(stopped) or 'no task'}; {planned - asked:,} of {planned:,} "
+        f"samples ({1 - asked / planned:.0%}) were not asked. All bounds hold at all looks "
+        "together: alpha is spent over them."
+    )
+
+
+def _rates(policy: Policy, judgements: Sequence[Judgement], rules: int | None) -> Iterable[str]:
     """Both error rates, in the words that the statistics allow."""
     deciding = [j for j in judgements if j.counts]
     if not deciding:
@@ -151,7 +172,8 @@ def _rates(policy: Policy, judgements: Sequence[Judgement]) -> Iterable[str]:
             "cannot show does not fail the gate."
         )
     together = policy.family == "holm"
-    over = "over all rules together (Holm)" if together else "for each rule by itself"
+    name = "Holm" if rules is None else "Bonferroni"
+    over = f"over all rules together ({name})" if together else "for each rule by itself"
     yield (
         "A regression is called although all metrics are within their margins with probability "
         f"{worst:.3g} at most, {over}."

@@ -31,6 +31,13 @@ def escaped(cell: str) -> str:
     return re.sub(r"([|`\[\]])", r"\\\1", shown)
 
 
+def table_page(table: Table, title: str) -> str:
+    """A page of one table: its title in bold, the table, its notes."""
+    notes = "\n".join(f"- {escaped(note)}" for note in table.notes)
+    parts = [f"**{escaped(title)}**", markdown_table(table), notes]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
 def run_page(record: RunRecord) -> str:
     """The page of one run: its numbers, and what they are numbers of."""
     parts = [

@@ -31,6 +31,10 @@ OnPredictions = Callable[[str, Sequence[Prediction]], None]
 """Told of each batch of predictions after it is on disk: the task's name, and the predictions."""
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 class Watch:
     """Who measures; this one does not. Told of every outcome, and when it is written."""
 
@@ -50,6 +54,7 @@ def run(
     *,
     more: Iterable[Bundle] = (),
     enough: Callable[[], bool] = bool,
+    settled: Callable[[str], bool] = _never,
 ) -> None:
     """Answer all requests that are not yet answered.
 
@@ -61,15 +66,14 @@ def run(
         watch: Told of outcomes, for telemetry.
         more: What follows the beginning, each bundle made when it is its turn; raises nothing.
         enough: Asked before each lease: once true, no more is handed out.
+        settled: Asked of a task before each of its leases: once true, it needs no more answers.
 
     Raises:
         BackendError: Samples failed that show that all will, or there are no workers any more.
-        UsageError: A file of the user's is wrong, as a backend found. Before either is raised, what
-            came at the same time, and what comes within `GRACE`, is put on disk.
+        UsageError: A user's file is wrong. What came, or comes within `GRACE`, is on disk by then.
     """
-    queue = _Queue(chain(bundles, more), journals)
+    queue, out = _Queue(chain(bundles, more), journals, settled), 0
     taken = _Taken(queue, Health(bundles, journals), journals, on_predictions, watch)
-    out = 0
     while True:
         while (lease := None if enough() else queue.first()) and workers.takes(lease):
             workers.submit(queue.take())
@@ -117,15 +121,23 @@ class _Taken:
 class _Queue:
     """Leases that are still to be handed out: what came back first, then the plan's."""
 
-    def __init__(self, bundles: Iterable[Bundle], journals: Mapping[str, Journal]) -> None:
+    def __init__(
+        self,
+        bundles: Iterable[Bundle],
+        journals: Mapping[str, Journal],
+        settled: Callable[[str], bool],
+    ) -> None:
         self._back: deque[Lease] = deque()
         self._planned = _pending(bundles, journals)
+        self._settled = settled
         self._most: int | None = None
 
     def first(self) -> Lease | None:
         """The next lease, cut to what fits into memory; None when there is none."""
+        while self._back and self._settled(self._back[0].task):
+            self._back.popleft()
         if not self._back:
-            planned = next(self._planned, None)
+            planned = next((one for one in self._planned if not self._settled(one.task)), None)
             if planned is None:
                 return None
             self._back.append(planned)

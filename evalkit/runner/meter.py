@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalkit.records import Prediction
-from evalkit.run_record import TaskSpeed, Telemetry
 from evalkit.runner.engine import Watch
 from evalkit.runner.workers import Crew, Outcome
+from evalkit.telemetry import TaskSpeed, Telemetry
 
 
 @dataclass(slots=True)

@@ -84,6 +84,21 @@ def plan(
     return Lazy(range(len(probes) + len(rest)), bundle)
 
 
+def plan_in_turns(
+    rounds: Iterable[Mapping[str, Sequence[Request]]], capacity: Capacity, *, sharing: bool = False
+) -> Sequence[Bundle]:
+    """One plan after another: what is asked first is whole before what is asked next.
+
+    Args:
+        rounds: The requests of each round by task; arguments are else those of `plan`.
+        capacity: What fits into a bundle.
+        sharing: Whether requests that show the same pictures stay together.
+    """
+    plans = [plan(own, capacity, sharing=sharing) for own in rounds]
+    places = [(number, place) for number, own in enumerate(plans) for place in range(len(own))]
+    return Lazy(places, lambda at: plans[at[0]][at[1]])
+
+
 class _Parts:
     """Requests by place, some together, with their task and cost: pieces, and bundles of those."""
 

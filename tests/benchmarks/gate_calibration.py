@@ -15,6 +15,9 @@ would say of two runs:
 - `coverage`: the share of repetitions in which a 95 % interval holds the truth: of the difference
   (`<layout>.<metric>`: equal models; `<layout>.<metric>.gain`: the largest effect), and of the
   first model's own value (`<layout>.<metric>.single`). It shall lie within 0.93 to 0.97.
+- `sequential.<layout>.<metric>`: a gate that looks ten times (`simulated_looks.py`): errors at any
+  look if the candidate is worse by just the margin, which shall be at most alpha (and what 2,000
+  repetitions may show of it), and the share of the clusters that equal models are spared.
 - `broken`: what does not lie where it shall.
 
 Many minutes: `--repetitions 20 --draws 99` shows that it runs.
@@ -33,11 +36,13 @@ import numpy as np
 import numpy.typing as npt
 from environment import environment
 from scipy.special import bdtr, stdtr
+from simulated_looks import MARGIN, Looks, rates
 from simulated_models import Layout, Measure, layouts
 
+from evalkit.gate.peeks import looks_of
 from evalkit.paired import Estimate, estimate
 from evalkit.power import predicted_power
-from evalkit.stats import _chosen
+from evalkit.stats import bounds
 from evalkit.sums import Statistics
 
 ALPHA = 0.05
@@ -89,7 +94,7 @@ def equal(layout: Layout, options: argparse.Namespace) -> tuple[Counts, dict[str
             counts[f"false_alarm.{key}"] += found.p <= ALPHA
             counts[f"coverage.{key}"] += holds(found.interval(), 0.0)
             counts[f"coverage.{key}.single"] += holds(
-                _chosen(measure.metric, first)[1], truths[name]
+                bounds(measure.metric, first)[1], truths[name]
             )
             squares[name] += (found.error or 0.0) ** 2
     n = options.repetitions
@@ -101,7 +106,7 @@ def answers(
     layout: Layout, skills: tuple[float, float], options: argparse.Namespace
 ) -> Iterator[npt.NDArray[np.float64]]:
     """What two models answer, over and over; another stream for each layout and pair of skills."""
-    gain = round(1e6 * (skills[1] - skills[0]))
+    gain = round(1e6 * (skills[1] - skills[0])) % 2**32
     generator = np.random.default_rng([options.seed, gain, *layout.name.encode()])
     for _ in range(options.repetitions):
         yield layout.draw(generator, skills)
@@ -163,12 +168,35 @@ def _freedom(layout: Layout) -> int:
     return layout.images - len(set(layout.strata.tolist()))
 
 
+# Looks before all is there
+
+
+def looked_at(
+    layout: Layout, name: str, error: float, options: argparse.Namespace
+) -> dict[str, float]:
+    """What a gate does that looks before all answers are there."""
+    measure, margin = layout.measures[name], MARGIN * error
+    gate = Looks(layout, measure, margin, ALPHA, options.draws)
+    worse = layout.skill_for(measure, -margin)
+    return rates(
+        gate,
+        answers(layout, (layout.skill, layout.skill), options),
+        answers(layout, (layout.skill, worse), options),
+    )
+
+
+def allowed(options: argparse.Namespace) -> float:
+    """The largest share that repetitions show of an error of alpha, but once in a thousand."""
+    n = options.repetitions
+    return ALPHA + 3.1 * (ALPHA * (1 - ALPHA) / n) ** 0.5
+
+
 # All of it
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures."""
-    found: dict[str, Any] = {"power": {}, "coverage": {}}
+    found: dict[str, Any] = {"power": {}, "coverage": {}, "sequential": {}}
     started = time.perf_counter()
     for layout in layouts():
         if options.layouts and layout.name not in options.layouts:
@@ -183,11 +211,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             if name not in POWERED:
                 continue
             key = f"{layout.name}.{name}"
-            rows, share = better(layout, name, error, options)
-            found["power"][key], found["coverage"][f"{key}.gain"] = rows, share
+            if not options.only_sequential:
+                rows, share = better(layout, name, error, options)
+                found["power"][key], found["coverage"][f"{key}.gain"] = rows, share
+            if len(looks_of(layout.images)) > 1:
+                found["sequential"][key] = looked_at(layout, name, error, options)
     return {
         **found,
-        "broken": broken(found),
+        "broken": [*broken(found), *too_often(found, allowed(options))],
         "repetitions": options.repetitions,
         "draws": options.draws,
         "seed": options.seed,
@@ -210,6 +241,16 @@ def broken(found: dict[str, Any]) -> list[str]:
     return names
 
 
+def too_often(found: dict[str, Any], most: float) -> list[str]:
+    """The errors of gates that look early which are more than they may be."""
+    return [
+        f"sequential.{key}.{name}"
+        for key, own in found["sequential"].items()
+        for name in ("passed_worse", "failed_good")
+        if own[name] > most
+    ]
+
+
 def words(found: dict[str, Any]) -> list[str]:
     """The figures, one a line, and what was promised."""
     lines = [f"{key:<36} {value:.4f}" for key, value in found.items() if isinstance(value, float)]
@@ -220,6 +261,9 @@ def words(found: dict[str, Any]) -> list[str]:
             f"found {row['found']:.3f}"
             for row in rows
         ]
+    for key, own in found["sequential"].items():
+        told = ", ".join(f"{name} {value:.4g}" for name, value in own.items())
+        lines.append(f"{'sequential.' + key:<36} {told}")
     lines.append(f"promised: {LIMITS}, power within {OFF}; broken: {found['broken'] or 'none'}")
     lines.append(
         f"{found['repetitions']} repetitions, {found['draws']} draws, {found['seconds']} s"
@@ -234,6 +278,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=2000, help="of each comparison")
     parser.add_argument("--draws", type=int, default=999, help="resamples, and exchanges, of each")
     parser.add_argument("--seed", type=int, default=1, help="of the simulated answers")
+    parser.add_argument("--only-sequential", action="store_true", help="leave power out")
     parser.add_argument("--layouts", nargs="*", help="only these, such as: pope mme")
     options = parser.parse_args()
     found = measure(options)

@@ -133,6 +133,7 @@ def test_the_command_line_wins_over_the_task_list(run, tmp_path):
     ("change", "said"),
     [
         (["--limit", "10"], "limit was None, is 10"),
+        (["--limit-by", "cluster"], "limit_by was None, is 'cluster'"),
         (["--seed", "1"], "seed was 0, is 1"),
         (["--prompt", "bare"], "prompt"),
         (["--image-preprocess", "pad-square"], "image_preprocess"),

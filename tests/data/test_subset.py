@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.data import identify, select
+from evalkit.data import identify, in_random_order, select
 from evalkit.errors import UsageError
 from evalkit.records import Sample
 from evalkit.run_record import DatasetIdentity
@@ -27,8 +27,8 @@ IDENTITY = DatasetIdentity(
 )
 
 
-def sample(name, group=None, targets=()):
-    return Sample(id=name, question="?", cluster="c", group=group, targets=targets)
+def sample(name, group=None, targets=(), cluster="c"):
+    return Sample(id=name, question="?", cluster=cluster, group=group, targets=targets)
 
 
 groups = st.lists(st.none() | st.sampled_from("abcdefgh"), max_size=40)
@@ -75,6 +75,48 @@ def test_the_order_of_rows_moves_no_choice(samples, limit, seed, random):
 def test_no_limit_is_all(samples, seed):
     assert select(samples, None, seed) is samples
     assert tuple(select(samples, max(1, len(samples)), seed)) == samples
+
+
+clustered = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40).map(
+    lambda of: tuple(sample(str(n), f"{c}{n % 2}", cluster=c) for n, c in enumerate(of))
+)
+
+
+@given(clustered, limits, limits, seeds)
+def test_by_cluster_clusters_are_whole_and_subsets_nested(samples, one, other, seed):
+    small, large = (select(samples, n, seed, by_cluster=True) for n in sorted((one, other)))
+    assert ids(small) <= ids(large)
+    for chosen, limit in zip((small, large), sorted((one, other)), strict=True):
+        left = {s.cluster for s in samples if s not in chosen}
+        assert not left & {s.cluster for s in chosen}
+        assert len(chosen) <= limit or len({s.cluster for s in chosen}) == 1
+
+
+strata = st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from("xyz"), min_size=1)
+
+
+@given(strata, seeds, st.randoms())
+def test_a_random_order_has_every_cluster_once_and_no_order_of_rows_moves_it(held, seed, random):
+    order = in_random_order(held, seed)
+    assert sorted(order) == sorted(held)
+    assert in_random_order(dict(random.sample(sorted(held.items()), len(held))), seed) == order
+
+
+@given(strata, seeds)
+def test_every_beginning_has_its_share_of_each_stratum(held, seed):
+    order = in_random_order(held, seed)
+    for count in range(len(order) + 1):
+        for stratum in set(held.values()):
+            size = sum(own == stratum for own in held.values())
+            inside = sum(held[cluster] == stratum for cluster in order[:count])
+            assert abs(inside - size * count / len(order)) <= len(set(held.values()))
+
+
+@given(clustered, limits, seeds)
+def test_a_limit_by_cluster_is_a_beginning_of_the_random_order(samples, limit, seed):
+    chosen = {s.cluster for s in select(samples, limit, seed, by_cluster=True)}
+    order = in_random_order({s.cluster: "" for s in samples}, seed)
+    assert set(order[: len(chosen)]) == chosen
 
 
 def test_another_seed_is_another_subset():

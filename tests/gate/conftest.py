@@ -242,6 +242,16 @@ def crowded(evalkit, tmp_path_factory) -> Sight:
     return _sight(evalkit, tmp_path_factory.mktemp("crowded"), _rows(1000, 20))
 
 
+@pytest.fixture(scope="session")
+def sight_of(evalkit, tmp_path_factory) -> Callable[[int, int], Sight]:
+    """Makes the task with so many questions, and so many of them about each picture."""
+
+    def made(questions, per_picture):
+        return _sight(evalkit, tmp_path_factory.mktemp("sight"), _rows(questions, per_picture))
+
+    return made
+
+
 @pytest.fixture
 def gate(evalkit, tmp_path):
     """Gates a candidate by a policy's text; gives what was done, with `page` for JSON."""

@@ -215,3 +215,37 @@ def test_an_interrupt_goes_through(tmp_path, error):
 
     with pytest.raises(error):
         go(Interrupted(), tmp_path)
+
+
+def test_a_settled_task_gets_no_more_leases_and_the_others_go_on(tmp_path):
+    backend, count = Scripted(), {"toy": 0, "other": 0}
+    with Journal(tmp_path / "toy.jsonl") as one, Journal(tmp_path / "other.jsonl") as two:
+        bundles = plan({task: requests(40, task) for task in count}, Capacity(rows=8))
+
+        def told(task, made):
+            count[task] += len(made)
+
+        engine.run(
+            bundles,
+            workers_of(backend),
+            {"toy": one, "other": two},
+            told,
+            settled=lambda task: task == "toy" and count["toy"] >= 16,
+        )
+    assert count == {"toy": 16, "other": 40}
+
+
+def test_what_came_back_of_a_settled_task_is_not_asked_again(tmp_path):
+    backend, failed = Scripted(poison=["003"]), []
+    with Journal(tmp_path / "toy.jsonl") as journal:
+        bundles = plan({"toy": requests(8)}, Capacity(rows=8))
+        settled = lambda _: bool(backend.asked)  # noqa: E731 - settled while the batch is out
+        engine.run(
+            bundles,
+            workers_of(backend),
+            {"toy": journal},
+            lambda _, made: failed.extend(made),
+            settled=settled,
+        )
+    assert len(backend.asked) == 1
+    assert not failed

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from evalkit.backends.interface import Capacity
 from evalkit.records import Generation, Image, Message, Request
-from evalkit.runner.plan import KEPT_TOGETHER, PROBE, cost, plan
+from evalkit.runner.plan import KEPT_TOGETHER, PROBE, cost, plan, plan_in_turns
 
 
 def request(
@@ -131,3 +131,14 @@ def test_requests_without_kin_are_each_their_own():
     assert {
         len(b.requests) for b in plan({"a": own}, Capacity(rows=9, tokens=1), sharing=True)
     } == {1}
+
+
+@given(requests, requests, st.integers(1, 9))
+def test_a_round_is_planned_whole_before_the_next(one, two, size):
+    capacity = Capacity(rows=size)
+    found = told(plan_in_turns([one, two], capacity))
+    assert found == [*told(plan(one, capacity)), *told(plan(two, capacity))]
+
+
+def told(bundles):
+    return [(b.task, [r.sample_id for r in b.requests], b.cost, b.probe) for b in bundles]

@@ -131,6 +131,13 @@ def test_an_unknown_field_is_refused_everywhere():
             parse(RunRecord, raw, f"record changed at {path}")
 
 
+def test_a_record_from_before_a_field_there_was_is_read():
+    raw = json.loads(json.dumps(plain(RECORD)))
+    assert raw["results"][0].pop("peeks") is None
+    assert raw["config"].pop("early_stop") is None
+    assert parse(RunRecord, raw, "record") == RECORD
+
+
 def test_a_number_written_as_text_is_refused():
     raw = plain(RECORD)
     raw["seconds"] = "1.5"

@@ -286,7 +286,8 @@ class Done:
 
 
 def _start(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
-    """Start the command line as a process of its own."""
+    """Start the command line as a process of its own; its output's width is nobody's by default."""
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     return subprocess.Popen(
         [sys.executable, "-m", "evalkit", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -294,7 +295,7 @@ def _start(*words: object, cwd: Path | None = None, **environment: str) -> subpr
         stdin=subprocess.DEVNULL,
         text=True,
         cwd=cwd,
-        env={**os.environ, **environment},
+        env=inherited | environment,
     )
 
 

@@ -393,11 +393,6 @@ def gemma4_reusing(folder: Path) -> Path:
     return gemma4(folder, shared_layers=2)
 
 
-def llava_gpt2(folder: Path) -> Path:
-    """LLaVA on a language model with learned positions."""
-    return tiny.llava(folder, text=hf.GPT2Config(**text_sizes()))
-
-
 def llava_gemma2(folder: Path) -> Path:
     """LLaVA on Gemma 2: capped scores and sliding windows, and nothing looks ahead."""
     sizes = text_sizes(
@@ -424,7 +419,6 @@ FAMILIES = {
     "idefics2": idefics2,
     "gemma4": gemma4,
     "gemma4_reusing": gemma4_reusing,
-    "llava_gpt2": llava_gpt2,
     "llava_gemma2": llava_gemma2,
 }
 """Makers of a checkpoint by the name of its architecture."""

@@ -18,6 +18,7 @@ from evalkit.gate.damage import UNKNOWN, Damage
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.examples import worst_flips
 from evalkit.gate.ground import Runs, Tasks, incomplete
+from evalkit.gate.limits import check_margin
 from evalkit.gate.measured import corrected, damage_of, verdict_of
 from evalkit.gate.peeks import after
 from evalkit.gate.policy import Policy
@@ -95,9 +96,13 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
     ground = runs.ground(demand.task, alone=demand.is_alone)
     if ground.verdict is not None:
         return UNKNOWN, ground
-    damage = damage_of(runs.candidate.task(demand.task), demand, ground, draws=draws, seed=seed)
+    task = runs.candidate.task(demand.task)
+    damage = damage_of(task, demand, ground, draws=draws, seed=seed)
     if damage is None:
         return UNKNOWN, incomplete(f"{demand.metric} is not defined on the samples.")
+    if demand.kind == "max_drop" and damage.maximum is not None:
+        metric = next(m for m in task.metrics if m.name == demand.metric)
+        check_margin(task.name, metric, demand.bound, damage.maximum)
     return damage, ground
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from evalkit.errors import UsageError
+from evalkit.gate.limits import check_limits
 from evalkit.gate.policy import EVERY, Bound, Flaky, Kind, Policy, Rule, Waiver
 from evalkit.task import Task
 from evalkit.verdicts import Tier
@@ -160,6 +161,7 @@ def _check_direction(task: Task, demand: Demand) -> None:
             "in its own unit."
         )
         raise UsageError(message)
+    check_limits(demand.task, metric, demand.kind, demand.bound)
 
 
 def _waiver_of(waivers: Iterable[Waiver], task: str, metric: str) -> Waiver | None:

@@ -165,6 +165,9 @@ def _judgement(
 
 
 def _overall(judgements: Sequence[Judgement]) -> Verdict:
-    """The gravest verdict of those that count."""
+    """The gravest verdict of those that count; where none does, the gate does not pass."""
     held = {j.verdict for j in judgements if j.counts}
-    return next((verdict for verdict in CODES if verdict in held), "pass")
+    if held:
+        return next(verdict for verdict in CODES if verdict in held)
+    idle = any(j.tier == "supporting" and not j.waiver for j in judgements)
+    return "inconclusive" if idle else "incomplete"

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from evalkit.errors import UsageError
 from evalkit.gate.policy import Bound, Kind
 from evalkit.task import Metric
 
+if TYPE_CHECKING:
+    from evalkit.gate.demands import Demand
+
 _POINTS = 100.0  # of a metric's range
+
+
+def check_some_decide(found: Iterable[Demand]) -> None:
+    """Refuse demands of which none can fail the gate, after specific rules overrode others.
+
+    A waiver is no such matter: it is a fact of some days, and told by the gate's verdict.
+
+    Raises:
+        UsageError: All of them are advisory.
+    """
+    if all(demand.tier == "advisory" for demand in found):
+        message = (
+            "The policy decides nothing of these runs: its most specific rules make every demand "
+            "advisory. Make one of them critical or supporting."
+        )
+        raise UsageError(message)
 
 
 def check_limits(task: str, metric: Metric, kind: Kind, bound: Bound) -> None:

@@ -20,7 +20,7 @@ def gate_junit(result: GateResult, when: str) -> str:
     """The XML document.
 
     A regression is a failure; what could not be judged is an error; what does not decide (waived,
-    advisory, or inconclusive where the policy lets that be) is skipped.
+    advisory, or inconclusive where the policy lets that be) is skipped, unless nothing decides.
 
     Args:
         result: The verdict.
@@ -58,7 +58,7 @@ def _outcome(result: GateResult, j: Judgement) -> str:
     if j.verdict == "pass":
         return ""
     if not j.counts:
-        return "skipped"
+        return "skipped" if any(each.counts for each in result.judgements) else "error"
     if j.verdict == "inconclusive" and result.inconclusive != "fail":
         return "skipped" if result.inconclusive == "neutral" else ""
     return "error" if j.verdict in _ERRORS else "failure"

@@ -170,17 +170,35 @@ def test_tiers_say_how_much_a_rule_counts(good, bad, gate):
 
 def test_a_waiver_lets_a_regression_pass_and_is_told_of(good, bad, gate):
     waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new key"\nexpires = 2999-01-01\n'
-    done = gate(good, bad, DROP + waiver)
+    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.9\n'
+    done = gate(good, bad, DROP + other + waiver + 'metric = "accuracy"\n')
     assert done.code == 0
     assert "regression (waived)" in done.out
     assert "waived by ann, until 2999-01-01: new key" in done.out
-    assert "No rule decides" in done.out
     done = gate(good, good, DROP + waiver)
     assert done.code == 0
     assert "the waiver is not needed any more" in done.out
     done = gate(good, bad, DROP + waiver.replace("2999", "2020"))
     assert done.code == 10
     assert "the waiver of ann, until 2020-01-01: new key has expired" in done.out
+
+
+def test_12_is_a_gate_in_which_nothing_decides(good, bad, gate, tmp_path):
+    waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new"\nexpires = 2999-01-01\n'
+    out = tmp_path / "gate.xml"
+    done = gate(good, bad, DROP + waiver, "--out", f"junit={out}")
+    assert done.code == 12
+    assert done.out.startswith("Incomplete: no rule decides.")
+    assert ET.parse(out).getroot()[0].get("errors") == "1"  # noqa: S314 - written here
+    doubtful = DROP.replace("0.05", "0.1") + 'tier = "supporting"\n'
+    assert gate(good, bad, doubtful).code == 11
+    assert gate(good, bad, 'inconclusive = "neutral"\n' + doubtful).code == 0
+
+
+def test_2_is_a_policy_whose_specific_rules_make_all_of_it_advisory(good, bad, gate):
+    done = gate(good, bad, DROP.replace("sight", "*") + DROP + 'tier = "advisory"\n')
+    assert done.code == 2
+    assert "make every demand advisory" in done.err
 
 
 def test_a_waiver_covers_no_rule_that_cannot_be_judged(single, good, gate):

@@ -11,7 +11,7 @@ from evalkit.compare.comparable import check, mismatches_with_scores
 from evalkit.compare.flips import counts, extremes, flips_of, with_texts
 from evalkit.compare.matching import Pairs, pair_by_id, unwhole, without
 from evalkit.compare.measuring import measure, rows_by_metric
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, check_same_rules
 from evalkit.comparison import Comparison, Difference, Flip, Mismatch, TaskComparison
 from evalkit.errors import NotComparableError, UsageError
 from evalkit.paired import DRAWS, holm
@@ -225,6 +225,8 @@ def _task(
         message = f"The two results of {name} have no sample in common."
         raise NotComparableError(message)
     chosen = _chosen(task, choice.metrics)
+    for metric in chosen:
+        check_same_rules(task, metric.name, second)
     rows = rows_by_metric(task, pairs, chosen)
     flips = flips_of(task, pairs, rows=rows)
     differences = measure(

@@ -20,7 +20,7 @@ from evalkit.records import SampleScore
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.score import total
 from evalkit.store import RunFolder, load_run
-from evalkit.task import Task, file_stem
+from evalkit.task import Metric, Task, file_stem
 
 _SAME = 1e-9
 """Numbers that differ by less, of themselves, are the same: numpy adds up otherwise elsewhere."""
@@ -215,12 +215,48 @@ def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore],
     """
     for metric in task.metrics:
         told = result.metrics.get(metric.name)
-        now = total(task, metric, scores)
         then = math.nan if told is None else told.value
-        if math.isnan(now) != math.isnan(then) or abs(now - then) > _SAME * max(1.0, abs(now)):
+        if (now := _other_than(then, task, metric, scores)) is not None:
             message = (
                 f"{name}: the scores of {result.task} give {metric.name} = {now:.6g}, the record "
                 f"says {then:.6g}: the task's code has changed without a new version, or a file "
                 "was edited. The command that made the run, given again, scores its answers anew."
             )
             raise StaleError(message)
+
+
+def check_same_rules(task: Task, metric: str, side: Scored) -> None:
+    """Check that the rules by which one side is counted give the other's number too.
+
+    Two task files of one name and version may hold other code, each of which bears out its own run.
+
+    Args:
+        task: With the metrics of the one side.
+        metric: Which of them is looked at.
+        side: The other side, which has the task.
+
+    Raises:
+        StaleError: They give it another number than its record says.
+    """
+    result, own = side.result(task.name), side.task(task.name).metrics
+    found = next((m for m in task.metrics if m.name == metric), None)
+    if found is None or metric not in result.metrics or found in own:
+        return
+    then = result.metrics[metric].value
+    if (now := _other_than(then, task, found, side.scores(task.name))) is not None:
+        message = (
+            f"{side.side.name}: {metric} of {task.name} is {then:.6g} in its record, and {now:.6g} "
+            "by the other run's rules: the task's code has changed without a new version. Give the "
+            "task another version, and make both runs by it."
+        )
+        raise StaleError(message)
+
+
+def _other_than(
+    then: float, task: Task, metric: Metric, scores: Sequence[SampleScore]
+) -> float | None:
+    """What a metric makes of scores where that is not what was recorded; None where it is."""
+    now = total(task, metric, scores)
+    if math.isnan(now) != math.isnan(then) or abs(now - then) > _SAME * max(1.0, abs(now)):
+        return now
+    return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, check_same_rules
 from evalkit.errors import ExitCode
 from evalkit.gate.coverage import Aligned
 from evalkit.gate.damage import UNKNOWN, Damage
@@ -97,6 +97,8 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
     if ground.verdict is not None:
         return UNKNOWN, ground
     task = runs.candidate.task(demand.task)
+    if not demand.is_alone:
+        check_same_rules(task, demand.metric, runs.baseline)
     damage = damage_of(task, demand, ground, draws=draws, seed=seed)
     if damage is None:
         return UNKNOWN, incomplete(f"{demand.metric} is not defined on the samples.")

@@ -136,6 +136,18 @@ def test_15_is_a_record_or_scores_that_were_edited(good, bad, gate, tmp_path):
     assert gate(good, mixed, DROP).code == 15
 
 
+def test_15_is_a_task_whose_code_changed_without_a_new_version(sight_of, gate):
+    before, after = sight_of(100, 2), sight_of(100, 2)
+    base = before.run("as-it-was", before.gold)
+    file = after.folder / "sight.py"
+    text = file.read_text().replace("(accuracy(),", "(replace(accuracy(), value=half),")
+    half = "from dataclasses import replace\n\n\ndef half(sums):\n    return sums[..., 0] / 200\n"
+    file.write_text(text.replace("\ndef to_sample", f"{half}\n\ndef to_sample", 1))
+    done = gate(base, after.run("as-it-is", after.gold), DROP)
+    assert done.code == 15
+    assert "accuracy of sight is 1 in its record, and 0.5 by the other run's rules" in done.err
+
+
 def test_15_is_a_baseline_file_that_was_edited(good, gate, evalkit, tmp_path):
     kept = tmp_path / "kept.json"
     assert evalkit("baseline", "accept", good, "--out", kept).code == 0

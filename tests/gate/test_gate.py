@@ -117,6 +117,18 @@ def test_14_is_an_unhealthy_judge(evalkit, gate, tmp_path):
     assert gate(runs / "ill", runs / "well", policy).code == 14
 
 
+def test_13_is_a_floor_that_another_judge_answers(evalkit, gate, tmp_path):
+    words = ("--data", "demo", "--out", tmp_path, "--judge-cache", "none")
+    for name, said in (("strict", "0.5"), ("kind", "1.0")):
+        judge = ("--judge", f"dummy:constant,text={said}", "--name", name)
+        evalkit("run", "mmvet", "--model", "dummy:echo", *words, *judge)
+    runs, floor = tmp_path / "echo", '[[rule]]\ntask = "mmvet"\nmin = 60\n'
+    done = gate(runs / "strict", runs / "kind", floor)
+    assert done.code == 13
+    assert "judge.model" in done.out
+    assert gate(runs / "strict", runs / "kind", floor, "--allow", "judge").code != 13
+
+
 def copy(run, folder):
     import shutil
 

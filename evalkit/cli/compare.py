@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -83,6 +82,7 @@ def command(
 ) -> None:
     """Compare runs with a reference: differences with intervals, and the samples behind them."""
     from evalkit.compare.comparing import compare_all
+    from evalkit.report.table import printable
     from evalkit.writing import write_text
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
@@ -95,7 +95,7 @@ def command(
         write_text(path, _page(sheet, form, _ENDLESS))
     print(_page(sheet, kind, _columns()), end="")
     for path in pages:
-        print(f"written: {path}", file=sys.stderr)
+        print(f"written: {printable(str(path))}", file=sys.stderr)
 
 
 def _choice(
@@ -190,10 +190,11 @@ def _sheet(
 
 def _page(sheet: _Sheet, form: str, width: int) -> str:
     from evalkit.report import compare_page as pages
+    from evalkit.report.spoken import json_text
 
     if form == "json":
         value = pages.compare_json(sheet.comparisons, sheet.flips)
-        return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        return json_text(value, indent=1) + "\n"
     if form == "markdown":
         return pages.compare_markdown(sheet.comparisons, sheet.flips, sheet.questions)
     if form == "html":
@@ -207,7 +208,8 @@ def _text(sheet: _Sheet, width: int) -> str:
     from evalkit.report.compare_page import titled
     from evalkit.report.compare_table import compare_table, summaries
     from evalkit.report.flips import flip_lines, wrapped
-    from evalkit.report.table import Table, printable
+    from evalkit.report.spoken import spoken
+    from evalkit.report.table import Table
 
     room = min(width, _WIDEST)
     table = compare_table(sheet.comparisons)
@@ -218,7 +220,7 @@ def _text(sheet: _Sheet, width: int) -> str:
     lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
     for _, title, held in titled(sheet.comparisons, sheet.flips):
         lines += ["", *wrapped([title], room), *flip_lines(held, sheet.questions, room)]
-    return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
+    return spoken("\n".join(lines)) + "\n"
 
 
 def _columns() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import shutil
 import sys
@@ -175,13 +174,13 @@ def _show(text: str) -> None:
 
 def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:
     """The verdict in one of `FORMATS`."""
-    from evalkit.records import plain
     from evalkit.report.gate_comment import gate_comment
     from evalkit.report.gate_page import gate_annotations
     from evalkit.report.junit import gate_junit
+    from evalkit.report.spoken import json_text
 
     if form == "json":
-        return json.dumps(plain(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        return json_text(found, indent=1) + "\n"
     if form == "junit":
         return gate_junit(found, now.strftime("%Y-%m-%dT%H:%M:%S"))
     if form == "markdown":
@@ -196,7 +195,8 @@ def text(found: GateResult, width: int) -> str:
     from evalkit.cli.screen import folded, text_table
     from evalkit.report.flips import wrapped
     from evalkit.report.gate_page import flips_table, gate_table, title
-    from evalkit.report.table import Table, printable
+    from evalkit.report.spoken import spoken
+    from evalkit.report.table import Table
 
     room = min(width, _WIDEST) if width < _ENDLESS else width
     table, flips = gate_table(found), flips_table(found)
@@ -206,7 +206,7 @@ def text(found: GateResult, width: int) -> str:
     lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
     if flips.rows:
         lines += ["", "The worst flips", text_table(flips, "").rstrip("\n")]
-    return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
+    return spoken("\n".join(lines)) + "\n"
 
 
 def _summarise(comment: str) -> None:

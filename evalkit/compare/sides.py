@@ -40,6 +40,9 @@ class Source(Protocol):
     def texts(self, result: TaskResult) -> Mapping[str, str]:
         """What the model wrote, by sample id; empty where it is not kept."""
 
+    def images(self, result: TaskResult) -> Mapping[str, tuple[str, ...]]:
+        """SHA-256 of each picture that was shown, by sample id; empty where it is not kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
@@ -100,6 +103,14 @@ class Scored:
             StoreError: The predictions are damaged.
         """
         return self.source.texts(self.result(task))
+
+    def images(self, task: str) -> Mapping[str, tuple[str, ...]]:
+        """SHA-256 of each picture that was shown, by sample id; empty where it is not at hand.
+
+        Raises:
+            StoreError: The predictions are damaged.
+        """
+        return self.source.images(self.result(task))
 
     def _counted(self, task: str) -> tuple[Task, tuple[SampleScore, ...]]:
         if task not in self._known:
@@ -169,6 +180,10 @@ class _Folder:
         made = self.folder.read_predictions(file_stem(result.task))
         return {one.sample_id: one.text for one in made if one.text is not None}
 
+    def images(self, result: TaskResult) -> Mapping[str, tuple[str, ...]]:
+        made = self.folder.read_predictions(file_stem(result.task))
+        return {one.sample_id: one.images for one in made if one.images}
+
 
 def counted_task(result: TaskResult, task_paths: Sequence[str] = (), name: str = "") -> Task:
     """The installed task with the metrics by which a result was counted; its scorer is not set.
@@ -223,6 +238,25 @@ def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore],
                 "was edited. The command that made the run, given again, scores its answers anew."
             )
             raise StaleError(message)
+
+
+def check_two_runs(baseline: Scored, candidate: Scored) -> None:
+    """Check that two sides are two runs; a rerun of the same model that says the same is another.
+
+    Raises:
+        UsageError: The one is the other, or its copy: the same start of the same run, and the same
+            scores of all that both have.
+    """
+    one, two = baseline.record, candidate.record
+    begun = [(r.created, r.model.spec, r.name) for r in (one, two)]
+    shared = baseline.results.keys() & candidate.results.keys()
+    same = all(baseline.result(t).scores == candidate.result(t).scores for t in shared)
+    if one.digest == two.digest or (begun[0] == begun[1] and shared and same):
+        message = (
+            f"{candidate.side.name} and {baseline.side.name} are one and the same run, so the gate "
+            "would show nothing; give it another candidate (a rerun of the same model is one)."
+        )
+        raise UsageError(message)
 
 
 def check_same_rules(task: Task, metric: str, side: Scored) -> None:

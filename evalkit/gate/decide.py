@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evalkit.compare.sides import Scored, check_same_rules
+from evalkit.compare.sides import Scored, check_same_rules, check_two_runs
 from evalkit.errors import ExitCode
 from evalkit.gate.coverage import Aligned
 from evalkit.gate.damage import UNKNOWN, Damage
@@ -51,10 +51,11 @@ def decide(
 
     Raises:
         UsageError: The policy demands something of a task or metric that there is not, or that
-            cannot gate.
+            cannot gate; or the candidate is the baseline itself.
         StaleError: A record, or its scores, are not what was written.
         StoreError: Scores are not there, or damaged.
     """
+    check_two_runs(baseline, candidate)
     runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
     wanted = demands(policy, Tasks(baseline, candidate), tuple(baseline.results))
     wanted = tuple(_looked_at(runs, demand) for demand in wanted)

@@ -86,7 +86,6 @@ def notes_of(
     return tuple(
         dict.fromkeys(
             [
-                *_same_run(runs),
                 *runs.notes,
                 *_flaky_notes(policy),
                 *_waiver_notes(policy, wanted, judgements),
@@ -96,11 +95,6 @@ def notes_of(
             ]
         )
     )
-
-
-def _same_run(runs: Runs) -> Iterable[str]:
-    if runs.baseline.side.digest == runs.candidate.side.digest:
-        yield "The candidate is the baseline itself: its record is the same, so this shows nothing."
 
 
 def _flaky_notes(policy: Policy) -> Iterable[str]:

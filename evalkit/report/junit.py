@@ -9,6 +9,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from evalkit.report.gate_page import title, verdict_words
+from evalkit.report.spoken import spoken
 from evalkit.report.table import number, printable
 from evalkit.verdicts import GateResult, Judgement
 
@@ -100,4 +101,4 @@ def _facts(j: Judgement) -> tuple[str, ...]:
 
 
 def _lines(*lines: str) -> str:
-    return "\n".join(map(printable, lines))
+    return "\n".join(map(spoken, lines))

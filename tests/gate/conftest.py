@@ -237,6 +237,12 @@ def good(single) -> Path:
 
 
 @pytest.fixture(scope="session")
+def again(single) -> Path:
+    """A rerun of the baseline, which says the same."""
+    return single.run("good", lambda i: single.wrong(i) if i % 10 == 0 else single.gold(i))
+
+
+@pytest.fixture(scope="session")
 def crowded(evalkit, tmp_path_factory) -> Sight:
     """1,000 questions about 50 pictures."""
     return _sight(evalkit, tmp_path_factory.mktemp("crowded"), _rows(1000, 20))

@@ -394,7 +394,9 @@ def test_hostile_texts_are_text_in_markdown():
     page.encode()
     assert "<script" not in page
     assert "<img" not in page
-    assert "](" not in page.replace("\\](", "")
+    assert "](" not in page
+    for markup in ("@", "**", "~~", "`", "http:", "www."):
+        assert markup not in page.replace("&#64;", ""), markup
     tables = [line for line in page.split("\n") if line.startswith("|")]
     for line in tables:
         assert line.replace("\\|", "").count("|") in (15, 8)

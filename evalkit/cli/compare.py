@@ -58,7 +58,7 @@ _ENDLESS = 10_000  # columns of what is no terminal
 @click.option("--format", "kind", type=click.Choice(["text", "markdown", "json"]), default="text")
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=click.FloatRange(1e-6, 0.5),
     default=0.05,
     show_default=True,
     help="Chance that a table without a difference shows one.",
@@ -81,18 +81,18 @@ def command(
     **chosen: Any,
 ) -> None:
     """Compare runs with a reference: differences with intervals, and the samples behind them."""
+    from evalkit.cli.pages import check_places, write_pages
     from evalkit.compare.comparing import compare_all
     from evalkit.report.table import printable
-    from evalkit.writing import write_text
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     pages = {path: _kind(path) for path in outs}
+    given = (run for run in (*runs, reference) if run)
+    check_places(outs, [place for run in given for place in (Path(run), Path("results", run))])
     first, others = _sides(runs, reference, task_paths)
-    _refuse_inputs(outs, (*runs, reference or ""))
     compared = compare_all(first, others, _choice(**chosen))
     sheet = _sheet(compared, data, flips, wants_pictures="html" in pages.values())
-    for path, form in pages.items():
-        write_text(path, _page(sheet, form, _ENDLESS))
+    write_pages((path, _page(sheet, form, _ENDLESS)) for path, form in pages.items())
     print(_page(sheet, kind, _columns()), end="")
     for path in pages:
         print(f"written: {printable(str(path))}", file=sys.stderr)
@@ -146,15 +146,6 @@ def _sides(
         raise UsageError(message)
     first, *others = (load(place, task_paths) for place in places)
     return first, others
-
-
-def _refuse_inputs(outs: Sequence[Path], runs: Sequence[str]) -> None:
-    """Refuse to write over what is compared."""
-    given = {Path(run).resolve() for run in runs if run}
-    for out in outs:
-        if out.name == "run.json" or out.resolve() in given:
-            message = f"{out} is what is compared; give the page another name."
-            raise UsageError(message)
 
 
 # Pages

@@ -113,22 +113,22 @@ def _gate(
     seed: int,
     task_paths: Sequence[str],
 ) -> int:
+    from evalkit.cli.pages import write_pages
     from evalkit.cli.show import place_of
     from evalkit.compare.comparable import allowed
     from evalkit.compare.sides import load
     from evalkit.gate.decide import decide
     from evalkit.gate.policy import load_policy
-    from evalkit.writing import write_text
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     now = datetime.now(UTC)
     targets = [_target(out, kind) for out in outs]
-    _forget([path for _, path in targets], [policy, Path(baseline), Path(candidate)])
+    runs = [place for run in (baseline, candidate) for place in (Path(run), Path("results", run))]
+    _forget([path for _, path in targets], [policy, *runs])
     rules = load_policy(policy, now.date())
     first, second = (load(place_of(run), task_paths) for run in (baseline, candidate))
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
-    for form, path in targets:
-        write_text(path, page(found, form, policy, now))
+    write_pages((path, page(found, form, policy, now)) for form, path in targets)
     if kind == "text" or any(form == kind for form, _ in targets):
         _show(text(found, shutil.get_terminal_size((_ENDLESS, 24)).columns))
     else:
@@ -150,13 +150,13 @@ def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:
     """Remove the pages of an earlier gate: a pass must not outlive a gate that cannot judge.
 
     Raises:
-        UsageError: A page would take the place of what was given, or of a run's record.
+        UsageError: A page would take the place of what was given, or be in a run's folder.
         UnwritableError: A page cannot be removed.
     """
+    from evalkit.cli.pages import check_places
+
+    check_places(paths, given)
     for path in paths:
-        if path.name == "run.json" or path.resolve() in {one.resolve() for one in given}:
-            message = f"{path} is what the gate reads; give the page another name."
-            raise UsageError(message)
         if path.is_file():
             try:
                 path.unlink()

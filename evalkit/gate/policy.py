@@ -35,6 +35,7 @@ _POINTS = re.compile(r"(\d+(?:\.\d+)?)\s*pt", re.ASCII)
 _EXCLUDE = re.compile(r"exclude\s*(?:<=|≤)\s*(\d+(?:\.\d+)?)\s*%", re.ASCII)
 _HUNDRED = 100.0
 _HALF = 0.5
+_TINY = 1e-6  # below it the distributions that bounds come from have no digits left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,8 @@ def _share(table: Table, key: str, default: float, most: float = 1.0) -> float:
         return default
     if not 0 < found < most:
         table.refuse(key, meant)
+    if not _TINY <= found <= 1 - _TINY:
+        table.refuse(key, f"{meant}, and {_TINY:g} or more away from 0 and 1")
     return found
 
 

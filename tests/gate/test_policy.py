@@ -72,6 +72,8 @@ WRONG = {
     "alfa = 0.05\n" + RULE: "sets 'alfa', which is not known; it may set",
     "alpha = 0\n" + RULE: "alpha = 0; it must be a number above 0 and below 0.5",
     "alpha = 0.5\n" + RULE: "alpha = 0.5; it must be a number above 0 and below 0.5",
+    "alpha = 1e-17\n" + RULE: "and 1e-06 or more away from 0 and 1",
+    "power = 1e-17\n" + RULE: "and 1e-06 or more away from 0 and 1",
     "alpha = nan\n" + RULE: "alpha = nan; it must be",
     'alpha = "5%"\n' + RULE: "alpha = '5%'; it must be",
     "alpha = true\n" + RULE: "alpha = true; it must be",

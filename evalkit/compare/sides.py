@@ -53,12 +53,14 @@ class Scored:
         record: The run's record.
         source: Where the scored samples are.
         task_paths: Files or folders with further tasks.
+        strange: Task files that the record names and nobody here does: they are not run.
     """
 
     side: Side
     record: RunRecord
     source: Source
     task_paths: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
     _known: dict[str, tuple[Task, tuple[SampleScore, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -112,10 +114,22 @@ class Scored:
         """
         return self.source.images(self.result(task))
 
+    def _installed(self, result: TaskResult) -> Task:
+        try:
+            return counted_task(result, self.task_paths, self.side.name)
+        except UsageError as error:
+            if not self.strange:
+                raise
+            message = (
+                f"{error} The run's record names the task files {', '.join(self.strange)}; not "
+                "below the current folder, they are run only if --task-path names them."
+            )
+            raise UsageError(message) from error
+
     def _counted(self, task: str) -> tuple[Task, tuple[SampleScore, ...]]:
         if task not in self._known:
             result = self.result(task)
-            counted = counted_task(result, self.task_paths, self.side.name)
+            counted = self._installed(result)
             if result.scores is None:
                 message = f"{self.side.name} has numbers of {task} but no scored samples."
                 raise UsageError(message)
@@ -132,7 +146,8 @@ def load(path: str | Path, task_paths: Sequence[str] = ()) -> Scored:
 
     Args:
         path: A run's folder, its run.json, or a baseline file.
-        task_paths: Files or folders with further tasks; none is where the run had its own from.
+        task_paths: Files or folders with further tasks; none is where the run had its own from, as
+            far as that is below the current folder: a record from elsewhere chooses no code.
 
     Raises:
         StoreError: There is no run, or it is damaged or of another schema.
@@ -163,8 +178,15 @@ def _scored(
         commit=record.commit,
         digest=record.digest,
     )
-    paths = tuple(task_paths) or record.config.task_paths
-    return Scored(side=side, record=record, source=source, task_paths=paths)
+    told = () if task_paths else record.config.task_paths
+    strange = tuple(path for path in told if not _is_here(path))
+    paths = (*task_paths, *(path for path in told if path not in strange))
+    return Scored(side=side, record=record, source=source, task_paths=paths, strange=strange)
+
+
+def _is_here(path: str) -> bool:
+    """Whether a path leads to somewhere below the current folder."""
+    return Path(path).resolve().is_relative_to(Path.cwd().resolve())
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,12 @@ def _result(*judgements: Judgement, **changed) -> GateResult:
     return GateResult(**(given | changed))
 
 
+@pytest.fixture(autouse=True)
+def below(monkeypatch, tmp_path_factory):
+    """Runs are below the current folder, as in a project: a record's own task files are taken."""
+    monkeypatch.chdir(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture
 def judgement() -> Callable[..., Judgement]:
     return _judgement

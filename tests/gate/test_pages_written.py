@@ -72,3 +72,16 @@ def test_tasks_that_no_rule_covers_are_named(single, gate):
     assert "Not gated, as no rule covers it: sight:v1, sight:v2." in done.record["notes"]
     done = gate(base, new, DROP.replace("sight", "*"), "--format", "json")
     assert not any(note.startswith("Not gated") for note in done.record["notes"])
+
+
+def test_a_record_from_elsewhere_chooses_no_code(good, again, evalkit, single, tmp_path):
+    """Its task file is run where it is below the current folder, or named by --task-path."""
+    away = tmp_path / "project"
+    away.mkdir()
+    words = ("compare", good, again, "--draws", "100")
+    done = evalkit(*words, cwd=away)
+    assert done.code == 2
+    assert "they are run only if --task-path names them" in done.err
+    assert str(single.folder / "sight.py") in done.err
+    assert evalkit(*words, "--task-path", single.folder / "sight.py", cwd=away).code == 0
+    assert evalkit(*words).code == 0

@@ -355,6 +355,7 @@ def _fingerprint(order: Order, task: Task, given: _Given, samples: Sequence[Samp
             version=task.version,
             protocol=task.protocol,
             conversion=order.convert,
+            source=registry.source_digest(task.name, order.task_paths),
         ),
     )
 

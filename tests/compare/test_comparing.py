@@ -69,6 +69,9 @@ class Reversed:
     def texts(self, result):
         return self.source.texts(result)
 
+    def images(self, result):
+        return self.source.images(result)
+
 
 def test_the_order_of_samples_does_not_matter(two):
     """Digests are of samples in order, so data in another order are to be allowed."""

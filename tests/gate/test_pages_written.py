@@ -85,3 +85,9 @@ def test_a_record_from_elsewhere_chooses_no_code(good, again, evalkit, single, t
     assert str(single.folder / "sight.py") in done.err
     assert evalkit(*words, "--task-path", single.folder / "sight.py", cwd=away).code == 0
     assert evalkit(*words).code == 0
+
+
+def test_2_is_a_policy_whose_specific_rules_make_all_of_it_advisory(good, again, gate):
+    done = gate(good, again, DROP.replace("sight", "*") + DROP + 'tier = "advisory"\n')
+    assert done.code == 2
+    assert "make every demand advisory" in done.err

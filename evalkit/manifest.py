@@ -107,7 +107,7 @@ def _without_images(fingerprint: Fingerprint) -> Fingerprint:
 
 
 def before_judging(before: Manifest, now: Manifest) -> Manifest:
-    """An earlier manifest without what judges added to it: who they are, and their protocols.
+    """An earlier manifest without what scoring anew changes: judges, their protocols, task files.
 
     Args:
         before: The earlier one.
@@ -115,9 +115,10 @@ def before_judging(before: Manifest, now: Manifest) -> Manifest:
     """
     fingerprints = dict(before.fingerprints)
     for task, known in before.fingerprints.items():
-        if known.judge is not None and task in now.fingerprints:
-            protocol = now.fingerprints[task].scorer.protocol
-            scorer = replace(known.scorer, protocol=protocol)
+        if task in now.fingerprints:
+            scorer = replace(known.scorer, source=now.fingerprints[task].scorer.source)
+            if known.judge is not None:
+                scorer = replace(scorer, protocol=now.fingerprints[task].scorer.protocol)
             fingerprints[task] = replace(known, scorer=scorer, judge=None)
     return replace(before, fingerprints=fingerprints)
 

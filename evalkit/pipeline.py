@@ -289,7 +289,8 @@ def _begin(
         versions=provenance.versions(),
     )
     if folder.started_path.exists():
-        before = parse(Manifest, read_json(folder.started_path), str(folder.started_path))
+        begun = parse(Manifest, read_json(folder.started_path), str(folder.started_path))
+        before = before_judging(begun, manifest)
     elif folder.record_path.exists():
         before = before_judging(manifest_of(load_run(folder.path)), manifest)
     elif folder.holds_answers:

@@ -160,6 +160,15 @@ def demo_source() -> data.DataSource:
     return data.DataSource(folder=data_path(), label="demo")
 
 
+def _scorer(task: Task, config: RunConfig) -> ScorerIdentity:
+    return ScorerIdentity(
+        task=task.name,
+        version=task.version,
+        protocol=task.protocol,
+        source=registry.source_digest(task.name, config.task_paths),
+    )
+
+
 def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) -> Prepared:
     """Load a task's samples, choose among them, and say what its numbers will be about."""
     loaded = data.load(task, source(config))
@@ -182,7 +191,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         ),
         generation=task.generation,
         preprocessing={},
-        scorer=ScorerIdentity(task=task.name, version=task.version, protocol=task.protocol),
+        scorer=_scorer(task, config),
     )
     for note in loaded.notes if config.data is None else ():
         watch.note(note)  # of a local folder's rows the table speaks; of the hub's now, and loudly

@@ -131,6 +131,20 @@ def load_task(name: str, task_paths: Sequence[str | Path] = ()) -> Task:
     return task.variant(variant) if variant else task
 
 
+def source_digest(name: str, task_paths: Sequence[str | Path] = ()) -> str | None:
+    """SHA-256 of a task's file where it is the user's own; None where the task is installed.
+
+    Raises:
+        UsageError: As `task_files`.
+    """
+    if name.startswith(lmms_tasks.PREFIX):
+        return None
+    file = task_files(task_paths).get(name.partition(":")[0])
+    if file is None or file.module is not None:
+        return None
+    return hashlib.sha256(file.path.read_bytes()).hexdigest()
+
+
 def read_task(file: TaskFile) -> Task:
     """The constant `TASK` of a task file.
 

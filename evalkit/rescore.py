@@ -355,6 +355,7 @@ def _fingerprint(order: Order, task: Task, given: _Given, samples: Sequence[Samp
             version=task.version,
             protocol=task.protocol,
             conversion=order.convert,
+            source=registry.source_digest(task.name, order.task_paths),
         ),
     )
 
@@ -385,9 +386,10 @@ def _notes(order: Order, given: _Given, samples: Sequence[Sample]) -> Iterator[s
             f"number {first.place}, {first.id or first.prompt!r})."
         )
     if found.repeated:
+        other = f" ({found.conflicting} of them say something else)" if found.conflicting else ""
         yield (
-            f"{found.repeated} answers are followed by another to the same question; the last "
-            "counts."
+            f"{found.repeated} answers are followed by another to the same question{other}; the "
+            "last counts."
         )
     if silent := [a for a in found.answers.values() if a.text is None]:
         yield (

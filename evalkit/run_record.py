@@ -68,12 +68,17 @@ class PromptIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorerIdentity:
-    """Whose rules score it, in which version of the task, and what was done to answers before."""
+    """Whose rules score it, in which version of the task, and what was done to answers before.
+
+    `source` is the SHA-256 of the task's file where it is one of the user's own: its version moves
+    only if somebody thinks of it. Of installed tasks the version says all, and `source` is None.
+    """
 
     task: str
     version: int
     protocol: str
     conversion: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.columns import names_in, pieces, score_table
-from evalkit.errors import StoreError, UnwritableError
+from evalkit.errors import StaleError, StoreError, UnwritableError
 from evalkit.integrity import ScoreDigest, check_record, check_scores, sealed
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
@@ -240,10 +240,25 @@ def read_json(path: Path) -> Any:
 
     Raises:
         StoreError: The file cannot be read or is not JSON.
+        StaleError: An object has a field twice, which nothing here writes: of the two a reader sees
+            one, and its digest may be that of the other.
     """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            message = f"{path} gives {twice!r} twice: it is not what was written."
+            raise StaleError(message)
+        return found
+
     try:
         return json.loads(
-            path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite
+            path.read_text(encoding="utf-8"),
+            parse_constant=_finite,
+            parse_float=_finite,
+            object_pairs_hook=once,
         )
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path} cannot be read as JSON: {error}."

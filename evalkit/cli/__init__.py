@@ -140,8 +140,7 @@ def _click_message(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: ExitCode) -> NoReturn:
-    from evalkit.report.table import printable
+    from evalkit.report.spoken import spoken
 
-    lines = map(printable, message.split("\n"))
-    print("evalkit: " + "\n".join(lines), file=sys.stderr)
+    print("evalkit: " + spoken(message), file=sys.stderr)
     sys.exit(int(code))

@@ -23,6 +23,7 @@ SIDE = 384
 """Pixels of a picture's longer side on a page."""
 
 _HINT = "`evalkit compare --data DIR` takes them from a folder."
+_OTHER = "No picture: the one that is here now is not the one that the model saw."
 _QUALITY = 80  # of JPEG
 
 
@@ -63,7 +64,10 @@ def asked_of(
         except EvalkitError as error:
             absent.append(f"{task}: questions and pictures are not shown. {error} {_HINT}")
             continue
-        questions.update({(task, s.id): _asked(s, pictures=pictures) for s in samples})
+        seen = _seen(sides, task) if pictures else {}
+        questions.update(
+            {(task, s.id): _asked(s, seen.get(s.id), pictures=pictures) for s in samples}
+        )
     return Found(questions=questions, absent=tuple(absent))
 
 
@@ -117,8 +121,14 @@ def _source(side: Scored, data: str | None) -> DataSource:
     return DataSource(folder=Path(place) if place else None, offline=True)
 
 
-def _asked(sample: Sample, *, pictures: bool) -> Asked:
-    shown = list(_pictures(sample.images)) if pictures else []
+def _seen(sides: Sequence[Scored], task: str) -> dict[str, tuple[str, ...]]:
+    """SHA-256 of the pictures that the models saw, by sample id, as the first run knows them."""
+    known = [side.images(task) for side in sides if task in side.results]
+    return {sample_id: own for images in reversed(known) for sample_id, own in images.items()}
+
+
+def _asked(sample: Sample, seen: Sequence[str] | None, *, pictures: bool) -> Asked:
+    shown = list(_pictures(sample.images, seen)) if pictures else []
     return Asked(
         question=sample.question,
         choices=sample.choices,
@@ -127,19 +137,27 @@ def _asked(sample: Sample, *, pictures: bool) -> Asked:
     )
 
 
-def _pictures(images: Sequence[Image]) -> Iterator[tuple[str, str]]:
-    """For each picture a data URL, or why there is none."""
+def _pictures(images: Sequence[Image], seen: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    """For each picture a data URL, or why there is none: it is not the one that was seen."""
     from evalkit.backends.pictures import UnreadableError
 
-    for image in images:
+    for place, image in enumerate(images):
         try:
-            yield thumbnail(image), ""
+            url, digest = _thumbnail(image)
         except (UnreadableError, EvalkitError) as error:
             yield "", f"No picture: {error}"
+            continue
+        other = seen is not None and digest not in seen[place : place + 1]
+        yield ("", _OTHER) if other else (url, "")
 
 
 def thumbnail(image: Image) -> str:
-    """A small version of a picture as a data URL.
+    """A small version of a picture as a data URL; errors as `open_picture`, without pillow too."""
+    return _thumbnail(image)[0]
+
+
+def _thumbnail(image: Image) -> tuple[str, str]:
+    """A small version of a picture as a data URL, and SHA-256 of the picture's bytes.
 
     Raises:
         UnreadableError: Its bytes are missing or damaged.
@@ -150,8 +168,9 @@ def thumbnail(image: Image) -> str:
     if importlib.util.find_spec("PIL") is None:
         package = "pillow"
         raise MissingExtraError(package, "data", "A page with pictures")
-    picture = open_picture(image).picture.copy()
+    opened = open_picture(image)
+    picture = opened.picture.copy()
     picture.thumbnail((SIDE, SIDE))
     content = BytesIO()
     picture.save(content, "JPEG", quality=_QUALITY)
-    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"
+    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}", opened.digest

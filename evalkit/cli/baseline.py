@@ -183,11 +183,13 @@ def _identity(result: TaskResult) -> str:
 
 def _page(before: Scored, after: Scored, found: tuple[TaskChange, ...]) -> str:
     """What would change: the model, and task by task."""
+    from evalkit.report.spoken import spoken
+
     models = [side.record.model for side in (before, after)]
     lines = [line for change in found for line in _lines(change)]
     if models[0] != models[1]:
         lines.insert(0, f"model {models[0].spec} -> {models[1].spec}: other weights or settings")
-    return "".join(f"{line}\n" for line in lines)
+    return spoken("".join(f"{line}\n" for line in lines))
 
 
 def _lines(change: TaskChange) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -59,7 +58,7 @@ _ENDLESS = 10_000  # columns of what is no terminal
 @click.option("--format", "kind", type=click.Choice(["text", "markdown", "json"]), default="text")
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=click.FloatRange(1e-6, 0.5),
     default=0.05,
     show_default=True,
     help="Chance that a table without a difference shows one.",
@@ -82,20 +81,21 @@ def command(
     **chosen: Any,
 ) -> None:
     """Compare runs with a reference: differences with intervals, and the samples behind them."""
+    from evalkit.cli.pages import check_places, write_pages
     from evalkit.compare.comparing import compare_all
-    from evalkit.writing import write_text
+    from evalkit.report.table import printable
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     pages = {path: _kind(path) for path in outs}
+    given = (run for run in (*runs, reference) if run)
+    check_places(outs, [place for run in given for place in (Path(run), Path("results", run))])
     first, others = _sides(runs, reference, task_paths)
-    _refuse_inputs(outs, (*runs, reference or ""))
     compared = compare_all(first, others, _choice(**chosen))
     sheet = _sheet(compared, data, flips, wants_pictures="html" in pages.values())
-    for path, form in pages.items():
-        write_text(path, _page(sheet, form, _ENDLESS))
+    write_pages((path, _page(sheet, form, _ENDLESS)) for path, form in pages.items())
     print(_page(sheet, kind, _columns()), end="")
     for path in pages:
-        print(f"written: {path}", file=sys.stderr)
+        print(f"written: {printable(str(path))}", file=sys.stderr)
 
 
 def _choice(
@@ -148,15 +148,6 @@ def _sides(
     return first, others
 
 
-def _refuse_inputs(outs: Sequence[Path], runs: Sequence[str]) -> None:
-    """Refuse to write over what is compared."""
-    given = {Path(run).resolve() for run in runs if run}
-    for out in outs:
-        if out.name == "run.json" or out.resolve() in given:
-            message = f"{out} is what is compared; give the page another name."
-            raise UsageError(message)
-
-
 # Pages
 
 
@@ -190,10 +181,11 @@ def _sheet(
 
 def _page(sheet: _Sheet, form: str, width: int) -> str:
     from evalkit.report import compare_page as pages
+    from evalkit.report.spoken import json_text
 
     if form == "json":
         value = pages.compare_json(sheet.comparisons, sheet.flips)
-        return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        return json_text(value, indent=1) + "\n"
     if form == "markdown":
         return pages.compare_markdown(sheet.comparisons, sheet.flips, sheet.questions)
     if form == "html":
@@ -207,7 +199,8 @@ def _text(sheet: _Sheet, width: int) -> str:
     from evalkit.report.compare_page import titled
     from evalkit.report.compare_table import compare_table, summaries
     from evalkit.report.flips import flip_lines, wrapped
-    from evalkit.report.table import Table, printable
+    from evalkit.report.spoken import spoken
+    from evalkit.report.table import Table
 
     room = min(width, _WIDEST)
     table = compare_table(sheet.comparisons)
@@ -218,7 +211,7 @@ def _text(sheet: _Sheet, width: int) -> str:
     lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
     for _, title, held in titled(sheet.comparisons, sheet.flips):
         lines += ["", *wrapped([title], room), *flip_lines(held, sheet.questions, room)]
-    return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
+    return spoken("\n".join(lines)) + "\n"
 
 
 def _columns() -> int:

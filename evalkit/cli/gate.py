@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import shutil
 import sys
@@ -114,22 +113,22 @@ def _gate(
     seed: int,
     task_paths: Sequence[str],
 ) -> int:
+    from evalkit.cli.pages import write_pages
     from evalkit.cli.show import place_of
     from evalkit.compare.comparable import allowed
     from evalkit.compare.sides import load
     from evalkit.gate.decide import decide
     from evalkit.gate.policy import load_policy
-    from evalkit.writing import write_text
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     now = datetime.now(UTC)
     targets = [_target(out, kind) for out in outs]
-    _forget([path for _, path in targets], [policy, Path(baseline), Path(candidate)])
+    runs = [place for run in (baseline, candidate) for place in (Path(run), Path("results", run))]
+    _forget([path for _, path in targets], [policy, *runs])
     rules = load_policy(policy, now.date())
     first, second = (load(place_of(run), task_paths) for run in (baseline, candidate))
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
-    for form, path in targets:
-        write_text(path, page(found, form, policy, now))
+    write_pages((path, page(found, form, policy, now)) for form, path in targets)
     if kind == "text" or any(form == kind for form, _ in targets):
         _show(text(found, shutil.get_terminal_size((_ENDLESS, 24)).columns))
     else:
@@ -151,13 +150,13 @@ def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:
     """Remove the pages of an earlier gate: a pass must not outlive a gate that cannot judge.
 
     Raises:
-        UsageError: A page would take the place of what was given, or of a run's record.
+        UsageError: A page would take the place of what was given, or be in a run's folder.
         UnwritableError: A page cannot be removed.
     """
+    from evalkit.cli.pages import check_places
+
+    check_places(paths, given)
     for path in paths:
-        if path.name == "run.json" or path.resolve() in {one.resolve() for one in given}:
-            message = f"{path} is what the gate reads; give the page another name."
-            raise UsageError(message)
         if path.is_file():
             try:
                 path.unlink()
@@ -175,13 +174,13 @@ def _show(text: str) -> None:
 
 def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:
     """The verdict in one of `FORMATS`."""
-    from evalkit.records import plain
     from evalkit.report.gate_comment import gate_comment
     from evalkit.report.gate_page import gate_annotations
     from evalkit.report.junit import gate_junit
+    from evalkit.report.spoken import json_text
 
     if form == "json":
-        return json.dumps(plain(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        return json_text(found, indent=1) + "\n"
     if form == "junit":
         return gate_junit(found, now.strftime("%Y-%m-%dT%H:%M:%S"))
     if form == "markdown":
@@ -196,7 +195,8 @@ def text(found: GateResult, width: int) -> str:
     from evalkit.cli.screen import folded, text_table
     from evalkit.report.flips import wrapped
     from evalkit.report.gate_page import flips_table, gate_table, title
-    from evalkit.report.table import Table, printable
+    from evalkit.report.spoken import spoken
+    from evalkit.report.table import Table
 
     room = min(width, _WIDEST) if width < _ENDLESS else width
     table, flips = gate_table(found), flips_table(found)
@@ -206,7 +206,7 @@ def text(found: GateResult, width: int) -> str:
     lines += ["", *(f"  {line}" for line in wrapped(table.notes, room - 2))]
     if flips.rows:
         lines += ["", "The worst flips", text_table(flips, "").rstrip("\n")]
-    return "\n".join(map(printable, "\n".join(lines).split("\n"))) + "\n"
+    return spoken("\n".join(lines)) + "\n"
 
 
 def _summarise(comment: str) -> None:

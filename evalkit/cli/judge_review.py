@@ -62,6 +62,7 @@ def _write(reviews: Sequence[Review], out: Path) -> None:
     Raises:
         UsageError: Two files have one name.
     """
+    from evalkit.report.table import printable
     from evalkit.reviewed_folder import write
 
     names = [Path(review.name).stem for review in reviews]
@@ -70,7 +71,7 @@ def _write(reviews: Sequence[Review], out: Path) -> None:
         raise UsageError(message)
     for name, review in zip(names, reviews, strict=True):
         write(review, out / name)
-        print(f"written: {out / name}", file=sys.stderr)
+        print(f"written: {printable(str(out / name))}", file=sys.stderr)
 
 
 def _print(reviews: Sequence[Review], numbers: Sequence[Numbers], *, explain: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -13,7 +12,6 @@ from evalkit.cli.gate_options import gate_of, gate_options
 from evalkit.cli.judge_options import judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
 from evalkit.judge.units import UNASKED
-from evalkit.records import plain
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
 
@@ -88,7 +86,7 @@ def command(
 ) -> int:
     """Evaluate a model on tasks, a suite (demo, core) or a task list."""
     from evalkit import pipeline
-    from evalkit.cli.screen import Screen, print_run
+    from evalkit.cli.screen import Screen, print_json, print_run
 
     gate = gate_of(given)
     unjudged, judge = given.pop("unjudged"), judge_order(given)
@@ -109,7 +107,7 @@ def command(
             early=early,
         )
     if as_json:
-        print(json.dumps(plain(record), ensure_ascii=False))
+        print_json(record)
     else:
         print_run(record, screen.folder)
     return exit_code(record) if gate is None else gate.judge(screen.folder, to_error=as_json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,12 +99,13 @@ def _no_collector() -> Iterator[None]:
 def _score(order: Any, out: Path | None, model: str | None, *, as_json: bool) -> int:
     from evalkit import scored_folder
     from evalkit.cli.score_page import json_object, print_scored
+    from evalkit.cli.screen import print_json
     from evalkit.rescore import score_file
 
     scored = score_file(order)
     record = None if out is None else scored_folder.write(scored, out, model)
     if as_json:
-        print(json.dumps(json_object(scored), ensure_ascii=False))
+        print_json(json_object(scored))
     else:
         print_scored(scored, record or scored_folder.record_of(scored, "scored", model), out)
     is_complete = scored.is_whole and not scored.result.coverage.failed
@@ -114,8 +114,8 @@ def _score(order: Any, out: Path | None, model: str | None, *, as_json: bool) ->
 
 def _explain(order: Any, names: str, limit: int, *, as_json: bool) -> int:
     from evalkit.cli.score_page import print_explanation
+    from evalkit.cli.screen import print_json
     from evalkit.explain import explain
-    from evalkit.records import plain
 
     first, comma, second = (part.strip() for part in names.partition(","))
     if not comma or not second or "," in second:
@@ -123,7 +123,7 @@ def _explain(order: Any, names: str, limit: int, *, as_json: bool) -> int:
         raise UsageError(message)
     found = explain(order, first, second)
     if as_json:
-        print(json.dumps(plain(found), ensure_ascii=False))
+        print_json(found)
     else:
         print_explanation(found, limit)
     return ExitCode.INCOMPLETE if found.unanswered else ExitCode.OK

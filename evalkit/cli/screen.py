@@ -7,7 +7,6 @@ most one every few seconds a task. All of it goes to standard error; tables go t
 from __future__ import annotations
 
 import io
-import json
 import math
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.progress import Observer, TaskProgress
 from evalkit.records import plain
+from evalkit.report.spoken import json_text, spoken
 from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
 
@@ -63,6 +63,7 @@ class Screen(Observer):
         """Print one sentence."""
         if self._quiet:
             return
+        text = spoken(text)
         with suppress(OSError):  # nobody may be watching; the run goes on
             if self._bars is not None:
                 self._bars.console.print(text, markup=False, highlight=False)
@@ -162,7 +163,8 @@ def text_table(table: Table, title: str) -> str:
     Console(file=text, width=widest).print(drawn)
     lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
     head = [printable(title)] if title else []
-    return "\n".join([*head, lines, *(f"  {printable(note)}" for note in table.notes)]) + "\n"
+    notes = (f"  {printable(note)}" for note in table.notes)
+    return spoken("\n".join([*head, lines, *notes])) + "\n"
 
 
 def folded(table: Table, keys: int, width: int) -> list[Table]:
@@ -196,7 +198,7 @@ def folded(table: Table, keys: int, width: int) -> list[Table]:
 def print_run(record: RunRecord, folder: Path) -> None:
     """Print a run's headline table and where everything stands."""
     print(text_table(run_table(record), f"{record.model.spec} ({record.name})"), end="")
-    print(f"  record, predictions and scores: {folder}")
+    print(spoken(f"  record, predictions and scores: {folder}"))
 
 
 def print_json(value: Any, indent: int | None = None) -> None:
@@ -204,8 +206,7 @@ def print_json(value: Any, indent: int | None = None) -> None:
 
     A number that is none, such as a share of nothing, is null: JSON has no NaN.
     """
-    words = json.dumps(_finite(plain(value)), ensure_ascii=False, indent=indent, allow_nan=False)
-    print(words)
+    print(json_text(_finite(plain(value)), indent=indent))
 
 
 def _finite(value: Any) -> Any:

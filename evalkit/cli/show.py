@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
 from evalkit.errors import StoreError, UsageError
-from evalkit.records import plain
 from evalkit.store import RunFolder, load_run
 from evalkit.writing import write_text
 
@@ -25,6 +23,7 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
     """Show the numbers of a finished run: its folder, its run.json, or MODEL/RUN in results/."""
     from evalkit.cli.screen import text_table
     from evalkit.report.markdown import run_page
+    from evalkit.report.spoken import json_text
     from evalkit.report.table import breakdown_tables, run_table
 
     record = load_run(place_of(run))
@@ -32,7 +31,7 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
         message = f"{out} is the name of a run's record; give the page another."
         raise UsageError(message)
     if kind == "json":
-        page = json.dumps(plain(record), ensure_ascii=False, indent=1) + "\n"
+        page = json_text(record, indent=1) + "\n"
     elif kind == "markdown":
         page = run_page(record)
     else:

@@ -81,6 +81,10 @@ class Baseline:
         """Nothing: a baseline keeps no predictions."""
         return {}
 
+    def images(self, result: TaskResult) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002
+        """Nothing: the digests of pictures are in predictions."""
+        return {}
+
 
 def write(path: Path, record: RunRecord, scores: Mapping[str, Sequence[SampleScore]]) -> None:
     """Write a baseline file, atomically.

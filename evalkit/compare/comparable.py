@@ -100,6 +100,32 @@ def mismatches_with_scores(
     )
 
 
+def mismatched_pictures(
+    first: Mapping[str, tuple[str, ...]],
+    second: Mapping[str, tuple[str, ...]],
+    allow: Collection[str] = (),
+) -> tuple[Mismatch, ...]:
+    """The first sample of which two runs were shown other pictures.
+
+    For runs of other samples (a limit): digests over all pictures cannot agree there.
+
+    Args:
+        first: SHA-256 of each picture by sample id, as far as it is known.
+        second: The same of the other run.
+        allow: Parts or dotted paths that may differ.
+    """
+    part = "dataset.images"
+    for name, one in first.items():
+        if (two := second.get(name, one)) != one:
+            told = (f"{' '.join(own)} of the sample {name}" for own in (one, two))
+            return (
+                Mismatch(
+                    part=part, first=next(told), second=next(told), waived=_is_waived(part, allow)
+                ),
+            )
+    return ()
+
+
 def check(found: Iterable[Mismatch], task: str) -> None:
     """Check that all mismatches of a task were allowed.
 

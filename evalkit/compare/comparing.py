@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from evalkit.compare.comparable import check, mismatches_with_scores
+from evalkit.compare.comparable import check, mismatched_pictures, mismatches_with_scores
 from evalkit.compare.flips import counts, extremes, flips_of, with_texts
 from evalkit.compare.matching import Pairs, pair_by_id, unwhole, without
 from evalkit.compare.measuring import measure, rows_by_metric
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, check_same_rules
 from evalkit.comparison import Comparison, Difference, Flip, Mismatch, TaskComparison
 from evalkit.errors import NotComparableError, UsageError
 from evalkit.paired import DRAWS, holm
@@ -155,7 +155,10 @@ def _plan(first: Scored, second: Scored, choice: Choice) -> _Plan:
     for name in names:
         results = first.result(name), second.result(name)
         scores = first.scores(name), second.scores(name)
-        different[name] = mismatches_with_scores(*results, scores, choice.allow)
+        found = mismatches_with_scores(*results, scores, choice.allow)
+        if [s.sample_id for s in scores[0]] != [s.sample_id for s in scores[1]]:
+            found += mismatched_pictures(first.images(name), second.images(name), choice.allow)
+        different[name] = found
         try:
             check(different[name], name)
         except NotComparableError as error:
@@ -225,6 +228,8 @@ def _task(
         message = f"The two results of {name} have no sample in common."
         raise NotComparableError(message)
     chosen = _chosen(task, choice.metrics)
+    for metric in chosen:
+        check_same_rules(task, metric.name, second)
     rows = rows_by_metric(task, pairs, chosen)
     flips = flips_of(task, pairs, rows=rows)
     differences = measure(

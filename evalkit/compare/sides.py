@@ -20,7 +20,7 @@ from evalkit.records import SampleScore
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.score import total
 from evalkit.store import RunFolder, load_run
-from evalkit.task import Task, file_stem
+from evalkit.task import Metric, Task, file_stem
 
 _SAME = 1e-9
 """Numbers that differ by less, of themselves, are the same: numpy adds up otherwise elsewhere."""
@@ -40,6 +40,9 @@ class Source(Protocol):
     def texts(self, result: TaskResult) -> Mapping[str, str]:
         """What the model wrote, by sample id; empty where it is not kept."""
 
+    def images(self, result: TaskResult) -> Mapping[str, tuple[str, ...]]:
+        """SHA-256 of each picture that was shown, by sample id; empty where it is not kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
@@ -50,12 +53,14 @@ class Scored:
         record: The run's record.
         source: Where the scored samples are.
         task_paths: Files or folders with further tasks.
+        strange: Task files that the record names and nobody here does: they are not run.
     """
 
     side: Side
     record: RunRecord
     source: Source
     task_paths: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
     _known: dict[str, tuple[Task, tuple[SampleScore, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -101,10 +106,30 @@ class Scored:
         """
         return self.source.texts(self.result(task))
 
+    def images(self, task: str) -> Mapping[str, tuple[str, ...]]:
+        """SHA-256 of each picture that was shown, by sample id; empty where it is not at hand.
+
+        Raises:
+            StoreError: The predictions are damaged.
+        """
+        return self.source.images(self.result(task))
+
+    def _installed(self, result: TaskResult) -> Task:
+        try:
+            return counted_task(result, self.task_paths, self.side.name)
+        except UsageError as error:
+            if not self.strange:
+                raise
+            message = (
+                f"{error} The run's record names the task files {', '.join(self.strange)}; not "
+                "below the current folder, they are run only if --task-path names them."
+            )
+            raise UsageError(message) from error
+
     def _counted(self, task: str) -> tuple[Task, tuple[SampleScore, ...]]:
         if task not in self._known:
             result = self.result(task)
-            counted = counted_task(result, self.task_paths, self.side.name)
+            counted = self._installed(result)
             if result.scores is None:
                 message = f"{self.side.name} has numbers of {task} but no scored samples."
                 raise UsageError(message)
@@ -121,7 +146,8 @@ def load(path: str | Path, task_paths: Sequence[str] = ()) -> Scored:
 
     Args:
         path: A run's folder, its run.json, or a baseline file.
-        task_paths: Files or folders with further tasks; none is where the run had its own from.
+        task_paths: Files or folders with further tasks; none is where the run had its own from, as
+            far as that is below the current folder: a record from elsewhere chooses no code.
 
     Raises:
         StoreError: There is no run, or it is damaged or of another schema.
@@ -152,8 +178,15 @@ def _scored(
         commit=record.commit,
         digest=record.digest,
     )
-    paths = tuple(task_paths) or record.config.task_paths
-    return Scored(side=side, record=record, source=source, task_paths=paths)
+    told = () if task_paths else record.config.task_paths
+    strange = tuple(path for path in told if not _is_here(path))
+    paths = (*task_paths, *(path for path in told if path not in strange))
+    return Scored(side=side, record=record, source=source, task_paths=paths, strange=strange)
+
+
+def _is_here(path: str) -> bool:
+    """Whether a path leads to somewhere below the current folder."""
+    return Path(path).resolve().is_relative_to(Path.cwd().resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +201,10 @@ class _Folder:
     def texts(self, result: TaskResult) -> Mapping[str, str]:
         made = self.folder.read_predictions(file_stem(result.task))
         return {one.sample_id: one.text for one in made if one.text is not None}
+
+    def images(self, result: TaskResult) -> Mapping[str, tuple[str, ...]]:
+        made = self.folder.read_predictions(file_stem(result.task))
+        return {one.sample_id: one.images for one in made if one.images}
 
 
 def counted_task(result: TaskResult, task_paths: Sequence[str] = (), name: str = "") -> Task:
@@ -215,12 +252,67 @@ def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore],
     """
     for metric in task.metrics:
         told = result.metrics.get(metric.name)
-        now = total(task, metric, scores)
         then = math.nan if told is None else told.value
-        if math.isnan(now) != math.isnan(then) or abs(now - then) > _SAME * max(1.0, abs(now)):
+        if (now := _other_than(then, task, metric, scores)) is not None:
             message = (
                 f"{name}: the scores of {result.task} give {metric.name} = {now:.6g}, the record "
                 f"says {then:.6g}: the task's code has changed without a new version, or a file "
                 "was edited. The command that made the run, given again, scores its answers anew."
             )
             raise StaleError(message)
+
+
+def check_two_runs(baseline: Scored, candidate: Scored) -> None:
+    """Check that two sides are two runs; a rerun of the same model that says the same is another.
+
+    Raises:
+        UsageError: The one is the other, or its copy: the same start of the same run, and the same
+            scores of all that both have.
+    """
+    one, two = baseline.record, candidate.record
+    begun = [(r.created, r.model.spec, r.name) for r in (one, two)]
+    shared = baseline.results.keys() & candidate.results.keys()
+    same = all(baseline.result(t).scores == candidate.result(t).scores for t in shared)
+    if one.digest == two.digest or (begun[0] == begun[1] and shared and same):
+        message = (
+            f"{candidate.side.name} and {baseline.side.name} are one and the same run, so the gate "
+            "would show nothing; give it another candidate (a rerun of the same model is one)."
+        )
+        raise UsageError(message)
+
+
+def check_same_rules(task: Task, metric: str, side: Scored) -> None:
+    """Check that the rules by which one side is counted give the other's number too.
+
+    Two task files of one name and version may hold other code, each of which bears out its own run.
+
+    Args:
+        task: With the metrics of the one side.
+        metric: Which of them is looked at.
+        side: The other side, which has the task.
+
+    Raises:
+        StaleError: They give it another number than its record says.
+    """
+    result, own = side.result(task.name), side.task(task.name).metrics
+    found = next((m for m in task.metrics if m.name == metric), None)
+    if found is None or metric not in result.metrics or found in own:
+        return
+    then = result.metrics[metric].value
+    if (now := _other_than(then, task, found, side.scores(task.name))) is not None:
+        message = (
+            f"{side.side.name}: {metric} of {task.name} is {then:.6g} in its record, and {now:.6g} "
+            "by the other run's rules: the task's code has changed without a new version. Give the "
+            "task another version, and make both runs by it."
+        )
+        raise StaleError(message)
+
+
+def _other_than(
+    then: float, task: Task, metric: Metric, scores: Sequence[SampleScore]
+) -> float | None:
+    """What a metric makes of scores where that is not what was recorded; None where it is."""
+    now = total(task, metric, scores)
+    if math.isnan(now) != math.isnan(then) or abs(now - then) > _SAME * max(1.0, abs(now)):
+        return now
+    return None

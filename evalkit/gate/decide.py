@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, check_same_rules, check_two_runs
 from evalkit.errors import ExitCode
 from evalkit.gate.coverage import Aligned
 from evalkit.gate.damage import UNKNOWN, Damage
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.examples import worst_flips
 from evalkit.gate.ground import Runs, Tasks, incomplete
+from evalkit.gate.limits import check_margin
 from evalkit.gate.measured import corrected, damage_of, verdict_of
 from evalkit.gate.peeks import after
 from evalkit.gate.policy import Policy
@@ -50,10 +51,11 @@ def decide(
 
     Raises:
         UsageError: The policy demands something of a task or metric that there is not, or that
-            cannot gate.
+            cannot gate; or the candidate is the baseline itself.
         StaleError: A record, or its scores, are not what was written.
         StoreError: Scores are not there, or damaged.
     """
+    check_two_runs(baseline, candidate)
     runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
     wanted = demands(policy, Tasks(baseline, candidate), tuple(baseline.results))
     wanted = tuple(_looked_at(runs, demand) for demand in wanted)
@@ -95,9 +97,15 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
     ground = runs.ground(demand.task, alone=demand.is_alone)
     if ground.verdict is not None:
         return UNKNOWN, ground
-    damage = damage_of(runs.candidate.task(demand.task), demand, ground, draws=draws, seed=seed)
+    task = runs.candidate.task(demand.task)
+    if not demand.is_alone:
+        check_same_rules(task, demand.metric, runs.baseline)
+    damage = damage_of(task, demand, ground, draws=draws, seed=seed)
     if damage is None:
         return UNKNOWN, incomplete(f"{demand.metric} is not defined on the samples.")
+    if demand.kind == "max_drop" and damage.maximum is not None:
+        metric = next(m for m in task.metrics if m.name == demand.metric)
+        check_margin(task.name, metric, demand.bound, damage.maximum)
     return damage, ground
 
 
@@ -160,6 +168,9 @@ def _judgement(
 
 
 def _overall(judgements: Sequence[Judgement]) -> Verdict:
-    """The gravest verdict of those that count."""
+    """The gravest verdict of those that count; where none does, the gate does not pass."""
     held = {j.verdict for j in judgements if j.counts}
-    return next((verdict for verdict in CODES if verdict in held), "pass")
+    if held:
+        return next(verdict for verdict in CODES if verdict in held)
+    idle = any(j.tier == "supporting" and not j.waiver for j in judgements)
+    return "inconclusive" if idle else "incomplete"

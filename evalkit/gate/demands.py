@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from evalkit.errors import UsageError
+from evalkit.gate.limits import check_limits, check_some_decide
 from evalkit.gate.policy import EVERY, Bound, Flaky, Kind, Policy, Rule, Waiver
 from evalkit.task import Task
 from evalkit.verdicts import Tier
@@ -61,12 +62,13 @@ def demands(policy: Policy, tasks: Mapping[str, Task], gated: Iterable[str]) -> 
 
     Raises:
         UsageError: A rule, a waiver or a list of flaky samples is about a task or a metric that
-            there is not, or a metric has no better and worse.
+            there is not, a metric has no better and worse, or nothing decides.
     """
     found = tuple(_found(policy, tasks, tuple(gated)))
     for demand in found:
         _check_direction(tasks[demand.task], demand)
     _check_exceptions(policy, found, tasks)
+    check_some_decide(found)
     return found
 
 
@@ -160,6 +162,7 @@ def _check_direction(task: Task, demand: Demand) -> None:
             "in its own unit."
         )
         raise UsageError(message)
+    check_limits(demand.task, metric, demand.kind, demand.bound)
 
 
 def _waiver_of(waivers: Iterable[Waiver], task: str, metric: str) -> Waiver | None:

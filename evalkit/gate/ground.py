@@ -15,6 +15,9 @@ from evalkit.records import SampleScore
 from evalkit.run_record import EarlyStop, Fingerprint, Peeks, TaskResult
 from evalkit.task import Task
 
+_OF_FLOORS = ("dataset", "scorer", "judge")
+"""Parts that make a candidate's value by itself another number; how it was asked is its own."""
+
 _WIDTH = 40  # characters of a fingerprint's value
 
 
@@ -112,7 +115,7 @@ class Runs:
             return incomplete(f"The candidate {name} has no result of {task}.")
         known = task in self.baseline.results
         if (unlike := self._foreign_stop(task)) or (
-            known and (unlike := self._unlike(task, ("dataset",)))
+            known and (unlike := self._unlike(task, _OF_FLOORS))
         ):
             return unlike
         if ill := _unhealthy([self.candidate.result(task)]):

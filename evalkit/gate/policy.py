@@ -31,10 +31,11 @@ _TOP = ("alpha", "power", "family", "missing", "inconclusive", "allow")
 _TIERS: tuple[Tier, ...] = ("critical", "supporting", "advisory")
 _RULE = ("task", "metric", *KINDS, "tier", "alpha")
 _DEFAULTS = ("max_drop", "max_drop_relative", "tier", "alpha")
-_POINTS = re.compile(r"(\d+(?:\.\d+)?)\s*pt")
-_EXCLUDE = re.compile(r"exclude\s*(?:<=|≤)\s*(\d+(?:\.\d+)?)\s*%")
+_POINTS = re.compile(r"(\d+(?:\.\d+)?)\s*pt", re.ASCII)
+_EXCLUDE = re.compile(r"exclude\s*(?:<=|≤)\s*(\d+(?:\.\d+)?)\s*%", re.ASCII)
 _HUNDRED = 100.0
 _HALF = 0.5
+_TINY = 1e-6  # below it the distributions that bounds come from have no digits left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,8 @@ def _share(table: Table, key: str, default: float, most: float = 1.0) -> float:
         return default
     if not 0 < found < most:
         table.refuse(key, meant)
+    if not _TINY <= found <= 1 - _TINY:
+        table.refuse(key, f"{meant}, and {_TINY:g} or more away from 0 and 1")
     return found
 
 
@@ -292,12 +295,12 @@ def _bound(table: Table, kind: Kind) -> Bound | None:
 
 def _drop(table: Table) -> Bound | None:
     meant = (
-        "a number of at least 0 in the metric's unit, or points such as "
+        "a number of at least 0 in the metric's unit, or points below 100 such as "
         '"1pt" (a hundredth of the metric\'s range)'
     )
     if isinstance(word := table.raw.get("max_drop"), str):
         points = _POINTS.fullmatch(word.strip())
-        if points is None:
+        if points is None or float(points.group(1)) >= _HUNDRED:
             table.refuse("max_drop", meant)
         return Bound(size=float(points.group(1)), points=True)
     found = table.number("max_drop", meant)

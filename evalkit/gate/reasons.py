@@ -86,21 +86,15 @@ def notes_of(
     return tuple(
         dict.fromkeys(
             [
-                *_same_run(runs),
                 *runs.notes,
                 *_flaky_notes(policy),
                 *_waiver_notes(policy, wanted, judgements),
-                *_ungated(policy, runs),
+                *_ungated(policy, runs, wanted),
                 *_looks(runs),
                 *_rates(policy, judgements, runs.rules),
             ]
         )
     )
-
-
-def _same_run(runs: Runs) -> Iterable[str]:
-    if runs.baseline.side.digest == runs.candidate.side.digest:
-        yield "The candidate is the baseline itself: its record is the same, so this shows nothing."
 
 
 def _flaky_notes(policy: Policy) -> Iterable[str]:
@@ -126,13 +120,16 @@ def _waiver_notes(
             yield f"{place} ({demand.kind}): no waiver covers what cannot be judged ({words})."
 
 
-def _ungated(policy: Policy, runs: Runs) -> Iterable[str]:
-    """Tasks of the candidate that "*" does not stand for, and no rule names."""
-    if any(rule.task == EVERY for rule in policy.rules):
-        named = {rule.task for rule in policy.rules}
-        new = [n for n in runs.candidate.results if n not in runs.baseline.results]
-        if left := [name for name in new if name not in named]:
-            yield f"Not gated, as the baseline does not have it: {', '.join(left)}."
+def _ungated(policy: Policy, runs: Runs, wanted: Sequence[Demand]) -> Iterable[str]:
+    """Tasks of the runs of which nothing is demanded: "*" stands for those of the baseline."""
+    covered = {demand.task for demand in wanted}
+    held = dict.fromkeys([*runs.baseline.results, *runs.candidate.results])
+    new = [n for n in held if n not in runs.baseline.results and n not in covered]
+    every = any(rule.task == EVERY for rule in policy.rules)
+    if every and new:
+        yield f"Not gated, as the baseline does not have it: {', '.join(new)}."
+    if left := [n for n in held if n not in covered and not (every and n in new)]:
+        yield f"Not gated, as no rule covers it: {', '.join(left)}."
 
 
 def _looks(runs: Runs) -> Iterable[str]:

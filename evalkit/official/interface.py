@@ -49,6 +49,7 @@ class Matched:
         samples: All samples that were asked, in the references' order.
         unknown: Answers to questions that the references do not have.
         repeated: Answers that another answer to the same sample replaced.
+        conflicting: Those of them that said something else.
         notes: Sentences that a reader of the numbers must see.
         is_whole: False where a part of the references was left aside as nobody answered it.
     """
@@ -57,6 +58,7 @@ class Matched:
     samples: Sequence[Sample]
     unknown: tuple[Answer, ...] = ()
     repeated: int = 0
+    conflicting: int = 0
     notes: tuple[str, ...] = ()
     is_whole: bool = True
 
@@ -159,7 +161,15 @@ def matched_by(
     found = {place: answer for place, answer in pairs if place is not None}
     unknown = tuple(answer for place, answer in pairs if place is None)
     repeated = len(pairs) - len(unknown) - len(found)
-    return Matched(answers=found, samples=samples, unknown=unknown, repeated=repeated, notes=notes)
+    conflicting = sum(a.text != found[place].text for place, a in pairs if place is not None)
+    return Matched(
+        answers=found,
+        samples=samples,
+        unknown=unknown,
+        repeated=repeated,
+        conflicting=conflicting,
+        notes=notes,
+    )
 
 
 def matched_by_id(references: References, answers: AnswerFile) -> Matched:

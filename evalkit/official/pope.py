@@ -237,12 +237,15 @@ def _questions(file: Path) -> Mapping[str, Question]:
 def _own(references: References, answers: AnswerFile) -> Matched:
     ids: Mapping[str, tuple[str, ...]] = references.extra["answers"]
     found: dict[str, Answer] = {}
-    repeated = 0
+    repeated = conflicting = 0
     for answer in answers.answers:
         held = ids.get(row_name(answer), ())
         repeated += any(sample_id in found for sample_id in held)
+        conflicting += any(found.get(each, answer).text != answer.text for each in held)
         found |= dict.fromkeys(held, answer)
-    return Matched(answers=found, samples=references.samples, repeated=repeated)
+    return Matched(
+        answers=found, samples=references.samples, repeated=repeated, conflicting=conflicting
+    )
 
 
 def _by_splits(references: References, answers: AnswerFile) -> Matched:
@@ -284,10 +287,11 @@ def _paired(split: Split | None, asked: Sequence[Asked], answers: AnswerFile) ->
 
 def _matched(references: References, pairs: Pairs, notes: tuple[str, ...]) -> Matched:
     found: dict[str, Answer] = {}
-    repeated = 0
+    repeated = conflicting = 0
     for answer, sample_id in pairs:
         if sample_id is not None:
             repeated += sample_id in found
+            conflicting += found.get(sample_id, answer).text != answer.text
             found[sample_id] = answer
     answered = {s.tags.get("category") for s in references.samples if s.id in found}
     present = dict.fromkeys(s.tags.get("category") for s in references.samples)
@@ -304,6 +308,7 @@ def _matched(references: References, pairs: Pairs, notes: tuple[str, ...]) -> Ma
         is_whole=not absent,
         unknown=tuple(answer for answer, sample_id in pairs if sample_id is None),
         repeated=repeated,
+        conflicting=conflicting,
         notes=notes,
     )
 

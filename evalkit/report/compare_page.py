@@ -23,7 +23,7 @@ from evalkit.report.flips import (
     right,
     word,
 )
-from evalkit.report.markdown import escaped, markdown_table
+from evalkit.report.markdown import markdown_table, safe
 from evalkit.report.table import numeric_columns, printable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ LONGEST = 2_000
 def compare_markdown(
     comparisons: Sequence[Comparison], flips: Sequence[Sequence[Flip]], questions: Questions
 ) -> str:
-    """The comparison as a page in GitHub's Markdown.
+    """The comparison as a page in GitHub's Markdown, in which no text mentions, links or shouts.
 
     Args:
         comparisons: One or more, all with the same reference.
@@ -48,13 +48,13 @@ def compare_markdown(
     """
     table = compare_table(comparisons)
     parts = [
-        f"# {escaped(compare_title(comparisons))}",
-        "\n".join(f"- {escaped(line)}" for line in summaries(comparisons)),
-        markdown_table(table),
-        "\n".join(f"- {escaped(note)}" for note in table.notes),
+        f"# {safe(compare_title(comparisons))}",
+        "\n".join(f"- {safe(line)}" for line in summaries(comparisons)),
+        markdown_table(table, safe),
+        "\n".join(f"- {safe(note)}" for note in table.notes),
     ]
     for _, title, held in titled(comparisons, flips):
-        parts += [f"## {escaped(title)}", markdown_table(flips_table(held, questions))]
+        parts += [f"## {safe(title)}", markdown_table(flips_table(held, questions), safe)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -203,7 +203,13 @@ def notes(comparisons: Sequence[Comparison]) -> Iterable[str]:
     for name, comparison, waived in zip(names, comparisons, allowed, strict=True):
         prefix = f"{name}, " if len(names) > 1 else ""
         for task in comparison.tasks:
-            told = (*unseen(task, comparison.alpha), flip_line(task), *_doubts(task), *task.notes)
+            told = (
+                *unseen(task, comparison.alpha),
+                *_at_odds(task, comparison.alpha),
+                flip_line(task),
+                *_doubts(task),
+                *task.notes,
+            )
             yield from (f"{prefix}{task.task}: {note}" for note in told)
         if len(set(allowed)) > 1:
             yield from (f"{prefix}{line}" for line in waived)
@@ -223,6 +229,17 @@ def unseen(task: TaskComparison, alpha: float) -> Iterable[str]:
             yield (
                 f"no difference of {d.metric} seen; {d.n:,} units in {d.clusters:,} clusters could "
                 f"have shown one of {points(d.detectable, d)}."
+            )
+
+
+def _at_odds(task: TaskComparison, alpha: float) -> Iterable[str]:
+    """For each metric with a difference, that its interval does not say so, where it does not."""
+    for d in task.differences:
+        seen = verdict(d, alpha) not in (_UNSEEN, _EQUAL)
+        if seen and d.low is not None and d.high is not None and d.low <= 0 <= d.high:
+            yield (
+                f"the interval of {d.metric} ({bounds(d)}) includes 0 although its p does not: the "
+                "two are made in different ways, and such a difference is close to the limit."
             )
 
 

@@ -20,6 +20,7 @@ CAUSES = {
 }
 """Why a sample flipped, in words."""
 
+_LEAST = 20  # columns of a line
 _TEXT = 60  # characters of a question or an answer
 
 
@@ -54,6 +55,7 @@ def flip_lines(flips: Sequence[Flip], questions: Questions, width: int) -> Itera
         questions: What was asked.
         width: Columns of the terminal.
     """
+    width = max(width, _LEAST)
     for flip in flips:
         head = f"{word(flip)}, {CAUSES[flip.cause]}: {flip.sample_id}"
         told = dict(zip(("reference", "run"), both_said(flip), strict=True))
@@ -127,9 +129,10 @@ def _shown_words(held: Sequence[Flip], counts: Mapping[str, tuple[int, int]]) ->
 
 
 def wrapped(notes: Iterable[str], width: int) -> tuple[str, ...]:
-    """Sentences cut into lines."""
+    """Sentences cut into lines of so many columns, or of `_LEAST` on a terminal without room."""
+    room = max(width, _LEAST)
     return tuple(
         line
         for note in notes
-        for line in textwrap.wrap(printable(note), width, subsequent_indent="  ")
+        for line in textwrap.wrap(printable(note), room, subsequent_indent="  ")
     )

@@ -6,7 +6,6 @@ can neither form Markdown nor mention anybody.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from evalkit.comparison import Side
@@ -19,15 +18,12 @@ from evalkit.report.gate_page import (
     title,
     verdict_words,
 )
-from evalkit.report.table import Table, number, numeric_columns, printable
+from evalkit.report.markdown import safe
+from evalkit.report.table import Table, number, numeric_columns
 from evalkit.verdicts import GateResult, Judgement
 
 ROWS = 60
 """Rules that a comment shows, the gravest first: GitHub takes 65,536 characters."""
-
-_MARKUP = re.compile(
-    r"[&<>|`\\\[\]*~$@#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\.(?=[A-Za-z])|:(?=\S)"
-)
 
 
 def gate_comment(result: GateResult) -> str:
@@ -61,7 +57,8 @@ def _alert(result: GateResult) -> str:
 
 def _side(side: Side) -> str:
     commit = f", evalkit {quoted(side.commit[:8])}" if side.commit else ""
-    return f"{quoted(side.model)} ({quoted(side.name)}, {side.kind} of {side.created[:10]}{commit})"
+    told = f"{quoted(side.name)}, {side.kind} of {safe(side.created[:10])}{commit}"
+    return f"{quoted(side.model)} ({told})"
 
 
 def _gravest(result: GateResult) -> tuple[int, ...]:
@@ -167,14 +164,3 @@ def _bullets(lines: Iterable[str]) -> str:
 def quoted(text: str) -> str:
     """A name or an answer as Markdown: the text as code."""
     return f"<code>{safe(text)}</code>" if text else ""
-
-
-def safe(text: str) -> str:
-    """Any text on one line of Markdown that can only be that text: no markup, link or mention."""
-    return _MARKUP.sub(_entity, printable(text))
-
-
-def _entity(found: re.Match[str]) -> str:
-    """The character by its number; a comment keeps what could call a person or an issue apart."""
-    letter = found.group()
-    return f"&#{ord(letter)};" + ("<!-- -->" if letter in "@#" else "")

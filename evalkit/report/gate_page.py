@@ -37,7 +37,7 @@ def title(result: GateResult) -> str:
     worst = [j for j in deciding(result) if j.verdict == result.verdict]
     counted = sum(j.counts for j in result.judgements)
     if not counted:
-        return f"{_TITLES[result.verdict]}, but no rule decides it."
+        return f"{_TITLES[result.verdict]}: no rule decides."
     if not worst:
         idle = sum(j.verdict != "pass" for j in result.judgements)
         others = f"{idle} other{'' if idle == 1 else 's'}"

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from evalkit.report.spoken import spoken
 from evalkit.report.table import interval, number, printable
 
 if TYPE_CHECKING:  # siblings do not import each other; the records' fields are all that is needed
@@ -212,12 +213,12 @@ def _cut(text: str, width: int) -> str:
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(printable(text), WIDTH)
+    return spoken(textwrap.fill(printable(text), WIDTH))
 
 
 def _listed(sentences: Iterable[str]) -> str:
     return "\n".join(
-        textwrap.fill(printable(one), WIDTH, initial_indent="- ", subsequent_indent="  ")
+        spoken(textwrap.fill(printable(one), WIDTH, initial_indent="- ", subsequent_indent="  "))
         for one in sentences
     )
 

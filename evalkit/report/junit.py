@@ -9,6 +9,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from evalkit.report.gate_page import title, verdict_words
+from evalkit.report.spoken import spoken
 from evalkit.report.table import number, printable
 from evalkit.verdicts import GateResult, Judgement
 
@@ -20,7 +21,7 @@ def gate_junit(result: GateResult, when: str) -> str:
     """The XML document.
 
     A regression is a failure; what could not be judged is an error; what does not decide (waived,
-    advisory, or inconclusive where the policy lets that be) is skipped.
+    advisory, or inconclusive where the policy lets that be) is skipped, unless nothing decides.
 
     Args:
         result: The verdict.
@@ -58,7 +59,7 @@ def _outcome(result: GateResult, j: Judgement) -> str:
     if j.verdict == "pass":
         return ""
     if not j.counts:
-        return "skipped"
+        return "skipped" if any(each.counts for each in result.judgements) else "error"
     if j.verdict == "inconclusive" and result.inconclusive != "fail":
         return "skipped" if result.inconclusive == "neutral" else ""
     return "error" if j.verdict in _ERRORS else "failure"
@@ -100,4 +101,4 @@ def _facts(j: Judgement) -> tuple[str, ...]:
 
 
 def _lines(*lines: str) -> str:
-    return "\n".join(map(printable, lines))
+    return "\n".join(map(spoken, lines))

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
 
+_MARKUP = re.compile(
+    r"[&<>|`\\\[\]*~$@#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\.(?=[A-Za-z])|:(?=\S)"
+)
 
-def markdown_table(table: Table) -> str:
-    """A table in GitHub's Markdown, numbers to the right."""
+
+def markdown_table(table: Table, cell: Callable[[str], str] | None = None) -> str:
+    """A table in GitHub's Markdown, numbers to the right.
+
+    Args:
+        table: The table.
+        cell: How a cell's text becomes Markdown; None is `escaped`.
+    """
+    written = cell or escaped
     from tabulate import tabulate
 
     align = ["right" if right else "left" for right in numeric_columns(table)]
     return str(
         tabulate(
-            [[escaped(cell) for cell in row] for row in table.rows],
+            [[written(text) for text in row] for row in table.rows],
             headers=list(table.header),
             tablefmt="github",
             colalign=align,
@@ -29,6 +39,17 @@ def escaped(cell: str) -> str:
     """The text on one line, so that it forms no Markdown and no HTML."""
     shown = printable(cell).replace("\\", "\\\\").replace("<", "&lt;")
     return re.sub(r"([|`\[\]])", r"\\\1", shown)
+
+
+def safe(text: str) -> str:
+    """Any text on one line of Markdown that can only be that text: no markup, link or mention."""
+    return _MARKUP.sub(_entity, printable(text))
+
+
+def _entity(found: re.Match[str]) -> str:
+    """The character by its number; a comment keeps what could call a person or an issue apart."""
+    letter = found.group()
+    return f"&#{ord(letter)};" + ("<!-- -->" if letter in "@#" else "")
 
 
 def table_page(table: Table, title: str) -> str:

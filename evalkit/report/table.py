@@ -41,9 +41,11 @@ class Table:
 def printable(text: str) -> str:
     """The text on one line, with what could move a cursor or turn the writing round made visible.
 
-    Control characters come from model names, tags and answers that others wrote.
+    Control characters come from model names, tags and answers that others wrote, and so does what
+    a workflow of GitHub takes for a command anywhere in a line (`evalkit.report.spoken`).
     """
-    return text if text.isprintable() else "".join(map(_shown, text))
+    shown = text if text.isprintable() else "".join(map(_shown, text))
+    return shown.replace("##[", "##\\[")
 
 
 def _shown(letter: str) -> str:

@@ -80,6 +80,16 @@ def test_other_data_under_the_same_ids_are_not_shown(evalkit, place, toy):
     assert not list(shades(page))
 
 
+def test_a_picture_that_is_not_the_one_that_was_seen_is_not_shown(evalkit, place, toy):
+    other = (toy.data / "toy" / "0.png").read_bytes()
+    for number in range(1, 40, 2):
+        (toy.data / "toy" / f"{number}.png").write_bytes(other)
+    for card in CARD.findall(page_of(evalkit, place)):
+        number = int(re.search(r"<span>q(\d+)</span>", card)[1])
+        assert ("is not the one that the model saw" in card) == bool(number % 2)
+        assert len(list(shades(card))) == (0 if number % 2 else 1)
+
+
 def test_a_damaged_picture_is_a_line_on_its_card(evalkit, place, toy):
     for number in range(40):
         (toy.data / "toy" / f"{number}.png").write_bytes(b"no picture")

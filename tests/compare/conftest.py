@@ -11,6 +11,12 @@ import evalkit
 from evalkit.store import RunFolder, load_run
 
 
+@pytest.fixture(autouse=True)
+def below(monkeypatch, tmp_path_factory):
+    """Runs are below the current folder, as in a project: a record's own task files are taken."""
+    monkeypatch.chdir(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory, toy_of):
     """The toy task with its rows, and the folder of its runs."""

@@ -1,5 +1,6 @@
 """Whole runs beside each other: what is compared, what is refused, and what is said of it."""
 
+import json
 from dataclasses import dataclass, replace
 
 import pytest
@@ -67,6 +68,9 @@ class Reversed:
 
     def texts(self, result):
         return self.source.texts(result)
+
+    def images(self, result):
+        return self.source.images(result)
 
 
 def test_the_order_of_samples_does_not_matter(two):
@@ -219,3 +223,18 @@ def test_what_the_models_wrote_is_read_for_what_is_shown(two):
     for flip in shown:
         assert flip.texts[1] == "yes"
         assert flip.texts[0] == two[0].texts("toy")[flip.sample_id]
+
+
+def test_other_pictures_are_other_data_where_one_run_is_limited(ran, copied):
+    """Digests over all pictures cannot tell, as the runs are of other samples."""
+    file = copied / "predictions" / "toy.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        line["images"] = ["0" * 64]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    other, part = sides.load(copied), sides.load(ran(limit=20))
+    assert compare(sides.load(ran()), part, FAST).comparison.tasks[0].mismatches == ()
+    with pytest.raises(NotComparableError, match=r"dataset\.images is 0000"):
+        compare(other, part, FAST)
+    (task,) = compare(other, part, replace(FAST, allow=frozenset({"dataset"}))).comparison.tasks
+    assert [(m.part, m.waived) for m in task.mismatches] == [("dataset.images", True)]

@@ -90,6 +90,12 @@ def _result(*judgements: Judgement, **changed) -> GateResult:
     return GateResult(**(given | changed))
 
 
+@pytest.fixture(autouse=True)
+def below(monkeypatch, tmp_path_factory):
+    """Runs are below the current folder, as in a project: a record's own task files are taken."""
+    monkeypatch.chdir(tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture
 def judgement() -> Callable[..., Judgement]:
     return _judgement
@@ -233,6 +239,12 @@ def single(evalkit, tmp_path_factory) -> Sight:
 @pytest.fixture(scope="session")
 def good(single) -> Path:
     """A baseline that is right but on every tenth question."""
+    return single.run("good", lambda i: single.wrong(i) if i % 10 == 0 else single.gold(i))
+
+
+@pytest.fixture(scope="session")
+def again(single) -> Path:
+    """A rerun of the baseline, which says the same."""
     return single.run("good", lambda i: single.wrong(i) if i % 10 == 0 else single.gold(i))
 
 

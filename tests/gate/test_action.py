@@ -227,11 +227,12 @@ def test_a_regression_is_said_everywhere_and_keeps_its_exit_code(
     assert title.startswith("> **Regression: sight accuracy")
     assert set(server.tokens) == {"token tok"}
 
-    assert runner.run(given(single, good, good)) == 0
+    again = single.run("good", lambda i: single.wrong(i) if i % 10 == 0 else single.gold(i))
+    assert runner.run(given(single, good, again)) == 0
     assert len(server.comments) == 4
     assert "> **Pass: 1 of 1 rule" in server.comments[-1]["body"]
     assert "Regression" not in server.comments[-1]["body"]
-    assert runner.run(given(single, good, good, comment_key="nightly")) == 0
+    assert runner.run(given(single, good, again, comment_key="nightly")) == 0
     assert len(server.comments) == 5
 
 
@@ -251,11 +252,13 @@ def test_a_task_list_is_run_and_what_failed_is_the_gate_s_to_judge(single, good,
     assert "600 of 1,000 samples failed" in runner.summary
 
 
-def test_a_gate_that_cannot_judge_leaves_no_older_verdict_standing(single, good, runner, serving):
+def test_a_gate_that_cannot_judge_leaves_no_older_verdict_standing(
+    single, good, again, runner, serving
+):
     server = serving()
-    assert runner.run(given(single, good, good)) == 0
+    assert runner.run(given(single, good, again)) == 0
     (runner.folder / "gate.toml").write_text("alpha = 7\n")
-    assert runner.run(given(single, good, good)) == 2
+    assert runner.run(given(single, good, again)) == 2
     assert "evalkit: The policy gate.toml sets alpha = 7" in runner.log
     assert (
         "::error title=evalkit gate::No verdict: evalkit gate ended with exit code 2." in runner.log
@@ -275,10 +278,10 @@ def test_a_comment_that_cannot_be_written_is_a_warning(single, good, bad, runner
     assert not server.comments
 
 
-def test_outside_a_pull_request_nothing_is_asked(single, good, runner, serving):
+def test_outside_a_pull_request_nothing_is_asked(single, good, again, runner, serving):
     server = serving()
-    assert runner.run(given(single, good, good), number="") == 0
-    assert runner.run(given(single, good, good, comment="false")) == 0
+    assert runner.run(given(single, good, again), number="") == 0
+    assert runner.run(given(single, good, again, comment="false")) == 0
     assert not server.tokens
     assert "Pass" in runner.summary
 
@@ -291,10 +294,10 @@ def test_inputs_are_data_and_no_commands(single, good, runner, serving):
     assert not (runner.folder / "x").exists()
 
 
-def test_a_comment_is_never_longer_than_github_takes(single, good, runner, serving):
+def test_a_comment_is_never_longer_than_github_takes(single, good, again, runner, serving):
     server = serving()
     step = next(step for step in STEPS if step.get("name") == "Comment")
-    assert runner.run(given(single, good, good, comment="false")) == 0
+    assert runner.run(given(single, good, again, comment="false")) == 0
     page = Path(runner.known["steps.prepare.outputs.pages"]) / "gate.md"
     page.write_text("> **Pass**\n" + "é" * 70 + "\n" + ("é" * 70 + "\n") * 1000, encoding="utf-8")
     assert runner.step(step) == 0

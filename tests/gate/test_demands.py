@@ -104,3 +104,25 @@ def test_points_need_a_range_and_less_is_better_needs_a_ceiling(demanded, tasks)
     assert keys(demanded('[[rule]]\ntask = "pope"\nmax = 0.1\n', ("pope",), known)) == [
         ("pope", "error", "max", 0.1)
     ]
+
+
+NEVER = {
+    'task = "pope"\nmax_drop = 1': "the rule could never fail",
+    'task = "pope"\nmax_drop = 1.5': "the rule could never fail",
+    'task = "mme"\nmax_drop = 2000': "could never fail",
+    'task = "*"\nmax_drop = 5000': "could never fail",
+    'task = "pope"\nmin = 0': "values are 0 to 1: the rule could never fail",
+    'task = "pope"\nmin = -3': "values are 0 to 1: the rule could never fail",
+    'task = "pope"\nmin = 1.01': "values are 0 to 1: the rule could never hold",
+}
+
+
+@pytest.mark.parametrize("demand", NEVER)
+def test_what_no_candidate_can_break_or_keep_is_refused(demanded, demand):
+    with pytest.raises(UsageError, match=NEVER[demand]):
+        demanded(f"[[rule]]\n{demand}\n")
+
+
+def test_margins_inside_the_range_are_taken(demanded):
+    found = demanded('[[rule]]\ntask = "mme"\nmax_drop = 799\n[[rule]]\ntask = "pope"\nmin = 1\n')
+    assert [d.bound.size for d in found] == [799, 799, 1]

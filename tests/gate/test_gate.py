@@ -21,23 +21,32 @@ def bad(single):
 # Exit codes
 
 
-def test_0_the_same_run_twice_passes(good, gate):
-    done = gate(good, good, DROP)
+def test_0_a_rerun_that_says_the_same_passes(good, again, gate):
+    done = gate(good, again, DROP)
     assert done.code == 0
     assert done.out.startswith("Pass: 1 of 1 rule that counts hold.")
 
 
-def test_2_is_a_mistake_in_the_command_or_the_policy(good, evalkit, gate):
+def test_2_is_a_mistake_in_the_command_or_the_policy(good, again, evalkit, gate):
     done = evalkit("gate", "--baseline", good)
     assert done.code == 2
     assert "The gate needs --candidate and --policy" in done.err
-    assert gate(good, good, DROP, "--format", "xml").code == 2
+    assert gate(good, again, DROP, "--format", "xml").code == 2
     assert gate(good, "nowhere", DROP).code == 2
     assert evalkit("gate", "calibrat").code == 2
-    done = gate(good, good, DROP.replace("max_drop", "max_dorp"))
+    done = gate(good, again, DROP.replace("max_drop", "max_dorp"))
     assert done.code == 2
     assert done.err.count("\n") == 1
     assert not done.out
+
+
+def test_2_is_the_baseline_as_its_own_candidate(good, gate, evalkit, tmp_path):
+    kept = tmp_path / "kept.json"
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    for base, candidate in ((good, good), (kept, good), (good, copy(good, tmp_path / "copied"))):
+        done = gate(base, candidate, DROP)
+        assert done.code == 2
+        assert "are one and the same run" in done.err
 
 
 def test_10_is_a_regression_and_it_is_shown_sample_by_sample(good, bad, gate):
@@ -117,6 +126,18 @@ def test_14_is_an_unhealthy_judge(evalkit, gate, tmp_path):
     assert gate(runs / "ill", runs / "well", policy).code == 14
 
 
+def test_13_is_a_floor_that_another_judge_answers(evalkit, gate, tmp_path):
+    words = ("--data", "demo", "--out", tmp_path, "--judge-cache", "none")
+    for name, said in (("strict", "0.5"), ("kind", "1.0")):
+        judge = ("--judge", f"dummy:constant,text={said}", "--name", name)
+        evalkit("run", "mmvet", "--model", "dummy:echo", *words, *judge)
+    runs, floor = tmp_path / "echo", '[[rule]]\ntask = "mmvet"\nmin = 60\n'
+    done = gate(runs / "strict", runs / "kind", floor)
+    assert done.code == 13
+    assert "judge.model" in done.out
+    assert gate(runs / "strict", runs / "kind", floor, "--allow", "judge").code != 13
+
+
 def copy(run, folder):
     import shutil
 
@@ -136,6 +157,34 @@ def test_15_is_a_record_or_scores_that_were_edited(good, bad, gate, tmp_path):
     assert gate(good, mixed, DROP).code == 15
 
 
+def test_15_is_a_record_or_a_baseline_that_says_a_thing_twice(good, bad, gate, evalkit, tmp_path):
+    kept, twice = tmp_path / "kept.json", copy(bad, tmp_path / "twice")
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    record = (twice / "run.json").read_text()
+    (twice / "run.json").write_text(record.replace('"value": 0.8', '"value": 0.9, "value": 0.8', 1))
+    assert gate(good, twice, DROP).code == 15
+    kept.write_text(kept.read_text().replace('"record": ', '"record": {}, "record": ', 1))
+    done = gate(kept, bad, DROP)
+    assert done.code == 15
+    assert "gives 'record' twice" in done.err
+
+
+def test_15_is_a_task_whose_code_changed_without_a_new_version(sight_of, gate):
+    before, after = sight_of(100, 2), sight_of(100, 2)
+    base = before.run("as-it-was", before.gold)
+    file = after.folder / "sight.py"
+    text = file.read_text().replace("(accuracy(),", "(replace(accuracy(), value=half),")
+    half = "from dataclasses import replace\n\n\ndef half(sums):\n    return sums[..., 0] / 200\n"
+    file.write_text(text.replace("\ndef to_sample", f"{half}\n\ndef to_sample", 1))
+    new = after.run("as-it-is", after.gold)
+    done = gate(base, new, DROP)
+    assert done.code == 13
+    assert "scorer.source is" in done.out
+    done = gate(base, new, DROP, "--allow", "scorer")
+    assert done.code == 15
+    assert "accuracy of sight is 1 in its record, and 0.5 by the other run's rules" in done.err
+
+
 def test_15_is_a_baseline_file_that_was_edited(good, gate, evalkit, tmp_path):
     kept = tmp_path / "kept.json"
     assert evalkit("baseline", "accept", good, "--out", kept).code == 0
@@ -147,8 +196,8 @@ def test_15_is_a_baseline_file_that_was_edited(good, gate, evalkit, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
-def test_20_is_a_disk_that_is_full(good, gate):
-    done = gate(good, good, DROP, "--format", "github", GITHUB_STEP_SUMMARY="/dev/full")
+def test_20_is_a_disk_that_is_full(good, again, gate):
+    done = gate(good, again, DROP, "--format", "github", GITHUB_STEP_SUMMARY="/dev/full")
     assert done.code == 20
     assert "/dev/full (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
 
@@ -168,19 +217,31 @@ def test_tiers_say_how_much_a_rule_counts(good, bad, gate):
     assert "regression (advisory)" in done("advisory", "0.05").out
 
 
-def test_a_waiver_lets_a_regression_pass_and_is_told_of(good, bad, gate):
+def test_a_waiver_lets_a_regression_pass_and_is_told_of(good, again, bad, gate):
     waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new key"\nexpires = 2999-01-01\n'
-    done = gate(good, bad, DROP + waiver)
+    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.9\n'
+    done = gate(good, bad, DROP + other + waiver + 'metric = "accuracy"\n')
     assert done.code == 0
     assert "regression (waived)" in done.out
     assert "waived by ann, until 2999-01-01: new key" in done.out
-    assert "No rule decides" in done.out
-    done = gate(good, good, DROP + waiver)
+    done = gate(good, again, DROP + waiver)
     assert done.code == 0
     assert "the waiver is not needed any more" in done.out
     done = gate(good, bad, DROP + waiver.replace("2999", "2020"))
     assert done.code == 10
     assert "the waiver of ann, until 2020-01-01: new key has expired" in done.out
+
+
+def test_12_is_a_gate_in_which_nothing_decides(good, bad, gate, tmp_path):
+    waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new"\nexpires = 2999-01-01\n'
+    out = tmp_path / "gate.xml"
+    done = gate(good, bad, DROP + waiver, "--out", f"junit={out}")
+    assert done.code == 12
+    assert done.out.startswith("Incomplete: no rule decides.")
+    assert ET.parse(out).getroot()[0].get("errors") == "1"  # noqa: S314 - written here
+    doubtful = DROP.replace("0.05", "0.1") + 'tier = "supporting"\n'
+    assert gate(good, bad, doubtful).code == 11
+    assert gate(good, bad, 'inconclusive = "neutral"\n' + doubtful).code == 0
 
 
 def test_a_waiver_covers_no_rule_that_cannot_be_judged(single, good, gate):
@@ -248,8 +309,8 @@ def test_a_relative_margin_takes_the_baselines_doubt_along(good, bad, gate):
     assert rule("max_drop_relative = 0.2")[0] == 0
 
 
-def test_both_error_rates_are_printed(good, gate):
-    done = gate(good, good, "alpha = 0.02\n" + DROP)
+def test_both_error_rates_are_printed(good, again, gate):
+    done = gate(good, again, "alpha = 0.02\n" + DROP)
     assert "truly worse than its margin with probability 0.02 at most" in done.out
     assert "within their margins with probability 0.02 at most, over all rules together" in done.out
     assert "96 % interval" in done.out
@@ -294,9 +355,9 @@ def test_pages_are_written_beside_what_is_shown(good, bad, gate, tmp_path):
     assert json.loads(outs[2].read_text())["verdict"] == "regression"
 
 
-def test_one_page_in_a_file_leaves_the_text_on_the_screen(good, gate, tmp_path):
+def test_one_page_in_a_file_leaves_the_text_on_the_screen(good, again, gate, tmp_path):
     out = tmp_path / "gate.xml"
-    done = gate(good, good, DROP, "--format", "junit", "--out", out)
+    done = gate(good, again, DROP, "--format", "junit", "--out", out)
     assert done.out.startswith("Pass:")
     assert out.read_text().startswith("<?xml")
 
@@ -315,17 +376,17 @@ def test_a_reader_who_leaves_early_does_not_turn_a_regression_into_a_pass(good, 
     assert b"Traceback" not in done.stderr
 
 
-def test_an_old_page_does_not_outlive_a_gate_that_cannot_judge(good, gate, tmp_path):
+def test_an_old_page_does_not_outlive_a_gate_that_cannot_judge(good, again, gate, tmp_path):
     out = tmp_path / "gate.xml"
-    assert gate(good, good, DROP, "--out", f"junit={out}").code == 0
-    assert gate(good, good, "alpha = 1\n", "--out", f"junit={out}").code == 2
+    assert gate(good, again, DROP, "--out", f"junit={out}").code == 0
+    assert gate(good, again, "alpha = 1\n", "--out", f"junit={out}").code == 2
     assert not out.exists()
 
 
-def test_a_page_takes_the_place_of_no_policy_and_no_record(good, gate, tmp_path):
+def test_a_page_takes_the_place_of_no_policy_and_no_record(good, again, gate, tmp_path):
     record = (good / "run.json").read_bytes()
     for out in (tmp_path / "gate.toml", good / "run.json"):
-        assert gate(good, good, DROP, "--out", out).code == 2
+        assert gate(good, again, DROP, "--out", out).code == 2
     assert (good / "run.json").read_bytes() == record
     assert (tmp_path / "gate.toml").read_text() == DROP
 

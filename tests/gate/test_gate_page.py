@@ -131,9 +131,15 @@ def test_a_pass_tells_of_rules_that_do_not_hold_and_cannot_decide(result, judgem
 def test_nothing_in_a_name_is_markdown(result, judgement, flip, side):
     odd = judgement(task=HOSTILE, metric=HOSTILE, reason=HOSTILE, verdict="regression")
     flips = (flip(task=HOSTILE, sample_id=HOSTILE, first=HOSTILE, targets=(HOSTILE,)),)
-    found = result(odd, baseline=side(model=HOSTILE, name=HOSTILE), flips=flips, notes=(HOSTILE,))
+    found = result(
+        odd,
+        baseline=side(model=HOSTILE, name=HOSTILE, created="@all <b>`x"),
+        flips=flips,
+        notes=(HOSTILE,),
+    )
     page = gate_comment(found)
     assert "everyone" in page
+    assert "@all" not in page
     for markup in ("@everyone", "#1 ", "[x]", "http:", "<img", "`", "www.a", ":bomb", "\n::"):
         assert markup not in page, markup
 

@@ -14,12 +14,12 @@ from evalkit.errors import ExitCode
 DROP = '[[rule]]\ntask = "*"\nmax_drop = "1pt"\n'
 
 
-def test_1_nothing_in_common_never_passes(single, good, gate):
+def test_1_nothing_in_common_never_passes(single, good, again, gate):
     done = gate(good, single.run("variant", single.gold, tasks=["sight:v1"]), DROP)
     assert done.code == 12
     assert "has no result of sight" in done.out
     for policy in ('[[rule]]\ntask = "pope"\nmax_drop = 0.1\n', "alpha = 0.05\n"):
-        assert gate(good, good, policy).code == 2
+        assert gate(good, again, policy).code == 2
 
     renamed = [row | {"id": f"other-{row['id']}"} for row in single.rows]
     apart = single.run("apart", single.gold, rows=renamed)
@@ -101,7 +101,8 @@ def published(evalkit, tmp_path_factory):
             path = folder / name / f"{task}.jsonl"
             path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         run(f"replay:{folder / name}", name)
-    return folder / "right" / "right", folder / "worse" / "worse"
+    run(f"replay:{folder / 'right'}", "again")
+    return [folder / name for name in ("right/right", "right/again", "worse/worse")]
 
 
 FAMOUS = (
@@ -113,8 +114,8 @@ FAMOUS = (
 
 
 def test_4_f1_mme_totals_and_mmvp_pairs_can_gate(published, gate):
-    right, worse = published
-    assert gate(right, right, FAMOUS).code == 0
+    right, again, worse = published
+    assert gate(right, again, FAMOUS).code == 0
     done = gate(right, worse, FAMOUS, "--format", "json")
     assert done.code == 10
     assert [j["verdict"] for j in done.record["judgements"]] == ["regression"] * 4
@@ -154,15 +155,17 @@ def test_6_many_rules_have_no_more_chances_to_be_wrong(single, gate):
     assert "after Holm's correction" in done.record["judgements"][0]["reason"]
 
 
-def test_7_no_two_things_that_ci_must_tell_apart_have_one_exit_code(single, good, gate, evalkit):
+def test_7_no_two_things_that_ci_must_tell_apart_have_one_exit_code(
+    single, good, again, gate, evalkit
+):
     worse = single.run("worse", lambda i: "?" if i % 5 else single.gold(i))
     doubtful = single.run("doubtful", lambda i: "?" if i % 9 == 0 else single.gold(i))
     codes = {
-        "pass": gate(good, good, DROP).code,
+        "pass": gate(good, again, DROP).code,
         "regression": gate(good, worse, DROP).code,
         "inconclusive": gate(good, doubtful, DROP).code,
-        "option": gate(good, good, DROP, "--polici", "x").code,
-        "policy": gate(good, good, DROP.replace("task", "taks")).code,
+        "option": gate(good, again, DROP, "--polici", "x").code,
+        "policy": gate(good, again, DROP.replace("task", "taks")).code,
         "run": gate(good, good.with_name("nowhere"), DROP).code,
     }
     assert codes == {

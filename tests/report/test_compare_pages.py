@@ -12,6 +12,7 @@ from evalkit.report.compare_table import (
     compare_table,
     compare_title,
     labels,
+    notes,
     points,
     summaries,
     unseen,
@@ -394,10 +395,19 @@ def test_hostile_texts_are_text_in_markdown():
     page.encode()
     assert "<script" not in page
     assert "<img" not in page
-    assert "](" not in page.replace("\\](", "")
+    assert "](" not in page
+    for markup in ("@", "**", "~~", "`", "http:", "www."):
+        assert markup not in page.replace("&#64;", ""), markup
     tables = [line for line in page.split("\n") if line.startswith("|")]
     for line in tables:
         assert line.replace("\\|", "").count("|") in (15, 8)
+
+
+def test_an_interval_that_does_not_bear_the_verdict_out_is_told():
+    held = comparison(task(difference(p=0.04, adjusted=0.04, low=-0.01, high=0.1)))
+    assert any("includes 0 although its p does not" in note for note in notes([held]))
+    held = comparison(task(difference(p=0.04, adjusted=0.04, low=0.01, high=0.1)))
+    assert not any("includes 0" in note for note in notes([held]))
 
 
 def test_hostile_texts_are_json():

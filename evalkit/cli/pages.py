@@ -1,0 +1,70 @@
+"""Pages that a command writes: none takes the place of what is read, and all stand or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from evalkit.errors import EvalkitError, UsageError
+
+_RECORDS = ("run.json", "started.json")  # what makes a folder a run's
+
+
+def check_places(pages: Sequence[Path], read: Iterable[Path]) -> None:
+    """Refuse pages in the place of what a command reads: by path, by link, or inside a run.
+
+    Args:
+        pages: Where pages are to be written.
+        read: Files and run folders that the command reads.
+
+    Raises:
+        UsageError: A page would be one of these, or a file in a run's folder.
+    """
+    given = list(read)
+    known = {key for one in given for path in _files(one) if (key := _identity(path))}
+    for page in pages:
+        inside = any((up / name).exists() for up in page.resolve().parents for name in _RECORDS)
+        same = page.resolve() in {one.resolve() for one in given} or _identity(page) in known
+        if inside or same or page.name in _RECORDS:
+            message = (
+                f"{page} is what the command reads, or is in a run's folder; give the page another "
+                "place."
+            )
+            raise UsageError(message)
+
+
+def write_pages(pages: Iterable[tuple[Path, str]]) -> None:
+    """Write pages; where one cannot be written, those before it do not stay.
+
+    Raises:
+        EvalkitError: One cannot be written.
+    """
+    from evalkit.writing import write_text
+
+    written: list[Path] = []
+    try:
+        for path, text in pages:
+            write_text(path, text)
+            written.append(path)
+    except EvalkitError:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """A file itself; of a run, named by its folder or its record, all files."""
+    root = place.parent if place.name == "run.json" else place
+    if any((root / name).exists() for name in _RECORDS):
+        yield from (path for path in root.rglob("*") if path.is_file())
+    elif place.is_file():
+        yield place
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from all others, whatever it is called; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,93 @@
+"""Where the gate's pages may stand, on which terminals, and what they say of what nobody gates."""
+
+import os
+import shutil
+
+import pytest
+
+DROP = '[[rule]]\ntask = "sight"\nmax_drop = 0.05\n'
+
+
+@pytest.fixture
+def candidate(again, tmp_path):
+    """A candidate that a test may lose."""
+    return shutil.copytree(again, tmp_path / "candidate")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("place", ["scores/sight.parquet", "page.xml", "scores/more/page.xml"])
+def test_no_page_is_written_into_a_run(good, candidate, gate, place):
+    before = contents(candidate)
+    done = gate(good, candidate, DROP, "--out", candidate / place)
+    assert done.code == 2
+    assert "is in a run's folder" in done.err
+    assert contents(candidate) == before
+
+
+def test_no_page_takes_the_place_of_what_is_read_by_another_name(good, candidate, gate, tmp_path):
+    linked, other = tmp_path / "linked.xml", tmp_path / "other.xml"
+    os.link(candidate / "scores" / "sight.parquet", linked)
+    other.symlink_to(candidate / "run.json")
+    before = contents(candidate)
+    for out in (linked, other):
+        assert gate(good, candidate, DROP, "--out", out).code == 2
+    assert contents(candidate) == before
+    assert linked.exists()
+
+
+def test_no_comparison_is_written_into_a_run(good, candidate, evalkit):
+    before = contents(candidate)
+    out = candidate / "scores" / "page.md"
+    assert evalkit("compare", good, candidate, "--draws", "100", "--out", out).code == 2
+    assert contents(candidate) == before
+
+
+def test_a_page_does_not_stay_when_the_next_cannot_be_written(good, again, gate, tmp_path):
+    (tmp_path / "file").write_text("")
+    outs = ("--out", f"json={tmp_path / 'a.json'}", "--out", f"json={tmp_path / 'file' / 'b.json'}")
+    done = gate(good, again, DROP, *outs)
+    assert done.code not in (0, 10)
+    assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("columns", ["1", "2", "10"])
+def test_a_terminal_without_room_is_no_error(good, again, gate, evalkit, columns):
+    assert gate(good, again, DROP, COLUMNS=columns).code == 0
+    words = ("compare", good, again, "--draws", "100", "--flips", "2")
+    assert evalkit(*words, COLUMNS=columns).code == 0
+
+
+def test_an_alpha_without_digits_is_a_mistake(good, again, gate, evalkit):
+    assert gate(good, again, "alpha = 1e-17\n" + DROP).code == 2
+    assert evalkit("compare", good, again, "--alpha", "1e-17").code == 2
+
+
+def test_tasks_that_no_rule_covers_are_named(single, gate):
+    tasks = ["sight", "sight:v1", "sight:v2"]
+    base, new = (single.run("three", single.gold, tasks=tasks) for _ in range(2))
+    done = gate(base, new, DROP, "--format", "json")
+    assert "Not gated, as no rule covers it: sight:v1, sight:v2." in done.record["notes"]
+    done = gate(base, new, DROP.replace("sight", "*"), "--format", "json")
+    assert not any(note.startswith("Not gated") for note in done.record["notes"])
+
+
+def test_a_record_from_elsewhere_chooses_no_code(good, again, evalkit, single, tmp_path):
+    """Its task file is run where it is below the current folder, or named by --task-path."""
+    away = tmp_path / "project"
+    away.mkdir()
+    words = ("compare", good, again, "--draws", "100")
+    done = evalkit(*words, cwd=away)
+    assert done.code == 2
+    assert "they are run only if --task-path names them" in done.err
+    assert str(single.folder / "sight.py") in done.err
+    assert evalkit(*words, "--task-path", single.folder / "sight.py", cwd=away).code == 0
+    assert evalkit(*words).code == 0
+
+
+def test_2_is_a_policy_whose_specific_rules_make_all_of_it_advisory(good, again, gate):
+    done = gate(good, again, DROP.replace("sight", "*") + DROP + 'tier = "advisory"\n')
+    assert done.code == 2
+    assert "make every demand advisory" in done.err

@@ -56,8 +56,8 @@ def align(
     """The samples of two runs that are compared.
 
     "worst" counts what failed in the candidate, or is not in it, as wrong. What failed in the
-    baseline alone, or is in the candidate alone, is left out of both, up to `LOST_BASELINE`. "fail"
-    allows neither. "exclude" leaves all of it out of both, up to its share.
+    baseline, or is not in it, is left out of both, up to `LOST_BASELINE`, whatever became of it in
+    the candidate. "fail" allows neither. "exclude" leaves all of it out of both, up to its share.
 
     Args:
         task: Whose scorer says what a failure is worth.
@@ -138,7 +138,7 @@ def _at_worst(
 ) -> Aligned:
     """Under "worst": what the candidate lacks is wrong, what the baseline lacks is left out."""
     one, two = sides[0], dict(sides[1])
-    out = {key for key in lost.first if key not in one or key not in lost.second}
+    out = lost.first
     if len(out) > LOST_BASELINE * len(ids):
         reason = (
             f"{len(out):,} of {len(ids):,} samples failed in the baseline or are not in it, which "

@@ -82,6 +82,18 @@ def test_a_broken_baseline_makes_no_room_for_damage():
     assert "they are left out of both runs" in few.notes[0]
 
 
+def test_what_failed_in_both_makes_no_room_either():
+    """Wrong on both sides would be no damage: of so many samples nothing is known."""
+    for both in (40, 119):
+        found = align(POPE, run(120, range(both)), run(120, range(both)), WORST)
+        assert found.verdict == "incomplete"
+        assert f"{both} of 120 samples failed in the baseline" in found.reason
+    few = align(POPE, run(1000, {7}), run(1000, {7, 8}), WORST)
+    assert len(few.first) == 999
+    assert "1 of 1,000 samples failed or are missing in the candidate" in few.notes[0]
+    assert "1 of 1,000 samples failed in the baseline" in few.notes[1]
+
+
 def test_fail_allows_no_failure_on_either_side():
     assert align(POPE, run(10), run(10), FAIL).verdict is None
     for one, two in ((run(10, {1}), run(10)), (run(10), run(10, {1})), (run(10), run(9))):

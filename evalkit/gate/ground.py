@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with_scores
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, shared_task
 from evalkit.comparison import Mismatch
 from evalkit.errors import NotComparableError
 from evalkit.gate.coverage import Aligned, align
@@ -23,14 +23,15 @@ class Tasks(Mapping[str, Task]):
 
     def __init__(self, baseline: Scored, candidate: Scored) -> None:
         """Take two runs; where both have a task, it is the candidate's."""
+        self._both = baseline, candidate
         self._sides = {
             **dict.fromkeys(baseline.results, baseline),
             **dict.fromkeys(candidate.results, candidate),
         }
 
     def __getitem__(self, name: str) -> Task:
-        """A task, with the metrics that it is counted by."""
-        return self._sides[name].task(name)
+        """A task, with the metrics that both runs are counted by."""
+        return shared_task(name, self._sides[name], *self._both)
 
     def __iter__(self) -> Iterator[str]:
         """The names."""
@@ -49,6 +50,7 @@ class Runs:
     ) -> None:
         """Take two runs, and parts of their fingerprints that may differ."""
         self.policy, self.baseline, self.candidate = policy, baseline, candidate
+        self.tasks = Tasks(baseline, candidate)
         self.allow = allow
         self._waived: dict[tuple[str, str, str], dict[str, None]] = {}
         self._grounds: dict[tuple[str, bool], Aligned] = {}

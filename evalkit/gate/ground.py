@@ -105,7 +105,8 @@ class Runs:
             return unlike
         if ill := _unhealthy([self.baseline.result(task), self.candidate.result(task)]):
             return ill
-        return self._aligned(task, self.baseline.scores(task))
+        unseen = self._unseen(self.baseline, task), self._unseen(self.candidate, task)
+        return self._aligned(task, self.baseline.scores(task), unseen)
 
     def _lone(self, task: str) -> Aligned:
         """The candidate alone, which must answer all that the baseline answers, where it can."""
@@ -122,7 +123,14 @@ class Runs:
         own = {score.sample_id: score for score in self.candidate.scores(task)}
         whole = known and self._stopped(task) is None
         asked = {s.sample_id: s for s in self.baseline.scores(task)} if whole else {}
-        return self._aligned(task, [replace(s, failed=False) for s in (asked | own).values()])
+        first = [replace(s, failed=False) for s in (asked | own).values()]
+        return self._aligned(task, first, (0, self._unseen(self.candidate, task)))
+
+    def _unseen(self, side: Scored, task: str) -> int:
+        """Samples that the record counts as asked, or failed, and of which there are no scores."""
+        coverage, scores = side.result(task).coverage, side.scores(task)
+        failed = sum(score.failed for score in scores)
+        return max(0, coverage.asked - len(scores), coverage.failed - failed)
 
     def _unlike(self, task: str, parts: Collection[str]) -> Aligned | None:
         """Why the two results may not be held against each other; None where they may."""
@@ -176,14 +184,15 @@ class Runs:
             for (part, one, two), tasks in self._waived.items()
         )
 
-    def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
+    def _aligned(self, task: str, first: Sequence[SampleScore], unseen: tuple[int, int]) -> Aligned:
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
         second = self.candidate.scores(task)
         if task in self.candidate.results and self._stopped(task) is not None:
             asked = {score.sample_id for score in second}
             first = [score for score in first if score.sample_id in asked]
             flaky = [key for key in flaky if key in asked]
-        return align(self.candidate.task(task), first, second, self.policy.missing, flaky)
+        own, missing = self.candidate.task(task), self.policy.missing
+        return align(own, first, second, missing, flaky, unseen=unseen)
 
 
 def mismatches_with_planned(

@@ -205,6 +205,11 @@ def test_9_failures_that_are_no_scores_are_known_to_the_record(single, gate, eva
         kept.append(single.folder / "excluded" / name)
     for missing in ("worst", "fail", "exclude<=5%"):
         policy = f'missing = "{missing}"\n' + DROP
-        own = ("--task-path", single.folder / "sight.py", "--allow", "dataset,prompt,generation")
+        own = (
+            "--task-path",
+            single.folder / "sight.py",
+            "--allow",
+            "dataset,prompt,generation,preprocessing",
+        )
         done = gate(*kept, policy, *own)
         assert done.code == 12, (done.out, done.err)

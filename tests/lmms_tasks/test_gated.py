@@ -31,3 +31,10 @@ def test_a_candidate_that_collapses_is_on_the_scale_of_its_baseline(gated):
     assert code != 0
     assert (found["damage"], found["maximum"]) == (50.0, 100.0)
     assert found["low"] <= 50.0 <= found["high"]
+
+
+def test_where_less_is_better_more_is_damage(gated):
+    """Everything is wrong now: that is damage."""
+    code, found = gated('metric = "wrong"\nmax_drop = 1.0', "x")
+    assert code != 0
+    assert (found["baseline"], found["candidate"], found["damage"]) == (50.0, 100.0, 50.0)

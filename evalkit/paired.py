@@ -13,14 +13,13 @@ what is independent is the cluster. Of a metric (a sum of rows and a function of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit import resampling
 from evalkit.gradient import gradient
-from evalkit.pairing import Paired, correlation, gains, pair, scale
-from evalkit.sampling import Bounds, Draws, Sampling, StudentT
+from evalkit.pairing import Paired, check_range, correlation, gains, pair, scale
+from evalkit.sampling import Bounds, Draws, Sampling, StudentT, holm
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -97,11 +96,15 @@ class Estimate:
     limit: float
 
     def interval(self, level: float = LEVEL) -> Bounds | None:
-        """The interval of the difference, cut to what is possible; None where there is none."""
+        """The interval of the difference, cut to what is possible; None where there is none.
+
+        What is possible is `limit`, or what was found where the metric has no range.
+        """
         if self.sampling is None:
             return None
         low, high = self.sampling.interval(level)
-        return max(low, -self.limit), min(high, self.limit)
+        most = max(self.limit, abs(self.difference))
+        return max(low, -most), min(high, most)
 
 
 # From rows to an estimate
@@ -156,6 +159,9 @@ def estimate(
 
     Returns:
         None where the metric is undefined in one of the runs.
+
+    Raises:
+        UsageError: A value is outside of the metric's range.
     """
     case = _case(metric, paired)
     if case is None:
@@ -193,6 +199,8 @@ def _case(metric: Metric, paired: Paired) -> _Case | None:
     values = float(metric.value(sums[0])), float(metric.value(sums[1]))
     if not np.isfinite(values).all():
         return None
+    for run in (sums, paired.first, paired.second):
+        check_range(metric, run)
     if metric.reach is not None:
         metric = replace(metric, high=max(map(metric.reach, sums)))
     by_cluster = resampling.settled(np.concatenate([run.cluster_sums for run in runs]))
@@ -378,22 +386,3 @@ def _counts(case: _Case, moved: npt.NDArray[np.float64]) -> tuple[int, int]:
 
     least = 1e-6 * case.width
     return int(np.count_nonzero(moved > least)), int(np.count_nonzero(moved < -least))
-
-
-def holm(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Holm's adjusted p-values: the chance of any false claim in the family is held.
-
-    The i-th smallest of m is multiplied by m - i + 1, and none is smaller than those before it
-    (Holm, Scandinavian Journal of Statistics 6 (1979), 65-70). scipy has only rules for the share
-    of false claims.
-
-    Args:
-        p_values: The family; what has no p-value is not in it, and stays None.
-    """
-    ranked = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    adjusted: list[float | None] = [None] * len(p_values)
-    least = 0.0
-    for rank, (p, place) in enumerate(ranked):
-        least = max(least, min(1.0, (len(ranked) - rank) * p))
-        adjusted[place] = least
-    return tuple(adjusted)

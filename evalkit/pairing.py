@@ -134,6 +134,35 @@ def _strata(
     return np.array([numbers[strata[name]] for name in names], dtype=np.intp)
 
 
+def check_range(metric: Metric, sums: npt.NDArray[np.float64]) -> None:
+    """Refuse values outside of the range that a metric declares, if it is `bounded`.
+
+    How sure a number is rests on it: no difference is larger, and no cluster moves it by more. A
+    mean of percentages with the range of shares would have bounds that do not even hold the value.
+
+    Args:
+        metric: The metric.
+        sums: Shape (..., k): sums of rows, or single rows.
+
+    Raises:
+        UsageError: A value is outside; what is undefined (NaN) is not.
+    """
+    import numpy as np
+
+    if not metric.bounded:
+        return
+    values = np.asarray(metric.value(sums))
+    slack = _NO_SPREAD * max(metric.high - metric.low, abs(metric.high), abs(metric.low))
+    outside = values[(values < metric.low - slack) | (values > metric.high + slack)]
+    if len(outside):
+        message = (
+            f"{metric.name} is {outside.flat[0]:.6g} somewhere, outside of the range from "
+            f"{metric.low:g} to {metric.high:g} that its task declares, so nothing can be said of "
+            "how sure it is: give the metric its true range (such as high=100)."
+        )
+        raise UsageError(message)
+
+
 # What the units move
 
 

@@ -3,7 +3,7 @@
 Two kinds, `StudentT` and `Draws`, answer the same three questions: which interval, and how
 surprising the data were if the true difference were at least, or at most, a given one. Tails and
 intervals agree: `interval(1 - 2 * alpha)` ends at `x` where `tail_below(x)`, or `tail_above(x)`, is
-alpha.
+alpha. `holm` corrects p-values for their number.
 """
 
 from __future__ import annotations
@@ -155,3 +155,22 @@ class Draws:
 
 Sampling = StudentT | Draws
 """The sampling distribution of a difference."""
+
+
+def holm(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Holm's adjusted p-values: the chance of any false claim in the family is held.
+
+    The i-th smallest of m is multiplied by m - i + 1, and none is smaller than those before it
+    (Holm, Scandinavian Journal of Statistics 6 (1979), 65-70). scipy has only rules for the share
+    of false claims.
+
+    Args:
+        p_values: The family; what has no p-value is not in it, and stays None.
+    """
+    ranked = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    least = 0.0
+    for rank, (p, place) in enumerate(ranked):
+        least = max(least, min(1.0, (len(ranked) - rank) * p))
+        adjusted[place] = least
+    return tuple(adjusted)

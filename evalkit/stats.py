@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.gradient import gradient
+from evalkit.pairing import check_range
 from evalkit.records import MetricValue, SampleScore
 from evalkit.sums import Statistics, statistics
 from evalkit.task import Metric
@@ -52,6 +53,9 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
 
     `low` and `high` are None, and `method` says why, where the scores tell nothing of the
     uncertainty: there is one cluster, or too many resamples leave the metric undefined.
+
+    Raises:
+        UsageError: A value is outside of the metric's range.
     """
     import math
 
@@ -59,6 +63,8 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
     value = _value(metric, counted)
     if math.isnan(value):
         return None
+    for sums in (counted.sums, counted.rows):
+        check_range(metric, sums)
     if metric.reach is not None:
         metric = replace(metric, high=metric.reach(counted.sums))
     method, ends = bounds(metric, counted)

@@ -11,7 +11,7 @@ from evalkit.compare.comparable import check, mismatched_pictures, mismatches_wi
 from evalkit.compare.flips import counts, extremes, flips_of, with_texts
 from evalkit.compare.matching import Pairs, pair_by_id, unwhole, without
 from evalkit.compare.measuring import measure, rows_by_metric
-from evalkit.compare.sides import Scored, check_same_rules
+from evalkit.compare.sides import Scored, check_same_rules, shared_task
 from evalkit.comparison import Comparison, Difference, Flip, Mismatch, TaskComparison
 from evalkit.errors import NotComparableError, UsageError
 from evalkit.paired import DRAWS, holm
@@ -219,7 +219,8 @@ def _lacking(first: Scored, second: Scored, name: str) -> str:
 def _task(
     first: Scored, second: Scored, name: str, different: tuple[Mismatch, ...], choice: Choice
 ) -> tuple[TaskComparison, tuple[Flip, ...]]:
-    one, two, task = first.result(name), second.result(name), first.task(name)
+    one, two = first.result(name), second.result(name)
+    task = shared_task(name, first, second)
     scores = first.scores(name), second.scores(name)
     pairs = pair_by_id(*scores)
     halves = unwhole(pairs, *scores)

@@ -189,6 +189,29 @@ def _is_here(path: str) -> bool:
     return Path(path).resolve().is_relative_to(Path.cwd().resolve())
 
 
+def shared_task(name: str, own: Scored, *others: Scored) -> Task:
+    """A task as a side has it, with metrics that fit all sides that have its scores.
+
+    Of a task that another harness adds up the scores tell the range, and a run that has collapsed
+    tells another one than its reference.
+
+    Args:
+        name: The task.
+        own: The side.
+        others: Those that it is compared with.
+
+    Raises:
+        EvalkitError: As `Scored.scores`.
+    """
+    task = own.task(name)
+    if task.foreign is None:
+        return task
+    sides = [own, *(s for s in others if s is not own and name in s.results)]
+    held = [side for side in sides if side.result(name).scores is not None]
+    scores = [score for side in held for score in side.scores(name)]
+    return replace(task, metrics=task.foreign.metrics(scores))
+
+
 @dataclass(frozen=True, slots=True)
 class _Folder:
     """The scored samples in a run's folder."""

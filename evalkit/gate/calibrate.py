@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from evalkit.compare.comparing import shared_pairs
 from evalkit.compare.matching import Pairs, strata_of
 from evalkit.compare.measuring import rows_of
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, shared_task
 from evalkit.designs import Calibration, MarginRates, MetricCalibration
 from evalkit.errors import UsageError
 from evalkit.gate.damage import UNKNOWN, Damage, paired_damage
@@ -75,7 +75,8 @@ def calibrate(
         message = "A calibration needs a run; two, of the same model, are better."
         raise UsageError(message)
     first = runs[0]
-    tasks = {name: first.task(name) for name, own in first.results.items() if own.scores}
+    scored = [name for name, result in first.results.items() if result.scores]
+    tasks = {name: shared_task(name, *runs) for name in scored}
     held: dict[tuple[str, str], list[Demand]] = {}
     for demand in demands(policy, tasks, tuple(tasks)):
         if not demand.is_alone:

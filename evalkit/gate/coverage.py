@@ -52,12 +52,14 @@ def align(
     second: Sequence[SampleScore],
     missing: Missing,
     flaky: Collection[str] = (),
+    *,
+    unseen: tuple[int, int] = (0, 0),
 ) -> Aligned:
     """The samples of two runs that are compared.
 
     "worst" counts what failed in the candidate, or is not in it, as wrong. What failed in the
-    baseline alone, or is in the candidate alone, is left out of both, up to `LOST_BASELINE`. "fail"
-    allows neither. "exclude" leaves all of it out of both, up to its share.
+    baseline, or is not in it, is left out of both, up to `LOST_BASELINE`, whatever became of it in
+    the candidate. "fail" allows neither. "exclude" leaves all of it out of both, up to its share.
 
     Args:
         task: Whose scorer says what a failure is worth.
@@ -65,6 +67,7 @@ def align(
         second: The candidate's.
         missing: The policy's word.
         flaky: Ids of samples that are left out of both.
+        unseen: Samples that either run was asked and has no scores of.
 
     Raises:
         UsageError: A flaky sample is in neither run.
@@ -78,7 +81,7 @@ def align(
         )
         raise UsageError(message)
     left = [key for key in ids if key not in set(flaky)]
-    lost = _Lost.of(left, one, two)
+    lost = _Lost.of(left, (one, two), unseen)
     notes = _flaky_notes(task.name, flaky, len(ids))
     if not any(key in one and key in two for key in left):
         reason = "The two runs have no sample in common."
@@ -88,30 +91,37 @@ def align(
     return _at_worst(task, left, (one, two), lost, notes)
 
 
+_Sides = tuple[Mapping[str, SampleScore], Mapping[str, SampleScore]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lost:
-    """Ids of samples without an answer, by run: not there, or failed."""
+    """Samples without an answer, by run: not there, or failed.
+
+    Attributes:
+        first: Ids of those that the baseline lacks.
+        second: Ids of those that the candidate lacks.
+        unseen: Further ones of which the runs' records tell, and whose ids nobody knows.
+    """
 
     first: frozenset[str]
     second: frozenset[str]
+    unseen: tuple[int, int]
 
     @classmethod
-    def of(
-        cls, ids: Sequence[str], one: Mapping[str, SampleScore], two: Mapping[str, SampleScore]
-    ) -> _Lost:
+    def of(cls, ids: Sequence[str], sides: _Sides, unseen: tuple[int, int]) -> _Lost:
+        absent = [sum(key not in side for key in ids) for side in sides]
         first, second = (
-            frozenset(key for key in ids if key not in side or side[key].failed)
-            for side in (one, two)
+            frozenset(key for key in ids if key not in side or side[key].failed) for side in sides
         )
-        return cls(first=first, second=second)
+        beyond = max(0, unseen[0] - absent[0]), max(0, unseen[1] - absent[1])
+        return cls(first=first, second=second, unseen=beyond)
 
     @property
     def words(self) -> str:
         """How many there are, by run."""
-        return f"{len(self.first):,} in the baseline, {len(self.second):,} in the candidate"
-
-
-_Sides = tuple[Mapping[str, SampleScore], Mapping[str, SampleScore]]
+        first, second = len(self.first) + self.unseen[0], len(self.second) + self.unseen[1]
+        return f"{first:,} in the baseline, {second:,} in the candidate"
 
 
 def _strict(
@@ -119,11 +129,12 @@ def _strict(
 ) -> Aligned:
     """Under "fail" and "exclude": both runs have answers to all that is compared."""
     missing, lost, notes = given
-    out = lost.first | lost.second
-    if len(out) > missing.share * len(ids):
+    out, unseen = lost.first | lost.second, sum(lost.unseen)
+    lacking, total = len(out) + unseen, len(ids) + max(lost.unseen)
+    if lacking > missing.share * total:
         allowed = f"at most {missing.share:.3g} of them" if missing.kind == "exclude" else "none"
         reason = (
-            f"{len(out):,} of {len(ids):,} samples failed or are missing ({lost.words}); the "
+            f"{lacking:,} of {total:,} samples failed or are missing ({lost.words}); the "
             f"policy allows {allowed}."
         )
         return Aligned(verdict="incomplete", reason=reason)
@@ -138,13 +149,16 @@ def _at_worst(
 ) -> Aligned:
     """Under "worst": what the candidate lacks is wrong, what the baseline lacks is left out."""
     one, two = sides[0], dict(sides[1])
-    out = {key for key in lost.first if key not in one or key not in lost.second}
-    if len(out) > LOST_BASELINE * len(ids):
+    out, total = lost.first, len(ids) + lost.unseen[0]
+    lacking = len(out) + lost.unseen[0]
+    if lacking > LOST_BASELINE * total:
         reason = (
-            f"{len(out):,} of {len(ids):,} samples failed in the baseline or are not in it, which "
+            f"{lacking:,} of {total:,} samples failed in the baseline or are not in it, which "
             "hides damage to them; run the baseline's command again, or take another baseline."
         )
         return Aligned(verdict="incomplete", reason=reason)
+    if lost.unseen[1]:
+        return Aligned(verdict="incomplete", reason=_unseen_words(lost.unseen[1]))
     try:
         two |= {key: _failed(task, one[key]) for key in ids if key not in two}
     except UsageError as error:
@@ -157,6 +171,14 @@ def _at_worst(
         told = f"{task.name}: {len(out):,} of {len(ids):,} samples failed in the baseline or are"
         notes = (*notes, f"{told} not in it; they are left out of both runs.")
     return _paired(task.name, [key for key in ids if key not in out], (one, two), notes)
+
+
+def _unseen_words(count: int) -> str:
+    return (
+        f"{count:,} samples of the candidate failed or are missing, as its record says, but are "
+        "not among its scores, so they cannot be counted as wrong: score it again without "
+        "--missing exclude."
+    )
 
 
 def _paired(name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]) -> Aligned:

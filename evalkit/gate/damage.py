@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from evalkit import stats
 from evalkit.gate.demands import Demand
 from evalkit.paired import Estimate, Paired, estimate
+from evalkit.pairing import check_range
 from evalkit.power import detectable, needed
 from evalkit.records import SampleScore
 from evalkit.sampling import StudentT
@@ -98,6 +99,9 @@ def paired_damage(
 
     Returns:
         None where the metric is undefined on the samples.
+
+    Raises:
+        UsageError: A value is outside of the metric's range.
     """
     found = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
     if found is None:
@@ -240,11 +244,16 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
 
     Returns:
         None where the metric is undefined on the scores.
+
+    Raises:
+        UsageError: A value is outside of the metric's range.
     """
     counted = statistics(metric, scores)
     value = float(metric.value(counted.sums))
     if math.isnan(value):
         return None
+    for sums in (counted.sums, counted.rows):
+        check_range(metric, sums)
     if metric.reach is not None:
         metric = replace(metric, high=metric.reach(counted.sums))
     sign, floor = _sign(metric), demand.bound.size

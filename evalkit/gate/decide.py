@@ -17,7 +17,7 @@ from evalkit.gate.coverage import Aligned
 from evalkit.gate.damage import UNKNOWN, Damage
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.examples import worst_flips
-from evalkit.gate.ground import Runs, Tasks, incomplete
+from evalkit.gate.ground import Runs, incomplete
 from evalkit.gate.limits import check_margin
 from evalkit.gate.measured import corrected, damage_of, verdict_of
 from evalkit.gate.peeks import after
@@ -57,7 +57,7 @@ def decide(
     """
     check_two_runs(baseline, candidate)
     runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
-    wanted = demands(policy, Tasks(baseline, candidate), tuple(baseline.results))
+    wanted = demands(policy, runs.tasks, tuple(baseline.results))
     wanted = tuple(_looked_at(runs, demand) for demand in wanted)
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
     adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])
@@ -97,7 +97,7 @@ def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage
     ground = runs.ground(demand.task, alone=demand.is_alone)
     if ground.verdict is not None:
         return UNKNOWN, ground
-    task = runs.candidate.task(demand.task)
+    task = runs.tasks[demand.task]
     if not demand.is_alone:
         check_same_rules(task, demand.metric, runs.baseline)
     damage = damage_of(task, demand, ground, draws=draws, seed=seed)

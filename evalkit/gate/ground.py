@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with_scores
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, shared_task
 from evalkit.comparison import Mismatch
 from evalkit.errors import NotComparableError
 from evalkit.gate.coverage import Aligned, align
@@ -26,14 +26,15 @@ class Tasks(Mapping[str, Task]):
 
     def __init__(self, baseline: Scored, candidate: Scored) -> None:
         """Take two runs; where both have a task, it is the candidate's."""
+        self._both = baseline, candidate
         self._sides = {
             **dict.fromkeys(baseline.results, baseline),
             **dict.fromkeys(candidate.results, candidate),
         }
 
     def __getitem__(self, name: str) -> Task:
-        """A task, with the metrics that it is counted by."""
-        return self._sides[name].task(name)
+        """A task, with the metrics that both runs are counted by."""
+        return shared_task(name, self._sides[name], *self._both)
 
     def __iter__(self) -> Iterator[str]:
         """The names."""
@@ -52,6 +53,7 @@ class Runs:
     ) -> None:
         """Take two runs, and parts of their fingerprints that may differ."""
         self.policy, self.baseline, self.candidate = policy, baseline, candidate
+        self.tasks = Tasks(baseline, candidate)
         self.allow = allow
         self._waived: dict[tuple[str, str, str], dict[str, None]] = {}
         self._grounds: dict[tuple[str, bool], Aligned] = {}
@@ -106,7 +108,8 @@ class Runs:
             return unlike
         if ill := _unhealthy([self.baseline.result(task), self.candidate.result(task)]):
             return ill
-        return self._aligned(task, self.baseline.scores(task))
+        unseen = self._unseen(self.baseline, task), self._unseen(self.candidate, task)
+        return self._aligned(task, self.baseline.scores(task), unseen)
 
     def _lone(self, task: str) -> Aligned:
         """The candidate alone, which must answer all that the baseline answers, where it can."""
@@ -123,7 +126,14 @@ class Runs:
         own = {score.sample_id: score for score in self.candidate.scores(task)}
         whole = known and self._stopped(task) is None
         asked = {s.sample_id: s for s in self.baseline.scores(task)} if whole else {}
-        return self._aligned(task, [replace(s, failed=False) for s in (asked | own).values()])
+        first = [replace(s, failed=False) for s in (asked | own).values()]
+        return self._aligned(task, first, (0, self._unseen(self.candidate, task)))
+
+    def _unseen(self, side: Scored, task: str) -> int:
+        """Samples that the record counts as asked, or failed, and of which there are no scores."""
+        coverage, scores = side.result(task).coverage, side.scores(task)
+        failed = sum(score.failed for score in scores)
+        return max(0, coverage.asked - len(scores), coverage.failed - failed)
 
     def _unlike(self, task: str, parts: Collection[str]) -> Aligned | None:
         """Why the two results may not be held against each other; None where they may."""
@@ -177,14 +187,15 @@ class Runs:
             for (part, one, two), tasks in self._waived.items()
         )
 
-    def _aligned(self, task: str, first: Sequence[SampleScore]) -> Aligned:
+    def _aligned(self, task: str, first: Sequence[SampleScore], unseen: tuple[int, int]) -> Aligned:
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
         second = self.candidate.scores(task)
         if task in self.candidate.results and self._stopped(task) is not None:
             asked = {score.sample_id for score in second}
             first = [score for score in first if score.sample_id in asked]
             flaky = [key for key in flaky if key in asked]
-        return align(self.candidate.task(task), first, second, self.policy.missing, flaky)
+        own, missing = self.candidate.task(task), self.policy.missing
+        return align(own, first, second, missing, flaky, unseen=unseen)
 
 
 def mismatches_with_planned(

@@ -141,7 +141,12 @@ class LmmsRows(Foreign):
     def metrics(self, scores: Sequence[SampleScore]) -> tuple[Metric, ...]:
         """The means, between 0 and 1, or 0 and 100, or what the scores show else."""
         names = dict.fromkeys(name for score in scores for name in score.values)
-        return tuple(_mean(name, scores) for name in names if self._entry(name).get("mean"))
+        told = {name: self._entry(name) for name in names}
+        return tuple(
+            _mean(name, scores, better=entry.get("better", True))
+            for name, entry in told.items()
+            if entry.get("mean")
+        )
 
     def numbers(
         self, scores: Sequence[SampleScore], predictions: Mapping[str, Prediction]
@@ -193,15 +198,21 @@ class _Picture:
         return content
 
 
-def mean_where_given(name: str) -> Metric:
-    """The mean over those samples that have the value: a task may count some under another name."""
-    return mean(name, of=name, only=lambda score: name in score.values)
+def mean_where_given(name: str, *, better: bool | None = True) -> Metric:
+    """The mean over those samples that have the value: a task may count some under another name.
+
+    Args:
+        name: The value's key.
+        better: Whether more of it is better; None where lmms-eval does not say.
+    """
+    made = mean(name, of=name, only=lambda score: name in score.values)
+    return replace(made, higher_is_better=better)
 
 
-def _mean(name: str, scores: Sequence[SampleScore]) -> Metric:
+def _mean(name: str, scores: Sequence[SampleScore], *, better: bool | None) -> Metric:
     given = [score.values[name] for score in scores if name in score.values]
     low, high = min([0.0, *given]), _scale(max(given))
-    return replace(mean_where_given(name), low=low, high=high)
+    return replace(mean_where_given(name, better=better), low=low, high=high)
 
 
 def _scale(value: float) -> float:

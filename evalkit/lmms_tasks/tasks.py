@@ -12,7 +12,7 @@ from evalkit.errors import UsageError
 from evalkit.lmms_tasks.bridge import shared
 from evalkit.lmms_tasks.rows import DEFAULT, LmmsRows, mean_where_given
 from evalkit.records import Generation, Message, Sample
-from evalkit.task import DatasetRef, Prompt, Row, Task
+from evalkit.task import DatasetRef, Metric, Prompt, Row, Task
 
 PREFIX = "lmms/"
 """How the names of lmms-eval's tasks begin."""
@@ -74,7 +74,7 @@ def load(name: str) -> Task:
         prompts=_prompts(rows, told),
         generation=_generation(told["generation"]),
         score=rows.score,
-        metrics=tuple(map(mean_where_given, _names(told, means=True))),
+        metrics=_means(told),
         headline=tuple(_names(told, means=False)),
         protocol="lmms-eval",
         source=source,
@@ -125,6 +125,12 @@ def _names(told: Mapping[str, Any], *, means: bool) -> list[str]:
     if len(told["filters"]) < 2:  # noqa: PLR2004 - one is not named
         return metrics
     return [f"{metric},{one}" for one in told["filters"] for metric in metrics]
+
+
+def _means(told: Mapping[str, Any]) -> tuple[Metric, ...]:
+    better = {entry["name"]: entry.get("better", True) for entry in told["metrics"]}
+    names = _names(told, means=True)
+    return tuple(mean_where_given(name, better=better[name.partition(",")[0]]) for name in names)
 
 
 def _version(text: str) -> int:

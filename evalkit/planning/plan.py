@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from evalkit.compare.comparing import shared_pairs
 from evalkit.compare.matching import Pairs, strata_of
 from evalkit.compare.measuring import rows_of
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, shared_task
 from evalkit.designs import MetricPlan, Plan, Stage
 from evalkit.errors import UsageError
 from evalkit.planning.question import Question, effect_of
@@ -114,7 +114,7 @@ def _known(name: str, sources: Sequence[Scored], question: Question) -> Iterator
     """What the runs tell of a task's headline metrics."""
     if not sources:
         return
-    task = sources[0].task(name)
+    task = shared_task(name, *sources)
     for metric in (m for m in task.metrics if m.name in task.headline):
         spread, runs = _widest(task, metric, sources, question)
         if spread is not None:

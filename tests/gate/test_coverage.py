@@ -82,6 +82,39 @@ def test_a_broken_baseline_makes_no_room_for_damage():
     assert "they are left out of both runs" in few.notes[0]
 
 
+def test_what_failed_in_both_makes_no_room_either():
+    """Wrong on both sides would be no damage: of so many samples nothing is known."""
+    for both in (40, 119):
+        found = align(POPE, run(120, range(both)), run(120, range(both)), WORST)
+        assert found.verdict == "incomplete"
+        assert f"{both} of 120 samples failed in the baseline" in found.reason
+    few = align(POPE, run(1000, {7}), run(1000, {7, 8}), WORST)
+    assert len(few.first) == 999
+    assert "1 of 1,000 samples failed or are missing in the candidate" in few.notes[0]
+    assert "1 of 1,000 samples failed in the baseline" in few.notes[1]
+
+
+def test_what_the_records_tell_of_and_the_scores_do_not_hold_counts_too():
+    """`score --missing exclude` leaves failures out of the scores of both."""
+    both, third = run(995), Missing(kind="exclude", share=0.006)
+    for missing in (WORST, FAIL):
+        found = align(POPE, both, both, missing, unseen=(5, 5))
+        assert found.verdict == "incomplete"
+    assert (
+        "5 samples of the candidate failed" in align(POPE, both, both, WORST, unseen=(5, 5)).reason
+    )
+    assert "10 of 1,000 samples failed or are missing (5 in" in (
+        align(POPE, both, both, FAIL, unseen=(5, 5)).reason
+    )
+    broken = align(POPE, both, both, WORST, unseen=(6, 0))
+    assert "6 of 1,001 samples failed in the baseline" in broken.reason
+    assert align(POPE, both, both, third, unseen=(5, 0)).verdict is None
+    assert align(POPE, both, both, third, unseen=(5, 5)).verdict == "incomplete"
+    # Those that the other run has are known by their ids, and counted once.
+    assert align(POPE, run(1000), both, third, unseen=(0, 5)).verdict is None
+    assert len(align(POPE, run(1000), both, WORST, unseen=(0, 5)).second) == 1000
+
+
 def test_fail_allows_no_failure_on_either_side():
     assert align(POPE, run(10), run(10), FAIL).verdict is None
     for one, two in ((run(10, {1}), run(10)), (run(10), run(10, {1})), (run(10), run(9))):

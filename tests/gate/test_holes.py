@@ -189,3 +189,30 @@ def test_8_the_detectable_damage_is_that_of_a_one_sided_test(single, gate):
     # Of 500 pictures with two questions each, 200 differ, by one: SE² = 200 / 1000² · G / (G - 1).
     assert error == pytest.approx((200 / 1000**2 * 500 / 499) ** 0.5)
     assert rule["detectable"] == pytest.approx((norm.ppf(0.95) + norm.ppf(0.9)) * error)
+
+
+def test_9_failures_that_are_no_scores_are_known_to_the_record(single, gate, evalkit):
+    """`score --missing exclude` of both runs: a third of the questions has no answer in either."""
+    kept = []
+    for name in ("one", "two"):
+        run = single.run(name, lambda i: single.gold(i) if i % 3 else None)
+        made = (run / "predictions" / "sight.jsonl").read_text().splitlines(keepends=True)
+        answers = single.folder / f"{name}.jsonl"
+        answers.write_text("".join(line for line in made if json.loads(line)["text"] is not None))
+        done = evalkit(
+            *("score", "sight", "-p", answers, "-r", single.folder / run.name / "data"),
+            *("--missing", "exclude", "--out", single.folder / "excluded" / name),
+            *("--task-path", single.folder / "sight.py"),
+        )
+        assert done.code == 12, done.err
+        kept.append(single.folder / "excluded" / name)
+    for missing in ("worst", "fail", "exclude<=5%"):
+        policy = f'missing = "{missing}"\n' + DROP
+        own = (
+            "--task-path",
+            single.folder / "sight.py",
+            "--allow",
+            "dataset,prompt,generation,preprocessing",
+        )
+        done = gate(*kept, policy, *own)
+        assert done.code == 12, (done.out, done.err)

@@ -168,6 +168,7 @@ FILES = {
                     {"metric": name, "aggregation": mean} for name in ("all", "first", "second")
                 ],
             },
+            "percent": BASE | {"process_results": plain.percent},
             "filters": BASE | {"filter_list": [{"name": "whole"}, {"name": "two"}]},
         }
 
@@ -196,6 +197,9 @@ FILES = {
         def halves(doc, results):  # as ChartQA: every sample counts for one of the two
             hit = float(results[0] == doc["answer"])
             return {"all": hit, "first" if doc["answer"] == "ab" else "second": hit}
+
+        def percent(doc, results):
+            return {k: 100 * v for k, v in process(doc, results).items() if k in ("exact", "wrong")}
 
         def spread(items):
             return {"hits": sum(item["score"] for item in items), "rate": 71.5}
@@ -284,7 +288,7 @@ def _write(folder: Path, question="How many?", pictures=None) -> Path:
     image = {"image": {"_type": "Image"}}
     text = {name: {"_type": "Value", "dtype": "string"} for name in ("question", "answer")}
     about = json.dumps({"info": {"features": {**text, **image}}})
-    for task in ("toy", "halves", "filters"):
+    for task in ("toy", "halves", "percent", "filters"):
         place = folder / "data" / "lmms" / task
         place.mkdir(parents=True)
         file = place / "test.parquet"

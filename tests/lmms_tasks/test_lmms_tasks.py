@@ -2,7 +2,10 @@
 
 import pytest
 
-TASKS = ("toy", "judged", "far", "near", "rounds", "twice", "shots", "halves", "filters")
+TASKS = (
+    *("toy", "judged", "far", "near", "rounds", "twice", "shots", "halves", "filters"),
+    "percent",
+)
 
 
 def test_a_task_is_asked_and_scored_by_its_own_code(run):

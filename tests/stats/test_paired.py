@@ -1,6 +1,7 @@
 """A paired difference beside the textbook, scipy and statsmodels."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -440,3 +441,25 @@ def test_holm_is_that_of_statsmodels():
     p_values = np.random.default_rng(0).random(20) ** 4
     peer = multitest.multipletests(p_values, method="holm")[1]
     assert holm(p_values.tolist()) == pytest.approx(tuple(peer), abs=1e-12)
+
+
+# Ranges
+
+
+def test_values_outside_of_the_declared_range_are_refused():
+    """A score of 0 to 100 in a metric of 0 to 1: bounds would be cut to less than the damage."""
+    first, second = np.full(200, 90.0), np.full(200, 25.0)
+    for one, two in ((first, second), (second / 100, first)):
+        with pytest.raises(UsageError, match=r"outside of the range from 0 to 1 that its task"):
+            estimate(mean(), paired(one, two))
+    few = np.where(np.arange(200) == 7, 1.5, 0.5)  # the mean itself is within
+    with pytest.raises(UsageError, match=r"accuracy is 1\.5 somewhere"):
+        estimate(mean(), paired(few, few))
+
+
+def test_an_interval_of_what_has_no_range_holds_what_was_found():
+    rising = np.arange(200) % 7 + 2000.0
+    free = replace(mean(), bounded=False)
+    found = estimate(free, paired(rising, rising[::-1] * 3))
+    low, high = found.interval()
+    assert low <= found.difference <= high

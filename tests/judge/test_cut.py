@@ -1,4 +1,4 @@
-"""A reply that was ended by its length: what of it is a rating, and what may have become another."""
+"""A reply that was ended by its length: what of it is a rating, and what may have changed."""
 
 from dataclasses import replace
 

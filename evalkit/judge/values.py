@@ -74,7 +74,8 @@ def values_of(path: Path, task: str | None = None, references: Path | None = Non
     review = read_review(path, references)
     clusters = {sample.id: sample.cluster for sample in review.samples}
     notes = () if review.pictured else (f"In {path} each question is taken for independent.",)
-    return Values(by_sample=values(review.verdicts, {}, clusters), notes=notes)
+    found = values(review.verdicts, {}, clusters)
+    return Values(by_sample=found, notes=(*notes, *review.notes))
 
 
 def _of_run(folder: RunFolder, task: str | None) -> Values:

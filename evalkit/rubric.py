@@ -122,6 +122,8 @@ class Judging:
         required: Whether the task has no number without a judge.
         labels: What the ratings 0, 1, ... say where verdicts are words ("no", "yes"), the best of
             them last; none where they are numbers.
+        scale: The smallest and the largest rating that is asked for, where verdicts are numbers;
+            None where nothing says it.
     """
 
     own: Rubric
@@ -135,6 +137,7 @@ class Judging:
     source: str
     required: bool = True
     labels: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
 
     def read(self, words: str) -> Rubric:
         """The rubric in a file of the official form; official where its digest is known.

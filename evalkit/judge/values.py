@@ -11,11 +11,13 @@ from statistics import fmean
 from evalkit import registry
 from evalkit.errors import UsageError
 from evalkit.judge.labels import read_labels
+from evalkit.judge.order import judging_of
 from evalkit.judge.pairs import Pair
 from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
 from evalkit.judge.verdict_file import recorded_verdicts
 from evalkit.records import Verdict
+from evalkit.rubric import Judging
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
 
@@ -44,17 +46,28 @@ class Values:
         by_sample: By sample id.
         labels: The labels that verdicts may have, the best last; none where they are ratings.
         notes: What a reader should know of them.
+        scale: The smallest and the largest rating that the judge is asked for; None for labels, and
+            where nothing says it.
     """
 
     by_sample: Mapping[str, Value]
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
 
     @property
     def verdicts(self) -> dict[str, str | float]:
         """The verdicts that there are, by sample id."""
         told = self.by_sample.items()
         return {key: value.verdict for key, value in told if value.verdict is not None}
+
+    @property
+    def scale_held(self) -> tuple[float, float] | None:
+        """The scale, as wide as the judge took it: official words let any number count."""
+        if self.scale is None:
+            return None
+        given = [float(verdict) for verdict in self.verdicts.values()]
+        return min([self.scale[0], *given]), max([self.scale[1], *given])
 
 
 def values_of(path: Path, task: str | None = None, references: Path | None = None) -> Values:
@@ -75,7 +88,8 @@ def values_of(path: Path, task: str | None = None, references: Path | None = Non
     clusters = {sample.id: sample.cluster for sample in review.samples}
     notes = () if review.pictured else (f"In {path} each question is taken for independent.",)
     found = values(review.verdicts, {}, clusters)
-    return Values(by_sample=found, notes=(*notes, *review.notes))
+    scale = judging_of(registry.load_task(review.task)).scale
+    return Values(by_sample=found, notes=(*notes, *review.notes), scale=scale)
 
 
 def _of_run(folder: RunFolder, task: str | None) -> Values:
@@ -85,18 +99,20 @@ def _of_run(folder: RunFolder, task: str | None) -> Values:
         for made in folder.read_predictions(stem)
         if made.text is not None
     }
-    verdicts, labels = recorded_verdicts(folder, stem), _labels_of(folder, stem)
+    verdicts, judging = recorded_verdicts(folder, stem), _judging_of(folder, stem)
+    labels = judging.labels if judging else ()
     return Values(
-        by_sample=values(verdicts, lengths, folder.read_clusters(stem), labels), labels=labels
+        by_sample=values(verdicts, lengths, folder.read_clusters(stem), labels),
+        labels=labels,
+        scale=judging.scale if judging else None,
     )
 
 
-def _labels_of(folder: RunFolder, stem: str) -> tuple[str, ...]:
-    """The labels of the verdicts on a run's task; none where they are ratings."""
+def _judging_of(folder: RunFolder, stem: str) -> Judging | None:
+    """What a run's task says of its judge."""
     config = load_run(folder.path).config
     name = next(choice.name for choice in config.tasks if file_stem(choice.name) == stem)
-    judging = registry.load_task(name, config.task_paths).judging
-    return judging.labels if judging else ()
+    return registry.load_task(name, config.task_paths).judging
 
 
 def judged_stem(folder: RunFolder, task: str | None) -> str:

@@ -87,3 +87,31 @@ def test_another_run_may_be_the_labels(evalkit, place):
     assert done.record["length"]["n"] == 6
     unnamed = evalkit("judge", "calibrate", one, "--labels", two)
     assert "name one with --task" in unnamed.err
+
+
+def test_the_scale_is_the_rubrics_unless_another_is_given(evalkit, place):
+    words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
+    within = people(place / "h.jsonl", IDS[:9], value=0.4)
+    done = evalkit(*words, "--json", "--labels", within)
+    assert (done.code, done.record["scale"]) == (0, [0, 1])
+    beyond = people(place / "h.jsonl", IDS[:9], value=4)
+    refused = evalkit(*words, "--labels", beyond)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "On a scale from 0 to 1 the human label of sample 'v1_0' cannot be 4.0" in refused.err
+    told = evalkit(*words, "--json", "--labels", beyond, "--scale", 0, 10)
+    assert (told.code, told.record["scale"]) == (0, [0, 10])
+
+
+def test_a_judge_that_left_its_scale_makes_it_wider(evalkit, place):
+    """The official script of LLaVA-Bench counts any number."""
+    rows = [
+        {"question_id": n, "content": f"8 {own}", "tuple": [8, own]}
+        for n, own in enumerate((3, 12, 5))
+    ]
+    path = place / "r.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = evalkit(
+        *("judge", "calibrate", path, "--json"),
+        *("--labels", people(place / "h.jsonl", ["0", "1"], value=2)),
+    )
+    assert (done.code, done.record["scale"]) == (0, [1, 12])

@@ -55,7 +55,7 @@ class Review:
     notes: tuple[str, ...] = ()
 
 
-def read_review(path: Path, references: Path | None = None) -> Review:
+def read_review(path: Path, references: Path | None = None, *, text: str | None = None) -> Review:
     """A file of published verdicts.
 
     Args:
@@ -63,11 +63,12 @@ def read_review(path: Path, references: Path | None = None) -> Review:
             plain or gzip.
         references: MM-Vet's `mm-vet.json`, with the capabilities; or LLaVA's `questions.jsonl`,
             which says what questions are about one picture.
+        text: What the file holds, where that is known already.
 
     Raises:
         UsageError: A file cannot be read, or is of no known form.
     """
-    text = source.text(path)
+    text = source.text(path) if text is None else text
     grades = one_object(path, text)
     if grades is not None:
         graded = _grades(path, grades, references)
@@ -126,7 +127,10 @@ def _ratings(where: str, raw: Any, count: int | None = None) -> tuple[float, ...
         raise _wrong(where, f"needs {said}, not {str(raw)[:_SHOWN]}")
     for rating in raw:
         if not is_rating(rating):
-            raise _wrong(where, f"has the rating {str(rating)[:_SHOWN]}, which is no number")
+            told = (
+                f"{rating[:_SHOWN]!r}, a text," if isinstance(rating, str) else str(rating)[:_SHOWN]
+            )
+            raise _wrong(where, f"has the rating {told}, which is no number")
     return tuple(map(float, raw))
 
 

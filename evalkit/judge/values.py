@@ -9,10 +9,11 @@ from pathlib import Path
 from statistics import fmean
 
 from evalkit import registry
+from evalkit.answer_files import source
 from evalkit.errors import UsageError
 from evalkit.judge.labels import read_labels
 from evalkit.judge.order import judging_of
-from evalkit.judge.pairs import Pair
+from evalkit.judge.pairs import Pair, has_both
 from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
 from evalkit.judge.verdict_file import recorded_verdicts
@@ -70,13 +71,20 @@ class Values:
         return min([self.scale[0], *given]), max([self.scale[1], *given])
 
 
-def values_of(path: Path, task: str | None = None, references: Path | None = None) -> Values:
+def values_of(
+    path: Path,
+    task: str | None = None,
+    references: Path | None = None,
+    *,
+    text: str | None = None,
+) -> Values:
     """A value for each judged sample.
 
     Args:
         path: A run's folder, or a grade or review file (`evalkit.judge.review`).
         task: The task, where the run has several.
         references: For grade and review files (`evalkit.judge.review.read_review`).
+        text: What the file holds, where that is known already.
 
     Raises:
         UsageError: There are no verdicts, or of several tasks.
@@ -84,7 +92,7 @@ def values_of(path: Path, task: str | None = None, references: Path | None = Non
     """
     if path.is_dir():
         return _of_run(RunFolder(path), task)
-    review = read_review(path, references)
+    review = read_review(path, references, text=text)
     clusters = {sample.id: sample.cluster for sample in review.samples}
     notes = () if review.pictured else (f"In {path} each question is taken for independent.",)
     found = values(review.verdicts, {}, clusters)
@@ -189,10 +197,11 @@ def human_values(
     Raises:
         UsageError: It is neither, or a rating is the number of no label.
     """
-    if path.is_dir() or not _is_labels(path):
-        found = values_of(path, task, references).verdicts
+    text = None if path.is_dir() else source.text(path)  # once: it may be a pipe
+    if text is not None and _is_labels(path, text):
+        found = read_labels(path, text)
     else:
-        found = read_labels(path)
+        found = values_of(path, task, references, text=text).verdicts
     return {key: _labelled(key, value, labels) for key, value in found.items()}
 
 
@@ -207,17 +216,8 @@ def _labelled(sample_id: str, value: str | float, labels: Sequence[str]) -> str 
     return labels[int(value)]
 
 
-def _is_labels(path: Path) -> bool:
-    """Whether a file is one of labels: no object of grades, and no lines about questions.
-
-    Raises:
-        UsageError: It cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        message = f"The file {path} cannot be read: {error.strerror}."
-        raise UsageError(message) from error
+def _is_labels(path: Path, text: str) -> bool:
+    """Whether a file is one of labels: no object of grades, and no lines about questions."""
     if one_object(path, text) is not None:
         return False
     first = next((line for line in text.split("\n") if line.strip()), "")
@@ -236,7 +236,7 @@ def pairs_of(judged: Values, people: Mapping[str, str | float]) -> tuple[list[Pa
         there is none.
 
     Raises:
-        UsageError: All of them are about none.
+        UsageError: All of them are about none, or about samples without a verdict.
     """
     pairs = [
         Pair(
@@ -249,6 +249,12 @@ def pairs_of(judged: Values, people: Mapping[str, str | float]) -> tuple[list[Pa
         for sample_id, value in judged.by_sample.items()
     ]
     strays = [name for name in people if name not in judged.by_sample]
+    if pairs and not strays and not any(map(has_both, pairs)):
+        message = (
+            f"None of the {len(people):,} labels is about a sample with a verdict: the judge has "
+            f"given {len(judged.verdicts):,} to {len(pairs):,} samples."
+        )
+        raise UsageError(message)
     if not strays:
         return pairs, ""
     said = f"{len(strays):,} of {len(people):,} labels are about samples that were not judged here"

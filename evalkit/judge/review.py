@@ -127,10 +127,8 @@ def _ratings(where: str, raw: Any, count: int | None = None) -> tuple[float, ...
         raise _wrong(where, f"needs {said}, not {str(raw)[:_SHOWN]}")
     for rating in raw:
         if not is_rating(rating):
-            told = (
-                f"{rating[:_SHOWN]!r}, a text," if isinstance(rating, str) else str(rating)[:_SHOWN]
-            )
-            raise _wrong(where, f"has the rating {told}, which is no number")
+            told = f"{rating[:_SHOWN]!r}, a text," if isinstance(rating, str) else rating
+            raise _wrong(where, f"has the rating {told!s:.{_SHOWN + 12}}, which is no number")
     return tuple(map(float, raw))
 
 

@@ -30,6 +30,7 @@ from evalkit.judge.order import (
     rubric_of,
 )
 from evalkit.judge.stage import JudgeStage
+from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prediction_files import Predictions
 from evalkit.prepare import Prepared, prepare
@@ -162,6 +163,7 @@ def judged_again(
         judge=parts_of(judged.fingerprint, stem),
         missing=missing_in(judged.report.failed, judged.report.verdicts),
         healthy=judged.report.healthy,
+        unasked=UNASKED in judged.report.failed,
     )
 
 

@@ -85,7 +85,13 @@ def _judged_pairs() -> Metric:
 
     like = group_accuracy("judged", of="yes", size=2)
     return Metric(
-        name="judged", unit="group", row=row, value=like.value, columns=2, proportion=True
+        name="judged",
+        unit="group",
+        row=row,
+        value=like.value,
+        columns=2,
+        proportion=True,
+        weight=1,
     )
 
 

@@ -64,6 +64,7 @@ def pair_judging() -> Judging:
         breakdowns=("category",),
         further=printed_figures,
         source=SOURCE,
+        scale=(LEAST, MOST),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalkit.errors import UsageError
 from evalkit.gradient import gradient
 from evalkit.records import SampleScore
-from evalkit.sums import Statistics, statistics
+from evalkit.sums import Statistics, statistics, weighty
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def pair(
     *,
     strata: Mapping[str, str] | None = None,
 ) -> Paired:
-    """The metric's rows in two runs, unit by unit.
+    """The metric's rows in two runs, unit by unit; without those that carry weight in neither.
 
     Args:
         metric: The metric; its `only` chooses the units.
@@ -71,14 +71,21 @@ def pair(
         UsageError: The samples are not the same, or lie in other clusters or groups, or only one
             run's count; or a cluster has no stratum.
     """
+    import numpy as np
+
     one, two = statistics(metric, first), statistics(metric, second)
     _refuse_others(metric, first, second)
+    layers = _strata(metric, first, strata, one.clusters)
+    if metric.weight is not None:
+        keep = weighty(metric, one) | weighty(metric, two)
+        layers = layers[np.unique(one.codes[keep])]
+        one, two = one.part(keep), two.part(keep)
     return Paired(
         first=one.rows,
         second=two.rows,
         codes=one.codes,
         clusters=one.clusters,
-        strata=_strata(metric, first, strata, one.clusters),
+        strata=layers,
         pairwise=metric.pairwise,
     )
 

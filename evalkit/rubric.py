@@ -8,6 +8,7 @@ the reply. What the ratings are worth is the task's business (`Judging`).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 OWN, OFFICIAL, FILE = "evalkit", "official", "file"
 """Whose words a rubric's are: evalkit's, those of the benchmark's authors, or anybody's."""
+
+_LAST_WORD = re.compile(r"\S+\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,20 @@ class Rubric:
         read = self.read(reply)
         return read if read is None or not swapped else tuple(reversed(read))
 
+    def is_cut(self, reply: str, finish: str | None) -> bool:
+        """Whether a reply was ended by its length where its ratings stand: "0." may be a 0.9.
+
+        Official scripts do not look at it, so in their words, and in anybody's, nothing is cut.
+
+        Args:
+            reply: The reply.
+            finish: "length" where it was ended by its length.
+        """
+        if self.origin != OWN or finish != "length":
+            return False
+        ratings = self.read(reply)
+        return ratings is not None and self.read(_LAST_WORD.sub("", reply)) != ratings
+
 
 def unjudged(sample: Sample, text: str | None) -> Outcome:  # noqa: ARG001 - a scorer
     """The scorer of a task that has no number before it is judged."""
@@ -105,6 +122,8 @@ class Judging:
         required: Whether the task has no number without a judge.
         labels: What the ratings 0, 1, ... say where verdicts are words ("no", "yes"), the best of
             them last; none where they are numbers.
+        scale: The smallest and the largest rating that is asked for, where verdicts are numbers;
+            None where nothing says it.
     """
 
     own: Rubric
@@ -118,6 +137,7 @@ class Judging:
     source: str
     required: bool = True
     labels: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
 
     def read(self, words: str) -> Rubric:
         """The rubric in a file of the official form; official where its digest is known.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from evalkit.gradient import gradient
 from evalkit.pairing import check_range
 from evalkit.records import MetricValue, SampleScore
-from evalkit.sums import Statistics, statistics
+from evalkit.sums import Statistics, statistics, weighty
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
     """The metric over the scores with its 95 % interval; None where the metric is undefined.
 
     `low` and `high` are None, and `method` says why, where the scores tell nothing of the
-    uncertainty: there is one cluster, or too many resamples leave the metric undefined.
+    uncertainty: there is one cluster, or too many resamples leave the metric undefined. Where the
+    metric has a weight, units without any are neither counted nor resampled.
 
     Raises:
         UsageError: A value is outside of the metric's range.
@@ -60,6 +61,7 @@ def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | Non
     import math
 
     counted = statistics(metric, scores)
+    counted = counted.part(weighty(metric, counted))
     value = _value(metric, counted)
     if math.isnan(value):
         return None

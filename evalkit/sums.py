@@ -51,6 +51,29 @@ class Statistics:
         np.add.at(sums, self.codes, self.rows)
         return sums
 
+    def part(self, keep: npt.NDArray[np.bool_]) -> Statistics:
+        """The same of some units, whose clusters are numbered anew in their old order.
+
+        Args:
+            keep: Shape (units,): which ones.
+        """
+        import numpy as np
+
+        left, codes = np.unique(self.codes[keep], return_inverse=True)
+        return Statistics(
+            rows=self.rows[keep], codes=codes, clusters=len(left), pairwise=self.pairwise
+        )
+
+
+def weighty(metric: Metric, counted: Statistics) -> npt.NDArray[np.bool_]:
+    """Shape (units,): which units carry weight in the metric."""
+    import numpy as np
+
+    if metric.weight is None:
+        return np.ones(len(counted.rows), dtype=np.bool_)
+    heavy: npt.NDArray[np.bool_] = counted.rows[:, metric.weight] != 0
+    return heavy
+
 
 def _added(rows: npt.NDArray[np.float64], *, pairwise: bool) -> npt.NDArray[np.float64]:
     """The sum of rows, added one by one.

@@ -174,6 +174,8 @@ class Metric:
         bounded: Whether `high` means something to a reader; else it is not shown.
         reach: The largest value that sums of shape (k,) could have had, where parts of the
             benchmark were not asked; None is `high`.
+        weight: The column that says how much a unit counts, where a missing verdict makes it 0:
+            intervals and counts are then of the others alone. None: each unit counts.
     """
 
     name: str
@@ -189,6 +191,7 @@ class Metric:
     only: Callable[[SampleScore], bool] | None = None
     bounded: bool = True
     reach: Callable[[npt.NDArray[np.float64]], float] | None = None
+    weight: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

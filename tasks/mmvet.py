@@ -115,5 +115,6 @@ TASK = Task(
         breakdowns=("capability", "integration"),
         further=run_totals,
         source=SOURCE,
+        scale=(0.0, 1.0),
     ),
 )

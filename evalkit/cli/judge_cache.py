@@ -140,7 +140,11 @@ def import_file(file: str, path: str | None) -> None:
 def _place(path: str | None) -> Path:
     from evalkit.judge.cache import default_path
 
-    return default_path(os.environ) if path is None else Path(path)
+    place = default_path(os.environ) if path is None else Path(path)
+    if place is None:
+        message = "EVALKIT_JUDGE_CACHE is none, so no cache is kept; name one with --cache."
+        raise UsageError(message)
+    return place
 
 
 def _existing(path: str | None) -> VerdictCache:

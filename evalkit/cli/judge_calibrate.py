@@ -25,7 +25,12 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.option(
     "--tolerance", type=float, default=0.0, help="Ratings that differ by this much agree."
 )
-@click.option("--scale", type=(float, float), metavar="LOW HIGH", help="The scale of the ratings.")
+@click.option(
+    "--scale",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="The scale of the ratings (default: the rubric's).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     source: Path,
@@ -52,7 +57,7 @@ def command(
         positive=positive or (judged.labels[-1] if judged.labels else None),
         tolerance=tolerance,
         labels=judged.labels,
-        scale=scale,
+        scale=scale or judged.scale_held,
         notes=[*filter(None, [strays]), *judged.notes],
     )
     print_json(found) if as_json else print(calibration_page(found), end="")

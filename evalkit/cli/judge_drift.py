@@ -72,11 +72,14 @@ def command(
         print_json(found)
     else:
         print(drift_page(found), end="")
-    return _exit_code(found.verdict)
+    return _exit_code(found.verdict, unasked=after.unasked)
 
 
-def _exit_code(verdict: str) -> ExitCode:
-    from evalkit.judge.drift import ALIKE, SAME, UNKNOWN
+def _exit_code(verdict: str, *, unasked: bool) -> ExitCode:
+    from evalkit.judge.drift import ALIKE, SAME, UNHEALTHY, UNKNOWN
+
+    if verdict == UNHEALTHY and unasked:  # the budget ended it, and not the judge
+        return ExitCode.INCOMPLETE
 
     if verdict == UNKNOWN:
         return ExitCode.INCONCLUSIVE

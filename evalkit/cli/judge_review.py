@@ -112,6 +112,7 @@ def _metrics(found: Numbers, review: Review) -> Table:
 
 
 def _notes(review: Review) -> Iterator[str]:
+    yield from review.notes
     if review.differing:
         yield f"{_stored(review.differing)} not what the reply reads as (--explain)."
     if review.outside:

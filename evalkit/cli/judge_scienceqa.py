@@ -200,6 +200,7 @@ def _tally(tally: Tally) -> dict[str, float]:
         "unanswered": tally.unanswered,
         "total": tally.total,
         "percent": tally.percent,
+        "percent_least": tally.least,
         "percent_most": tally.most,
     }
 
@@ -230,7 +231,7 @@ def _main_table(own: Ensemble, official: dict[str, Ensemble]) -> Table:
                 str(tally.right),
                 f"{tally.percent:.2f}",
                 str(tally.unanswered),
-                f"{tally.percent:.2f} to {tally.most:.2f}",
+                f"{tally.least:.2f} to {tally.most:.2f}",
             )
         )
     header = (
@@ -280,7 +281,8 @@ def _notes(own: Ensemble, official: dict[str, Ensemble], seed: int) -> list[str]
     if not own.is_judged:
         return [*notes, "There are no replies of a judge: --requery FILE."]
     notes.append(
-        f"{len(own.missing_requery)} of these have no reply of the judge; ours counts there."
+        f"{len(own.missing_requery)} of these have no reply of the judge that can be read; ours "
+        "counts there, and the bounds take the judge's choice for wrong and for right."
     )
     needless = len(own.needless_requery)
     if needless:

@@ -14,6 +14,7 @@ from evalkit.errors import NotComparableError
 from evalkit.judge.design import DESIGN, WHO, check_design, differences
 from evalkit.judge.result import failures_of
 from evalkit.judge.review import read_review
+from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values, values_of
 from evalkit.run_record import TaskResult
 from evalkit.store import RunFolder, load_run
@@ -32,6 +33,7 @@ class Anchors:
         answers: What was judged, by sample id; empty where a file does not tell.
         missing: How many verdicts are missing, and why, in words; empty where none is.
         healthy: Whether no larger share of them is missing than was allowed.
+        unasked: Whether some are missing since the judge's budget was spent.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Anchors:
     answers: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
     healthy: bool = True
+    unasked: bool = False
 
 
 def anchors_of(path: Path, task: str | None = None, references: Path | None = None) -> Anchors:
@@ -83,6 +86,7 @@ def _of_run(path: Path, task: str | None, references: Path | None) -> Anchors:
         answers=answers,
         missing=missing_in(report.failed, report.verdicts) if report else "",
         healthy=report is None or report.healthy,
+        unasked=report is not None and UNASKED in report.failed,
     )
 
 

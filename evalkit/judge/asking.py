@@ -278,7 +278,7 @@ class Asker:
         wanted = {name: key for name, key in keys.items() if name not in self._replies}
         found = self._cache.find(list(dict.fromkeys(wanted.values())))
         for name, key in wanted.items():
-            if key in found:
+            if key in found and not self._rubric.is_cut(found[key].text, found[key].finish):
                 made = self._replies[name] = _prediction(name, found[key])
                 self._journal.predictions[name] = made  # it shows that the judge does answer
                 self._cached.add(name)
@@ -308,7 +308,9 @@ class Asker:
         readable = {
             keys[made.sample_id]: _reply(made, asked)
             for made in predictions
-            if made.text is not None and self._rubric.read(made.text) is not None
+            if made.text is not None
+            and self._rubric.read(made.text) is not None
+            and not self._rubric.is_cut(made.text, made.finish)
         }
         self._cache.keep_all(
             readable, backend=identity.backend, model=identity.name, rubric=self._rubric.digest

@@ -87,14 +87,15 @@ class CacheStatistics:
     groups: tuple[CacheGroup, ...]
 
 
-def default_path(environ: Mapping[str, str]) -> Path:
-    """Where the cache lies unless the user says otherwise.
+def default_path(environ: Mapping[str, str]) -> Path | None:
+    """Where the cache lies unless the user says otherwise; None where nothing is to be kept.
 
     Args:
-        environ: The environment: EVALKIT_JUDGE_CACHE, else XDG_CACHE_HOME, else HOME counts.
+        environ: The environment: EVALKIT_JUDGE_CACHE (a file, or "none"), else XDG_CACHE_HOME, else
+            HOME counts.
     """
     if chosen := environ.get("EVALKIT_JUDGE_CACHE"):
-        return Path(chosen).expanduser()
+        return None if chosen == "none" else Path(chosen).expanduser()
     folder = Path(environ.get("XDG_CACHE_HOME") or "")
     if not folder.is_absolute():  # the XDG specification has relative ones ignored
         folder = Path(environ.get("HOME") or Path.home()) / ".cache"

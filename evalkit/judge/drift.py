@@ -219,7 +219,7 @@ def _reason(found: Drift, verdict: str) -> str:
     more = "clearly more" if flip_p <= ALPHA else "not clearly more"
     leaning = "and lean to one side" if direction.p <= ALPHA else "and lean to no side"
     return (
-        f"{len(found.flips)} of {found.n} anchors flipped (at most {100 * most:.2g} % of all such "
+        f"{len(found.flips)} of {found.n} anchors flipped (at most {100 * most:.3g} % of all such "
         f"would, with 95 % confidence), {more} than the {100 * found.allowed:g} % that may (p = "
         f"{flip_p:.2g}), {leaning} (p = {direction.p:.2g}), at alpha = {ALPHA:g}"
     )

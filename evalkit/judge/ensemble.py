@@ -73,6 +73,8 @@ class Combined:
         may_be_upper: Whether it is, or might be if an answer without an index were right.
         is_agreed: Whether both answers are the same choice, or neither is one, before any guess.
         is_replied: Whether the judge replied.
+        is_missing: Whether the models differ and no reply of the judge can be read: its choice may
+            be any.
     """
 
     sample: Sample
@@ -86,6 +88,7 @@ class Combined:
     may_be_upper: bool
     is_agreed: bool
     is_replied: bool
+    is_missing: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +97,21 @@ class Tally:
 
     Attributes:
         right: Right answers; those without an index are none.
-        possible: What `right` would be if every answer without an index were right.
+        certain: What `right` would be if every choice that is missing were wrong.
+        possible: What `right` would be if every choice that is missing were right, and every answer
+            without an index.
         total: Questions.
     """
 
     right: int
+    certain: int
     possible: int
     total: int
 
     @property
     def unanswered(self) -> int:
         """Questions that nothing is known of."""
-        return self.possible - self.right
+        return self.possible - self.certain
 
     @property
     def percent(self) -> float:
@@ -113,8 +119,13 @@ class Tally:
         return self.right / self.total * 100
 
     @property
+    def least(self) -> float:
+        """The accuracy in per cent if all that nothing is known of were wrong."""
+        return self.certain / self.total * 100
+
+    @property
     def most(self) -> float:
-        """The accuracy in per cent if every answer without an index were right."""
+        """The accuracy in per cent if all that nothing is known of were right."""
         return self.possible / self.total * 100
 
 
@@ -174,10 +185,8 @@ class Ensemble:
 
     @property
     def missing_requery(self) -> tuple[str, ...]:
-        """Pids on which the two differ and there is no reply of the judge; ours counts there."""
-        if not self.is_judged:
-            return ()
-        return tuple(pid for pid in self.disagreements if not self.questions[pid].is_replied)
+        """Pids on which the two differ and no reply of the judge can be read; ours counts there."""
+        return tuple(pid for pid, question in self.questions.items() if question.is_missing)
 
     @property
     def needless_requery(self) -> tuple[str, ...]:
@@ -251,6 +260,8 @@ def _combined(
     judge = None if requery is None else _final(requery.get(sample.id), sample, ours, guess)
     complement = ours if gpt4_letter is None else gpt4
     gold = _ALL_LETTERS.index(sample.targets[0])
+    agreed = _index(our_letter, sample, no_guess) == _index(gpt4_letter, sample, no_guess)
+    read = requery is None or _letter(requery.get(sample.id, "")) is not None
     # The two scripts differ here: one has substituted GPT-4's answer before, the other has not.
     either = (complement if requery is None else gpt4, ours)
     return Combined(
@@ -263,8 +274,9 @@ def _combined(
         is_gpt4_read=gpt4_letter is not None,
         is_upper=gold in either,
         may_be_upper=gold in either or None in either,
-        is_agreed=_index(our_letter, sample, no_guess) == _index(gpt4_letter, sample, no_guess),
+        is_agreed=agreed,
         is_replied=requery is not None and sample.id in requery,
+        is_missing=not agreed and not read,
     )
 
 
@@ -291,8 +303,9 @@ def _tallies(questions: Iterable[Combined], *, is_judged: bool) -> dict[str, Tal
     rows = [list(_marks(question)) for question in questions]
     return {
         name: Tally(
-            right=sum(right for right, _ in marks),
-            possible=sum(possible for _, possible in marks),
+            right=sum(right for right, _, _ in marks),
+            certain=sum(certain for _, certain, _ in marks),
+            possible=sum(possible for _, _, possible in marks),
             total=len(rows),
         )
         for name, marks in zip(COLUMNS, zip(*rows, strict=True), strict=True)
@@ -300,12 +313,14 @@ def _tallies(questions: Iterable[Combined], *, is_judged: bool) -> dict[str, Tal
     }
 
 
-def _marks(question: Combined) -> Iterator[tuple[bool, bool]]:
-    """Whether each of `COLUMNS` is right, and whether it may be."""
-    for index in (question.ours, question.gpt4, question.complement, question.judge):
+def _marks(question: Combined) -> Iterator[tuple[bool, bool, bool]]:
+    """Whether each of `COLUMNS` is right, whether it is for certain, and whether it may be."""
+    for index in (question.ours, question.gpt4, question.complement):
         right = index == question.gold
-        yield right, right or index is None
-    yield question.is_upper, question.may_be_upper
+        yield right, right, right or index is None
+    right, missing = question.judge == question.gold, question.is_missing
+    yield right, right and not missing, right or missing or question.judge is None
+    yield question.is_upper, question.is_upper, question.may_be_upper
 
 
 def _is_in(sample: Sample, tag: str, value: str) -> bool:

@@ -17,8 +17,12 @@ from evalkit.judge.kinds import is_rating
 _FIELDS = ("sample_id", "label", "rating")
 
 
-def read_labels(path: Path) -> dict[str, str | float]:
+def read_labels(path: Path, text: str | None = None) -> dict[str, str | float]:
     """The labels, or the ratings, of people by sample id, in the file's order.
+
+    Args:
+        path: The file.
+        text: What it holds, where that is known already.
 
     Raises:
         UsageError: The file cannot be read, is damaged or empty, mixes labels and ratings, names a
@@ -28,7 +32,7 @@ def read_labels(path: Path) -> dict[str, str | float]:
     found: dict[str, str | float] = {}
     lines: dict[str, int] = {}
     first: tuple[int, str] | None = None
-    for number, fields in _objects(path):
+    for number, fields in _objects(path, text):
         where = f"Line {number} of {path}"
         sample, kind = _sample_and_kind(where, fields)
         if sample in lines:
@@ -49,9 +53,9 @@ def read_labels(path: Path) -> dict[str, str | float]:
     return found
 
 
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(path: Path, text: str | None) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig") if text is None else text
     except (OSError, UnicodeDecodeError) as error:
         message = f"The file of human labels {path} cannot be read: {error}."
         raise UsageError(message) from error
@@ -113,5 +117,6 @@ def _rating(where: str, fields: dict[str, Any]) -> float:
     rating = fields["rating"]
     if is_rating(rating):
         return float(rating)
-    message = f"{where} has the rating {str(rating)[:40]}; it must be a finite number."
+    told = f"{str(rating)[:40]!r}, a text" if isinstance(rating, str) else str(rating)[:40]
+    message = f"{where} has the rating {told}; it must be a finite number."
     raise UsageError(message)

@@ -130,7 +130,7 @@ def check_rubrics(tasks: Iterable[Task], order: JudgeOrder) -> None:
     """Check that every rubric is for a task that is judged, and of its form.
 
     Raises:
-        UsageError: It is not.
+        UsageError: It is not; or both orders of two answers are wanted where no task has two.
     """
     judged = [task for task in tasks if task.judging is not None]
     names = {name for task in judged for name in (task.name, task.folder)}
@@ -140,8 +140,13 @@ def check_rubrics(tasks: Iterable[Task], order: JudgeOrder) -> None:
             f"is judged here; these are: {', '.join(sorted(task.name for task in judged))}."
         )
         raise UsageError(message)
-    for task in judged:
-        rubric_of(task, order)
+    pairwise = [rubric_of(task, order).pairwise for task in judged]
+    if order.swap and judged and not any(pairwise):
+        message = (
+            f"--swap shows two answers in both orders, and the judge of {judged[0].name} sees one; "
+            "leave it away."
+        )
+        raise UsageError(message)
 
 
 def check_questions(task: Task, samples: Iterable[Sample], order: JudgeOrder) -> None:

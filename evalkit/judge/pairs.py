@@ -113,7 +113,10 @@ def _check_scale(pairs: Iterable[Pair], scale: tuple[float, float]) -> None:
         raise UsageError(message)
     for what, verdict in _named(pairs):
         if isinstance(verdict, str) or not low <= verdict <= high:
-            message = f"On a scale from {low:g} to {high:g} {what} cannot be {verdict!r}."
+            message = (
+                f"On a scale from {low:g} to {high:g} {what} cannot be {verdict!r}; --scale LOW "
+                "HIGH names another scale."
+            )
             raise UsageError(message)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit import registry
+from evalkit.answer_files import source
 from evalkit.answers.judge_reply import first_line_pair, leading_grade
 from evalkit.errors import UsageError
 from evalkit.judge.kinds import is_rating
+from evalkit.judge.review_notes import again, check_category, partial, repeated, repeated_keys
 from evalkit.judge.review_questions import Question, read_questions
 from evalkit.judge.units import UNREADABLE
 from evalkit.records import Failure, Sample, Verdict
@@ -40,6 +42,7 @@ class Review:
         outside: Sample ids of LLaVA's with a rating that is not from 0 to 10, one a verdict: its
             script counts them.
         pictured: Whether clusters are pictures; else each question is taken for a cluster.
+        notes: What a reader must know of what the file is about.
     """
 
     name: str
@@ -49,29 +52,36 @@ class Review:
     differing: tuple[str, ...]
     outside: tuple[str, ...] = ()
     pictured: bool = True
+    notes: tuple[str, ...] = ()
 
 
-def read_review(path: Path, references: Path | None = None) -> Review:
+def read_review(path: Path, references: Path | None = None, *, text: str | None = None) -> Review:
     """A file of published verdicts.
 
     Args:
-        path: A grade file of MM-Vet (one JSON object), or a review file of LLaVA (JSON lines).
+        path: A grade file of MM-Vet (one JSON object), or a review file of LLaVA (JSON lines); each
+            plain or gzip.
         references: MM-Vet's `mm-vet.json`, with the capabilities; or LLaVA's `questions.jsonl`,
             which says what questions are about one picture.
+        text: What the file holds, where that is known already.
 
     Raises:
         UsageError: A file cannot be read, or is of no known form.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The review file {path} cannot be read: {error}."
-        raise UsageError(message) from error
+    text = source.text(path) if text is None else text
     grades = one_object(path, text)
     if grades is not None:
-        return _grades(path, grades, references)
+        graded = _grades(path, grades, references)
+        return replace(graded, notes=(*graded.notes, *again(path.name, repeated_keys(text))))
     known = None if references is None else read_questions(references)
-    return _reviews(path, list(_rows(path, text)), known)
+    review = _reviews(path, list(_rows(path, text)), known)
+    if references is None or known is not None:
+        return review
+    ignored = (
+        f"{references} is MM-Vet's, which says nothing of LLaVA's reviews: it was not used for "
+        f"{path.name}."
+    )
+    return replace(review, notes=(ignored, *review.notes))
 
 
 def _wrong(where: str, what: str) -> UsageError:
@@ -117,7 +127,8 @@ def _ratings(where: str, raw: Any, count: int | None = None) -> tuple[float, ...
         raise _wrong(where, f"needs {said}, not {str(raw)[:_SHOWN]}")
     for rating in raw:
         if not is_rating(rating):
-            raise _wrong(where, f"has the rating {str(rating)[:_SHOWN]}, which is no number")
+            told = f"{rating[:_SHOWN]!r}, a text," if isinstance(rating, str) else rating
+            raise _wrong(where, f"has the rating {told!s:.{_SHOWN + 12}}, which is no number")
     return tuple(map(float, raw))
 
 
@@ -137,7 +148,14 @@ def _grades(path: Path, raw: Mapping[str, Any], references: Path | None) -> Revi
         what = f"has {runs} grades of {first!r}, but {len(told[uneven])} of {uneven!r}"
         raise _wrong(str(path), what)
     task = registry.load_task("mmvet")
-    samples = tuple(_samples(task, raw, references))
+    if references is None:
+        message = "Grades say nothing of capabilities: give MM-Vet's mm-vet.json with --references."
+        raise UsageError(message)
+    known = _references(references)
+    if unknown := sorted(set(raw) - set(known)):
+        message = f"The references {references} have no question {unknown[0]!r}."
+        raise UsageError(message)
+    samples = tuple(_samples(task, raw, known))
     verdicts, differing = [], []
     for sample in samples:
         for run, (reply, score) in enumerate(told[sample.id], start=1):
@@ -153,6 +171,7 @@ def _grades(path: Path, raw: Mapping[str, Any], references: Path | None) -> Revi
         samples=samples,
         verdicts=tuple(verdicts),
         differing=tuple(differing),
+        notes=tuple(partial(path.name, len(samples), known)),
     )
 
 
@@ -169,15 +188,10 @@ def _graded(path: Path, sample_id: str, own: Any) -> list[tuple[str, float]]:
     return [(_text(where, reply), grade) for reply, grade in zip(replies, grades, strict=True)]
 
 
-def _samples(task: Task, raw: Mapping[str, Any], references: Path | None) -> Iterator[Sample]:
+def _samples(
+    task: Task, raw: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Sample]:
     """The questions that were graded, in the references' order."""
-    if references is None:
-        message = "Grades say nothing of capabilities: give MM-Vet's mm-vet.json with --references."
-        raise UsageError(message)
-    known = _references(references)
-    if unknown := sorted(set(raw) - set(known)):
-        message = f"The references {references} have no question {unknown[0]!r}."
-        raise UsageError(message)
     for sample_id, own in known.items():
         if sample_id in raw:
             row = {"question_id": sample_id, "image": None, **own}
@@ -187,8 +201,8 @@ def _samples(task: Task, raw: Mapping[str, Any], references: Path | None) -> Ite
 def _references(path: Path) -> dict[str, Any]:
     """MM-Vet's {id: {question, answer, capability}}."""
     try:
-        known: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        known: Any = json.loads(source.text(path))
+    except (ValueError, RecursionError) as error:
         message = f"The references {path} cannot be read: {error}."
         raise UsageError(message) from error
     for sample_id, own in known.items() if isinstance(known, dict) else [("", None)]:
@@ -222,6 +236,8 @@ def _reviews(
         sample_id = f"line-{number}" if question in seen else question
         seen.add(question)
         category = str(row.get("category", "")).removeprefix("llava_bench_")
+        if known is not None:
+            check_category(where, question, category, known[question].category)
         tags = {"category": category} if category else {}
         told = Question(text="", image=question) if known is None else known[question]
         samples.append(Sample(id=sample_id, question=told.text, cluster=told.image, tags=tags))
@@ -239,6 +255,7 @@ def _reviews(
         differing=tuple(differing),
         outside=tuple(outside),
         pictured=known is not None,
+        notes=(*partial(path.name, len(seen), known), *repeated(path.name, samples, seen)),
     )
 
 

@@ -34,6 +34,7 @@ class Numbers:
         failed: Ids of samples with a failed verdict.
         doubtful: Ids of samples with a stored rating that is not what the reply reads as, or not
             from 0 to 10; they count.
+        notes: What a reader must know of what the file is about.
     """
 
     metrics: Mapping[str, MetricValue]
@@ -44,6 +45,7 @@ class Numbers:
     missing: int
     failed: tuple[str, ...]
     doubtful: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def numbers_of(review: Review) -> Numbers:
@@ -63,6 +65,7 @@ def numbers_of(review: Review) -> Numbers:
         missing=len(failed),
         failed=tuple(dict.fromkeys(failed)),
         doubtful=tuple(dict.fromkeys((*review.differing, *review.outside))),
+        notes=review.notes,
     )
 
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.answer_files import source
 from evalkit.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question that was reviewed: its words, and the name of its picture."""
+    """A question that was reviewed: its words, the name of its picture, and any category."""
 
     text: str
     image: str
+    category: str = ""
 
 
 def read_questions(path: Path) -> Mapping[str, Question] | None:
@@ -29,17 +31,22 @@ def read_questions(path: Path) -> Mapping[str, Question] | None:
         UsageError: The file cannot be read, or a line is no question.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = source.text(path)
         if "question_id" not in text and isinstance(json.loads(text), dict):
             return None
         rows: list[Any] = [json.loads(line) for line in filter(str.strip, text.split("\n"))]
-        found = {str(r["question_id"]): Question(text=r["text"], image=r["image"]) for r in rows}
-    except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
+        found = {str(row["question_id"]): _question(row) for row in rows}
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise _wrong(path, f"{type(error).__name__}: {error}") from error
     for row in rows:
         if not (isinstance(row["text"], str) and isinstance(row["image"], str)):
             raise _wrong(path, f"text and image of {row['question_id']!r} must be texts")
     return found
+
+
+def _question(row: Any) -> Question:
+    category = str(row.get("category") or "").removeprefix("llava_bench_")
+    return Question(text=row["text"], image=row["image"], category=category)
 
 
 def _wrong(path: Path, what: str) -> UsageError:

@@ -13,6 +13,9 @@ from evalkit.rubric import Rubric
 UNREADABLE = "unreadable"
 """The failure of a verdict whose last reply cannot be read by the rubric."""
 
+CUT = "cut"
+"""The failure of a verdict whose last reply was ended by its length where its rating stands."""
+
 EMPTY = "empty"
 """The failure of a reply without a text, which is a reply that cannot be read."""
 
@@ -117,12 +120,19 @@ def step(rubric: Rubric, unit: Unit, replies: Mapping[str, Prediction]) -> int |
         if reply.failure is not None and reply.failure.kind != EMPTY:
             return _verdict(unit, reply, attempt, failure=reply.failure)
         ratings = rubric.ratings(reply.text or "", swapped=unit.swapped) if how.read else None
-        if ratings is not None:
+        if ratings is not None and not rubric.is_cut(reply.text or "", reply.finish):
             return _verdict(unit, reply, attempt, ratings=ratings)
     last = len(rubric.attempts) - 1
-    shown = " ".join((reply.text or "").split())[:80] if reply else ""
-    failure = Failure(kind=UNREADABLE, message=f"the judge's reply cannot be read: {shown!r}")
-    return _verdict(unit, reply, last, failure=failure)
+    return _verdict(unit, reply, last, failure=_unread(rubric, reply))
+
+
+def _unread(rubric: Rubric, reply: Prediction | None) -> Failure:
+    """Why the last reply is no verdict."""
+    text = (reply.text or "") if reply else ""
+    shown = repr(" ".join(text.split())[:80])
+    if reply is not None and rubric.is_cut(text, reply.finish):
+        return Failure(kind=CUT, message=f"the judge's reply was cut where its rating is: {shown}")
+    return Failure(kind=UNREADABLE, message=f"the judge's reply cannot be read: {shown}")
 
 
 def _verdict(

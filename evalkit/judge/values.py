@@ -9,13 +9,16 @@ from pathlib import Path
 from statistics import fmean
 
 from evalkit import registry
+from evalkit.answer_files import source
 from evalkit.errors import UsageError
 from evalkit.judge.labels import read_labels
-from evalkit.judge.pairs import Pair
+from evalkit.judge.order import judging_of
+from evalkit.judge.pairs import Pair, has_both
 from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
 from evalkit.judge.verdict_file import recorded_verdicts
 from evalkit.records import Verdict
+from evalkit.rubric import Judging
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
 
@@ -44,11 +47,14 @@ class Values:
         by_sample: By sample id.
         labels: The labels that verdicts may have, the best last; none where they are ratings.
         notes: What a reader should know of them.
+        scale: The smallest and the largest rating that the judge is asked for; None for labels, and
+            where nothing says it.
     """
 
     by_sample: Mapping[str, Value]
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
 
     @property
     def verdicts(self) -> dict[str, str | float]:
@@ -56,14 +62,29 @@ class Values:
         told = self.by_sample.items()
         return {key: value.verdict for key, value in told if value.verdict is not None}
 
+    @property
+    def scale_held(self) -> tuple[float, float] | None:
+        """The scale, as wide as the judge took it: official words let any number count."""
+        if self.scale is None:
+            return None
+        given = [float(verdict) for verdict in self.verdicts.values()]
+        return min([self.scale[0], *given]), max([self.scale[1], *given])
 
-def values_of(path: Path, task: str | None = None, references: Path | None = None) -> Values:
+
+def values_of(
+    path: Path,
+    task: str | None = None,
+    references: Path | None = None,
+    *,
+    text: str | None = None,
+) -> Values:
     """A value for each judged sample.
 
     Args:
         path: A run's folder, or a grade or review file (`evalkit.judge.review`).
         task: The task, where the run has several.
         references: For grade and review files (`evalkit.judge.review.read_review`).
+        text: What the file holds, where that is known already.
 
     Raises:
         UsageError: There are no verdicts, or of several tasks.
@@ -71,10 +92,12 @@ def values_of(path: Path, task: str | None = None, references: Path | None = Non
     """
     if path.is_dir():
         return _of_run(RunFolder(path), task)
-    review = read_review(path, references)
+    review = read_review(path, references, text=text)
     clusters = {sample.id: sample.cluster for sample in review.samples}
     notes = () if review.pictured else (f"In {path} each question is taken for independent.",)
-    return Values(by_sample=values(review.verdicts, {}, clusters), notes=notes)
+    found = values(review.verdicts, {}, clusters)
+    scale = judging_of(registry.load_task(review.task)).scale
+    return Values(by_sample=found, notes=(*notes, *review.notes), scale=scale)
 
 
 def _of_run(folder: RunFolder, task: str | None) -> Values:
@@ -84,18 +107,20 @@ def _of_run(folder: RunFolder, task: str | None) -> Values:
         for made in folder.read_predictions(stem)
         if made.text is not None
     }
-    verdicts, labels = recorded_verdicts(folder, stem), _labels_of(folder, stem)
+    verdicts, judging = recorded_verdicts(folder, stem), _judging_of(folder, stem)
+    labels = judging.labels if judging else ()
     return Values(
-        by_sample=values(verdicts, lengths, folder.read_clusters(stem), labels), labels=labels
+        by_sample=values(verdicts, lengths, folder.read_clusters(stem), labels),
+        labels=labels,
+        scale=judging.scale if judging else None,
     )
 
 
-def _labels_of(folder: RunFolder, stem: str) -> tuple[str, ...]:
-    """The labels of the verdicts on a run's task; none where they are ratings."""
+def _judging_of(folder: RunFolder, stem: str) -> Judging | None:
+    """What a run's task says of its judge."""
     config = load_run(folder.path).config
     name = next(choice.name for choice in config.tasks if file_stem(choice.name) == stem)
-    judging = registry.load_task(name, config.task_paths).judging
-    return judging.labels if judging else ()
+    return registry.load_task(name, config.task_paths).judging
 
 
 def judged_stem(folder: RunFolder, task: str | None) -> str:
@@ -172,10 +197,11 @@ def human_values(
     Raises:
         UsageError: It is neither, or a rating is the number of no label.
     """
-    if path.is_dir() or not _is_labels(path):
-        found = values_of(path, task, references).verdicts
+    text = None if path.is_dir() else source.text(path)  # once: it may be a pipe
+    if text is not None and _is_labels(path, text):
+        found = read_labels(path, text)
     else:
-        found = read_labels(path)
+        found = values_of(path, task, references, text=text).verdicts
     return {key: _labelled(key, value, labels) for key, value in found.items()}
 
 
@@ -190,17 +216,8 @@ def _labelled(sample_id: str, value: str | float, labels: Sequence[str]) -> str 
     return labels[int(value)]
 
 
-def _is_labels(path: Path) -> bool:
-    """Whether a file is one of labels: no object of grades, and no lines about questions.
-
-    Raises:
-        UsageError: It cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        message = f"The file {path} cannot be read: {error.strerror}."
-        raise UsageError(message) from error
+def _is_labels(path: Path, text: str) -> bool:
+    """Whether a file is one of labels: no object of grades, and no lines about questions."""
     if one_object(path, text) is not None:
         return False
     first = next((line for line in text.split("\n") if line.strip()), "")
@@ -219,7 +236,7 @@ def pairs_of(judged: Values, people: Mapping[str, str | float]) -> tuple[list[Pa
         there is none.
 
     Raises:
-        UsageError: All of them are about none.
+        UsageError: All of them are about none, or about samples without a verdict.
     """
     pairs = [
         Pair(
@@ -232,6 +249,12 @@ def pairs_of(judged: Values, people: Mapping[str, str | float]) -> tuple[list[Pa
         for sample_id, value in judged.by_sample.items()
     ]
     strays = [name for name in people if name not in judged.by_sample]
+    if pairs and not strays and not any(map(has_both, pairs)):
+        message = (
+            f"None of the {len(people):,} labels is about a sample with a verdict: the judge has "
+            f"given {len(judged.verdicts):,} to {len(pairs):,} samples."
+        )
+        raise UsageError(message)
     if not strays:
         return pairs, ""
     said = f"{len(strays):,} of {len(people):,} labels are about samples that were not judged here"

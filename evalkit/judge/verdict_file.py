@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from evalkit.errors import StoreError
+from evalkit.errors import StaleError, StoreError
 from evalkit.judge.units import digest_of_units, units_of
 from evalkit.records import Prediction, Sample, Verdict
 from evalkit.run_record import JudgeReport
@@ -17,7 +17,8 @@ def recorded_verdicts(folder: RunFolder, stem: str) -> tuple[Verdict, ...]:
     """The verdicts that a run's record is about.
 
     Raises:
-        StoreError: The record has none of the task, or the file holds others.
+        StoreError: The record has none of the task.
+        StaleError: The file holds others.
     """
     reports = {file_stem(result.task): result.judge for result in load_run(folder.path).results}
     if (report := reports.get(stem)) is None:
@@ -33,14 +34,14 @@ def read_verdicts(folder: RunFolder, stem: str, report: JudgeReport) -> tuple[Ve
     """The verdicts that a report is about.
 
     Raises:
-        StoreError: The file was removed, cut or exchanged.
+        StaleError: The file was removed, cut or exchanged.
     """
     path = folder.verdicts_path(stem)
     content = path.read_bytes() if path.exists() else b""
     if hashlib.sha256(content).hexdigest() != report.digest:
-        state = "is not the file of verdicts that" if path.exists() else "is gone, of which"
+        state = "is not the file of verdicts with which" if path.exists() else "is gone, with which"
         message = f"{path} {state} the run's record was made. {_advice(folder)}"
-        raise StoreError(message)
+        raise StaleError(message)
     return folder.read_verdicts(stem)
 
 
@@ -54,7 +55,7 @@ def check_answers(
     """Refuse verdicts on other answers, votes or orders than the run holds.
 
     Raises:
-        StoreError: They are on others.
+        StaleError: They are on others.
     """
     units = units_of(samples, predictions, report.votes, swap=report.swapped)
     if len(units) != report.verdicts or digest_of_units(units) != report.answers:
@@ -62,7 +63,7 @@ def check_answers(
             f"{folder.verdicts_path(stem)} holds verdicts on other answers than "
             f"{folder.predictions_path(stem)} does. {_advice(folder)}"
         )
-        raise StoreError(message)
+        raise StaleError(message)
 
 
 def _advice(folder: RunFolder) -> str:

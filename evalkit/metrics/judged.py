@@ -136,7 +136,7 @@ def grades(name: str, scale: float = 100.0) -> tuple[Metric, ...]:
 
     return (
         mean_of(name, "official"),
-        Metric(name="judged", row=judged_row, value=scaled, columns=2, high=scale),
+        Metric(name="judged", row=judged_row, value=scaled, columns=2, high=scale, weight=1),
         mean_of("judged_low", "low"),
         mean_of("judged_high", "high"),
     )
@@ -162,7 +162,15 @@ def relative_scores() -> tuple[Metric, ...]:
             points = (values[f"{prefix}{name}"] * counted for name in ("answer", "reference"))
             return (*points, counted)
 
-        return Metric(name=metric, row=row, value=percentage, columns=3, high=SHARES, bounded=False)
+        return Metric(
+            name=metric,
+            row=row,
+            value=percentage,
+            columns=3,
+            high=SHARES,
+            bounded=False,
+            weight=2 if weight else None,
+        )
 
     return (
         relative("relative", ""),

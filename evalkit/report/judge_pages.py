@@ -143,6 +143,8 @@ def _confusion(found: Confusion) -> str:
         for human, n in enumerate(counts)
         if n and judge != human
     ]
+    if not apart:
+        return "Confusion: none, the judge and people say the same of every answer"
     shown = sorted(apart, key=lambda cell: -cell[0])[:_CELLS]
     head = f"Confusion: the most frequent {len(shown)} of {len(apart)} ways to disagree"
     return f"{head}\n" + _grid(

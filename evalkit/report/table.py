@@ -150,9 +150,12 @@ def judge_line(report: JudgeReport) -> str:
     rubric = words.get(report.origin, "a rubric from a file")
     missing = sum(report.failed.values())
     kinds = ", ".join(f"{kind} {n}" for kind, n in report.failed.items())
+    counted = f"{report.verdicts:,} verdicts, {missing} missing" + (f" ({kinds})" if kinds else "")
+    if not report.rubric:  # published verdicts: nothing says in which words they were asked for
+        return f"{_mark(report)}verdicts of {report.judge}, as published; {counted}."
     parts = [
         f"judged by {report.judge} with {rubric} ({report.rubric[:8]})",
-        f"{report.verdicts:,} verdicts, {missing} missing" + (f" ({kinds})" if kinds else ""),
+        counted,
         *_allowed(report),
         f"{report.requests:,} questions paid for, {report.cached:,} verdicts known before",
         f"{report.prompt_tokens:,} tokens read and {report.output_tokens:,} written",
@@ -163,8 +166,17 @@ def judge_line(report: JudgeReport) -> str:
         parts.append(f"both orders agree on {report.consistency:.0%}")
     if report.spread is not None:
         parts.append(f"votes spread by {report.spread:.3f}")
-    mark = "" if report.healthy else "UNHEALTHY: too many verdicts are missing; "
-    return mark + "; ".join(parts) + "."
+    return _mark(report) + "; ".join(parts) + "."
+
+
+def _mark(report: JudgeReport) -> str:
+    """What the line of a judge begins with where verdicts are missing."""
+    if unasked := report.failed.get("unasked"):
+        return (
+            f"INCOMPLETE: {unasked:,} verdicts were not asked for, since the judge's budget was "
+            "spent; the same command with more goes on; "
+        )
+    return "" if report.healthy else "UNHEALTHY: too many verdicts are missing; "
 
 
 USUAL_FAILURES = 0.01

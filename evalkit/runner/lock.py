@@ -57,7 +57,10 @@ def _locked(folder: RunFolder) -> Iterator[None]:
         except OSError:
             mine = False
         if not mine:
-            message = f"Another process is at work in {folder.path}; wait for it, or give --name."
+            message = (
+                f"Another process is at work in {folder.path}; wait for it (a new run may have "
+                "another --name)."
+            )
             raise UsageError(message)
         if (free := shutil.disk_usage(folder.path).free) < FREE_BYTES:
             message = (

@@ -1,6 +1,8 @@
 """`evalkit judge calibrate`: what people said may be in files of several forms."""
 
 import json
+import os
+from threading import Thread
 
 import pytest
 
@@ -87,3 +89,69 @@ def test_another_run_may_be_the_labels(evalkit, place):
     assert done.record["length"]["n"] == 6
     unnamed = evalkit("judge", "calibrate", one, "--labels", two)
     assert "name one with --task" in unnamed.err
+
+
+def test_the_scale_is_the_rubrics_unless_another_is_given(evalkit, place):
+    words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
+    within = people(place / "h.jsonl", IDS[:9], value=0.4)
+    done = evalkit(*words, "--json", "--labels", within)
+    assert (done.code, done.record["scale"]) == (0, [0, 1])
+    beyond = people(place / "h.jsonl", IDS[:9], value=4)
+    refused = evalkit(*words, "--labels", beyond)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "On a scale from 0 to 1 the human label of sample 'v1_0' cannot be 4.0" in refused.err
+    told = evalkit(*words, "--json", "--labels", beyond, "--scale", 0, 10)
+    assert (told.code, told.record["scale"]) == (0, [0, 10])
+
+
+def test_a_judge_that_left_its_scale_makes_it_wider(evalkit, place):
+    """The official script of LLaVA-Bench counts any number."""
+    rows = [
+        {"question_id": n, "content": f"8 {own}", "tuple": [8, own]}
+        for n, own in enumerate((3, 12, 5))
+    ]
+    path = place / "r.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = evalkit(
+        *("judge", "calibrate", path, "--json"),
+        *("--labels", people(place / "h.jsonl", ["0", "1"], value=2)),
+    )
+    assert (done.code, done.record["scale"]) == (0, [1, 12])
+
+
+def test_labels_of_samples_without_a_verdict_are_none(evalkit, place):
+    rows = [
+        {"question_id": 1, "content": "?", "tuple": [-1, -1]},
+        {"question_id": 2, "content": "8 7", "tuple": [8, 7]},
+    ]
+    path = place / "r.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("judge", "calibrate", path, "--labels")
+    refused = evalkit(*words, people(place / "h.jsonl", ["1"], value=2))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "evalkit: None of the 1 labels is about a sample with a verdict: the judge has given 1 to "
+        "2 samples.\n"
+    )
+    assert evalkit(*words, people(place / "h.jsonl", ["1", "2"], value=2)).code == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+@pytest.mark.parametrize("form", ["labels", "grades"])
+def test_labels_may_come_from_a_pipe(evalkit, place, form):
+    """A pipe can be read once."""
+    held = grades(place / "judge.json")
+    given = people(place / "h.jsonl", IDS) if form == "labels" else held
+    words = ("judge", "calibrate", held, "-r", place / "mm-vet.json", "--json", "--labels")
+    plain = evalkit(*words, given).record
+    pipe = place / "pipe"
+    os.mkfifo(pipe)
+    Thread(target=pipe.write_bytes, args=(given.read_bytes(),), daemon=True).start()
+    assert evalkit(*words, pipe).record == plain
+
+
+def test_a_rating_in_quotation_marks_is_called_a_text(evalkit, place):
+    words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
+    refused = evalkit(*words, "--labels", people(place / "h.jsonl", IDS, value="0.4"))
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "has the rating '0.4', a text; it must be a finite number" in refused.err

@@ -22,3 +22,23 @@ def test_an_option_without_a_judge_is_named(evalkit, tmp_path, option, value):
     done = evalkit("judge", "drift", "--anchors", tmp_path, "--now", tmp_path, *words)
     assert (done.code, done.out) == (2, "")
     assert done.err == f"evalkit: {option} was given, but no --judge.\n"
+
+
+def test_both_orders_of_one_answer_are_refused(evalkit, tmp_path):
+    words = ("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--out", tmp_path)
+    judge = ("--judge", "dummy:constant,text=0.5", "--judge-cache", "none", "--swap")
+    done = evalkit(*words, *judge)
+    assert (done.code, done.out) == (2, "")
+    assert "the judge of mmvet sees one; leave it away" in done.err
+
+
+def test_the_environment_may_say_that_nothing_is_kept(evalkit, tmp_path):
+    words = ("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--limit", "2")
+    judge = ("--judge", "dummy:constant,text=0.5")
+    environment = {"EVALKIT_JUDGE_CACHE": "none"}
+    done = evalkit(*words, *judge, cwd=tmp_path, **environment)
+    assert done.code == 0, done.err
+    assert not (tmp_path / "none").exists()
+    stats = evalkit("judge", "cache", "stats", **environment)
+    assert (stats.code, stats.out, stats.err.count("\n")) == (2, "", 1)
+    assert "EVALKIT_JUDGE_CACHE is none" in stats.err

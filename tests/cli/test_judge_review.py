@@ -1,5 +1,6 @@
 """`evalkit judge review` and what else reads its files: every wrong file is one sentence."""
 
+import gzip
 import json
 
 import pytest
@@ -184,3 +185,64 @@ def test_questions_about_one_picture_are_one_cluster_where_the_references_say_so
     assert "Line 6 of r.jsonl is about the question '5', which the references lack" in lacking.err
     (place / "questions.jsonl").write_text('{"question_id": 1, "text": "Q?"}\n{}')
     assert "a line has question_id, text and image" in evalkit(*words, *told, cwd=place).err
+
+
+def told(evalkit, place, *words):
+    """The page of a review in one line, and the notes in the JSON object."""
+    page = evalkit("judge", "review", *words, cwd=place)
+    found = evalkit("judge", "review", *words, "--json", cwd=place)
+    assert page.code == found.code == 0, page.err
+    notes = found.record[0]["notes"]
+    shown = " ".join(page.out.split())
+    assert all(note in shown for note in notes)
+    return notes
+
+
+def test_a_part_of_the_references_is_called_one(evalkit, place):
+    (place / "grades.json").write_text(grades({}))
+    words = ("grades.json", "-r", "mm-vet.json")
+    (note,) = told(evalkit, place, *words)
+    assert note.startswith("grades.json is about 1 of the 2 questions of the references; the")
+    (place / "grades.json").write_text(grades({}, {}))
+    assert told(evalkit, place, *words) == []
+    asked = [{"question_id": n, "image": f"{n}.jpg", "text": "Q?"} for n in range(3)]
+    (place / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)))
+    (place / "r.jsonl").write_text(review())
+    (note,) = told(evalkit, place, "r.jsonl", "-r", "questions.jsonl")
+    assert note.startswith("r.jsonl is about 1 of the 3 questions")
+
+
+def test_a_question_that_is_given_twice_is_named(evalkit, place):
+    one, two = (json.dumps({**GRADE, "score": [n], "content": [str(n)]}) for n in (0, 1))
+    (place / "grades.json").write_text(f'{{"v1_0": {one}, "v1_1": {two}, "v1_0": {two}}}')
+    (note,) = told(evalkit, place, "grades.json", "-r", "mm-vet.json")
+    assert "grades 1 of its questions again ('v1_0' first); the last grade counts" in note
+    (place / "r.jsonl").write_text(f"{review()}\n{review(question_id=2)}\n{review()}")
+    (note,) = told(evalkit, place, "r.jsonl")
+    assert "reviews 1 of its questions again (line-3 first); each line counts" in note
+
+
+def test_references_of_another_benchmark_are_not_taken(evalkit, place):
+    """Both LLaVA-Benches number their questions from 0."""
+    (place / "r.jsonl").write_text(review(category="llava_bench_conv"))
+    asked = {"question_id": 1, "image": "1.jpg", "text": "Q?", "category": "detail"}
+    (place / "questions.jsonl").write_text(json.dumps(asked))
+    refused = evalkit("judge", "review", "r.jsonl", "-r", "questions.jsonl", cwd=place)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "of the category 'conv', which is 'detail' in the references" in refused.err
+    (place / "questions.jsonl").write_text(json.dumps({**asked, "category": "conv"}))
+    assert told(evalkit, place, "r.jsonl", "-r", "questions.jsonl") == []
+    (note,) = told(evalkit, place, "r.jsonl", "-r", "mm-vet.json")
+    assert note == (
+        "mm-vet.json is MM-Vet's, which says nothing of LLaVA's reviews: it was not used for "
+        "r.jsonl."
+    )
+
+
+def test_packed_files_are_read_like_plain_ones(evalkit, place):
+    (place / "grades.json").write_text(grades({}, {}))
+    plain = evalkit("judge", "review", "grades.json", "-r", "mm-vet.json", "--json", cwd=place)
+    for name in ("grades.json", "mm-vet.json"):
+        (place / f"{name}.gz").write_bytes(gzip.compress((place / name).read_bytes()))
+    words = ("grades.json.gz", "-r", "mm-vet.json.gz", "--json")
+    assert evalkit("judge", "review", *words, cwd=place).record == plain.record

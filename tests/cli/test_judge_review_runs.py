@@ -90,3 +90,11 @@ def test_wrong_questions_are_one_sentence(evalkit, place, text, told):
     assert told in done.err
     assert done.err.count("\n") == 1
     assert not (place / "runs").exists()
+
+
+def test_published_verdicts_are_called_so(evalkit, place):
+    assert review(evalkit, place, "one.jsonl").code == 0
+    shown = evalkit("show", place / "runs" / "one")
+    told = " ".join(shown.out.split())
+    assert "verdicts of file:one.jsonl, as published; 6 verdicts, 0 missing." in told
+    assert "()" not in told

@@ -51,11 +51,11 @@ def test_json(run):
         "ours": (4, 2),
         "gpt4": (3, 2),
         "complement": (4, 1),
-        "judge": (3, 2),
+        "judge": (3, 4),
         "upper": (6, 1),
     }
     assert found["disagreements"] == 5
-    assert found["missing_requery"] == ["3", "8"]
+    assert found["missing_requery"] == ["3", "7", "8"]
     assert found["needless_requery"] == ["1"]
     assert list(found["evalkit"]["slices"]) == ["NAT", "NO", "G1-6"]
     official = found["official"]
@@ -88,13 +88,13 @@ def test_the_page_has_both_readings_and_says_what_is_odd(run):
     share = judged["judge"]
     assert cells(page, "judge") == [
         *("judge", str(share["right"]), f"{share['percent']:.2f}", "-", "-"),
-        *("3", "37.50", "2", "37.50 to 62.50"),
+        *("3", "37.50", "4", "12.50 to 62.50"),
     ]
     assert cells(page, "complement")[3] == str(complement["complement"]["right"])
     assert cells(page, "upper: either is right")[1] == str(judged["upper"]["right"])
     assert "here after seed 3" in page
     assert "GPT-4 names no letter in 2 texts (25.00 %); both models differ on 5" in page
-    assert "2 of these have no reply" in page
+    assert "3 of these have no reply of the judge that can be read" in page
     assert "1 replies are to questions on which both agree (pid 1 first)" in page
 
 

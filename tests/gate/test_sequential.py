@@ -236,7 +236,12 @@ def stopping(many, base, wrongly, tmp_path):
     """Plans the looks at a run; gives them, and all answers of a candidate."""
     (tmp_path / "gate.toml").write_text(BOTH)
     task = registry.load_task("sight", (str(many.folder / "sight.py"),))
-    config = RunConfig(model="dummy:echo", tasks=(TaskChoice(name="sight"),), data=data_of(base))
+    config = RunConfig(
+        model="dummy:echo",
+        tasks=(TaskChoice(name="sight"),),
+        data=data_of(base),
+        task_paths=(str(many.folder / "sight.py"),),
+    )
     ready = prepare(task, config.tasks[0], config, Observer())
     order = StopOrder(
         policy=load_policy(tmp_path / "gate.toml", date(2026, 1, 1)),

@@ -392,10 +392,15 @@ def test_an_export_that_fails_leaves_the_old_file(cache, tmp_path):
         ({"XDG_CACHE_HOME": "x", "HOME": "/h"}, "/h/.cache/evalkit/judge.sqlite"),
         ({"EVALKIT_JUDGE_CACHE": "", "HOME": "/h"}, "/h/.cache/evalkit/judge.sqlite"),
         ({}, str(Path.home() / ".cache/evalkit/judge.sqlite")),
+        ({"EVALKIT_JUDGE_CACHE": "./none", "HOME": "/h"}, "none"),
     ],
 )
 def test_the_default_place(environ, place):
     assert default_path(environ) == Path(place)
+
+
+def test_the_environment_may_name_no_cache():
+    assert default_path({"EVALKIT_JUDGE_CACHE": "none", "HOME": "/h"}) is None
 
 
 def test_nobody_else_may_read_it(tmp_path):

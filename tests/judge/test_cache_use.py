@@ -165,6 +165,7 @@ def test_what_is_asked_otherwise_is_asked_anew(chat_server, judge):
         ("empty choices", "unreadable"),
         ("html page", "server"),
         ("cut", "unreadable"),
+        ("cut grade", "cut"),
     ],
 )
 def test_an_outage_or_an_unreadable_reply_is_never_kept(chat_server, judge, fault, kind):

@@ -138,6 +138,10 @@ def test_replies_that_are_needless_or_missing_are_named():
     found = combine(problems, ours, {**ours, "3": B, "4": B}, {"1": B, "4": C, "9": A})
     assert found.needless_requery == ("1",)
     assert found.missing_requery == ("3",)
+    unread = combine(problems, ours, {**ours, "3": B, "4": B}, {"3": NONE, "4": C})
+    assert unread.missing_requery == ("3",)
+    tally = unread.tallies["judge"]
+    assert (tally.certain, tally.right, tally.possible) == (2, 3, 3)
     assert [q.judge for q in found.questions.values()] == [1, 0, 0, 2]
 
 
@@ -178,11 +182,13 @@ def files(asked):
 def test_whatever_is_guessed_lies_within_the_bounds(asked, seed):
     problems, ours, gpt4, replies = files(asked)
     own = combine(problems, ours, gpt4, replies).tallies
-    guessed = combine(problems, ours, gpt4, replies, seeded_guess(seed)).tallies
+    drawn = combine(problems, ours, gpt4, replies, seeded_guess(seed))
+    guessed = drawn.tallies
     assert list(own) == list(guessed) == list(COLUMNS)
     for name, tally in own.items():
-        assert tally.right <= guessed[name].right <= tally.possible <= tally.total
-        assert guessed[name].unanswered == 0
+        assert tally.certain <= tally.right <= guessed[name].right <= tally.possible <= tally.total
+        missing = len(drawn.missing_requery) if name == "judge" else 0
+        assert guessed[name].unanswered == missing, "what is guessed is no verdict that is missing"
     complement = combine(problems, ours, gpt4, None, seeded_guess(seed)).tallies
     for name, tally in complement.items():
         assert own[name].right <= tally.right <= own[name].possible
@@ -190,16 +196,22 @@ def test_whatever_is_guessed_lies_within_the_bounds(asked, seed):
 
 @given(QUESTIONS)
 def test_the_bounds_are_reached_by_guessing_right_and_wrong(asked):
-    """A guess is one number for all: two of the choices are right somewhere, so each is tried."""
+    """A guess is one number for all: two of the choices are right somewhere, so each is tried.
+
+    Missing replies of the judge are given, all of them right or all wrong.
+    """
     for gold in (0, 1):
         problems, ours, gpt4, replies = files([(n, gold, *texts) for n, _, *texts in asked])
-        own = combine(problems, ours, gpt4, replies).tallies
-        best = combine(problems, ours, gpt4, replies, lambda _, gold=gold: gold).tallies
-        worst = combine(problems, ours, gpt4, replies, lambda _: -1).tallies
-        assert {name: t.possible for name, t in own.items()} == {
-            name: t.right for name, t in best.items()
-        }
-        assert {n: t.right for n, t in own.items()} == {n: t.right for n, t in worst.items()}
+        found = combine(problems, ours, gpt4, replies)
+        own = found.tallies
+        right, wrong = (
+            {**replies, **dict.fromkeys(found.missing_requery, text)}
+            for text in ((A, B) if gold == 0 else (B, A))
+        )
+        best = combine(problems, ours, gpt4, right, lambda _, gold=gold: gold).tallies
+        worst = combine(problems, ours, gpt4, wrong, lambda _: -1).tallies
+        assert {n: t.possible for n, t in own.items()} == {n: t.right for n, t in best.items()}
+        assert {n: t.certain for n, t in own.items()} == {n: t.right for n, t in worst.items()}
 
 
 @given(QUESTIONS, st.randoms())

@@ -62,6 +62,18 @@ def test_a_judge_that_refuses_gives_no_score(chat_server, evalkit, words):
     assert f"{COUNT} verdicts, {COUNT - 2} missing (content_filter {COUNT - 2})" in page.out
 
 
+def test_the_bounds_are_over_all_verdicts_that_are_missing(chat_server, evalkit, words):
+    with chat_server(answer=lambda asked: "I cannot tell.") as server:
+        done = evalkit(*words(server))
+        page = evalkit(*(word for word in words(server) if word != "--json"))
+    judged = done.record["evalkit"]["columns"]["judge"]
+    assert (done.code, judged["percent"], judged["unanswered"]) == (14, 100, COUNT)
+    assert (judged["percent_least"], judged["percent_most"]) == (0, 100)
+    told = " ".join(page.out.split())
+    assert f"{COUNT} of these have no reply of the judge that can be read" in told
+    assert "0.00 to 100.00" in told
+
+
 def test_failures_that_are_allowed_are_asked_again(chat_server, evalkit, words):
     wrong = {7}
     with chat_server(

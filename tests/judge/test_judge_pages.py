@@ -72,6 +72,12 @@ def test_a_wide_confusion_is_a_list_of_its_largest_errors():
     assert "Confusion: the most frequent 10 of 40 ways to disagree" in lines(page)
 
 
+def test_a_wide_table_without_an_error_is_a_sentence():
+    values = [i / 7 for i in range(40)]
+    page = calibration_page(calibrate(pairs(values, values)))
+    assert "Confusion: none, the judge and people say the same of every answer" in lines(page)
+
+
 def test_labels_that_look_alike_when_cut_are_still_two():
     one, two = "x" * 30 + "1", "x" * 30 + "2"
     others = [f"{'y' * 20}{i}" for i in range(9)]

@@ -151,13 +151,14 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
         record, asked = (folder / "run.json").read_bytes(), len(judge.asked)
         harm(folder)
         again = run(None)
-        assert (again.code, again.err.count("\n")) == (2, 1)
+        assert (again.code, again.err.count("\n")) == (15, 1)
         assert f"{folder / 'verdicts' / 'llava_bench_coco.jsonl'} " in again.err
         assert f"`evalkit judge {folder} --judge ...` judges it again" in again.err
         assert (folder / "run.json").read_bytes() == record
         if harm is not another_answer:
             shown = evalkit("judge", "drift", "--anchors", folder, "--now", folder)
-            assert shown.code == 2, shown.out
+            assert shown.code == (2 if harm is gone else 15), shown.out
+            assert harm is gone or "with which the run's record was made" in shown.err
         mended = run(judge)
         assert mended.code == 0, mended.err
         assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
@@ -269,6 +270,20 @@ def test_a_drift_asks_again_for_the_verdicts_that_failed(
         assert not (tmp_path / "judge-drift").exists()
         assert evalkit(*words, *spec).code == 0
         assert len(judge.asked) == 26, "once it has all verdicts, it asks for all of them anew"
+
+
+def test_a_drift_that_its_budget_ended_is_incomplete(chat_server, evalkit, run, folder, tmp_path):
+    """A verdict is 100 tokens read and 2 written: 0.01."""
+    table = tmp_path / "prices.toml"
+    table.write_text('date = "2026-11-01"\n[models.toy-model]\ninput = 90\noutput = 500\n')
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-prices", table)
+        words = ("judge", "drift", "--anchors", folder, "--judge-cache", tmp_path / "c.sqlite")
+        ended = evalkit(*words, *spec, "--judge-budget", "0.3")
+        assert ended.code == 12, ended.out
+        assert "since the judge's budget was spent" in " ".join(ended.err.split())
+        assert evalkit(*words, *spec, "--judge-budget", "50").code == 0
 
 
 def _number(asked):

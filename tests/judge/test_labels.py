@@ -70,7 +70,7 @@ def test_what_is_written_is_read(tmp_path_factory, ratings):
         (['{"sample_id": "a", "label": ""}'], "Line 1 of {} has the label ''"),
         (['{"sample_id": "a", "label": 1}'], "Line 1 of {} has the label 1"),
         (['{"sample_id": "a", "label": null}'], "Line 1 of {} has the label None"),
-        (['{"sample_id": "a", "rating": "1"}'], "Line 1 of {} has the rating 1; it must be"),
+        (['{"sample_id": "a", "rating": "1"}'], "Line 1 of {} has the rating '1', a text"),
         (['{"sample_id": "a", "rating": true}'], "Line 1 of {} has the rating True"),
         (['{"sample_id": "a", "rating": NaN}'], "Line 1 of {} holds NaN, which is no number"),
         (['{"sample_id": "a", "rating": -Infinity}'], "Line 1 of {} holds -Infinity"),

@@ -93,6 +93,7 @@ STATUSES = {
     "content filter": (200, {}, completion("half an ans", "content_filter")),
     "empty text": (200, {}, completion("")),
     "cut": (200, {}, completion("yes it is", "length")),
+    "cut grade": (200, {}, completion("0.", "length")),
     "wrong types": (200, {}, completion(["yes"])),
     "wrong choices": (200, {}, {"choices": "yes"}),
     "wrong usage": (200, {}, {**completion("yes"), "usage": {"prompt_tokens": "many"}}),

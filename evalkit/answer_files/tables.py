@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from evalkit.answer_files.fields import as_id, as_text
 from evalkit.answer_files.interface import Answer, AnswerFile
@@ -28,7 +27,7 @@ def table_ending(path: Path) -> str | None:
 
 
 _DAMAGED = (
-    *(AttributeError, EOFError, LookupError, OSError, ParseError, RuntimeError, TypeError),
+    *(AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError),
     *(ValueError, zlib.error),
 )
 """What openpyxl lets through of a damaged workbook."""

@@ -213,8 +213,11 @@ def test_too_many_failures_are_marked_in_the_table_and_few_are_not(chat_server, 
     assert "UNHEALTHY" not in evalkit("show", bench.run).out
 
 
-def test_a_reply_that_was_cut_but_can_be_read_counts(chat_server, bench):
-    with chat_server(lambda asked: "cut_grade", answer=grade) as server:
+def test_a_reply_that_was_cut_behind_its_rating_counts(chat_server, bench):
+    def told(asked):
+        return f"{grade(asked)} because the answer"
+
+    with chat_server(lambda asked: "cut_grade", answer=told) as server:
         done = bench.judge(server)
         assert (done.code, bench.kinds()) == (0, {})
         check_scores(done, bench, server)

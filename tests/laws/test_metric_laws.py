@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.audit import best_text
+from evalkit.errors import UsageError
 from evalkit.metrics import accuracy
 from evalkit.records import SampleScore
 from evalkit.stats import delta_interval, interval
@@ -232,7 +233,7 @@ def complaint(law, metric: Metric) -> bool:
         drawn = exam(gqa, seed)
         try:
             law(metric, drawn, random.Random(seed))
-        except AssertionError:
+        except (AssertionError, UsageError):
             return True
     return False
 

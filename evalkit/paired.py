@@ -149,16 +149,13 @@ class _Case:
 def estimate(
     metric: Metric, paired: Paired, *, draws: int = DRAWS, seed: int = 0
 ) -> Estimate | None:
-    """By how much the metric differs between two runs, and how sure that is.
+    """By how much the metric differs between two runs; None where one of them has none.
 
     Args:
         metric: The metric.
         paired: Its rows in both runs.
         draws: Resamples, and exchanges.
         seed: Of their generators; the estimate is a function of it.
-
-    Returns:
-        None where the metric is undefined in one of the runs.
 
     Raises:
         UsageError: A value is outside of the metric's range.

@@ -46,6 +46,15 @@ class Aligned:
         return Pairs(first=self.first, second=self.second, only_first=(), only_second=())
 
 
+def _check_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> None:
+    """Refuse a flaky sample that neither run has."""
+    if unknown := sorted(set(flaky) - set(ids)):
+        message = (
+            f"The policy names the flaky sample {unknown[0]!r} of {task}, which neither run has."
+        )
+        raise UsageError(message)
+
+
 def align(
     task: Task,
     first: Sequence[SampleScore],
@@ -74,12 +83,7 @@ def align(
     """
     one, two = ({s.sample_id: s for s in side} for side in (first, second))
     ids = dict.fromkeys([*one, *two])
-    if unknown := sorted(set(flaky) - set(ids)):
-        message = (
-            f"The policy names the flaky sample {unknown[0]!r} of {task.name}, which neither run "
-            "has."
-        )
-        raise UsageError(message)
+    _check_flaky(task.name, flaky, ids)
     left = [key for key in ids if key not in set(flaky)]
     lost = _Lost.of(left, (one, two), unseen)
     notes = _flaky_notes(task.name, flaky, len(ids))

@@ -234,16 +234,24 @@ def _with_mark(paired: Paired) -> Paired:
 # The candidate alone
 
 
+def _reached(metric: Metric, counted: Statistics) -> Metric:
+    """The metric, `high` being what its scores could have reached.
+
+    Raises:
+        UsageError: A value is outside of the metric's range.
+    """
+    for sums in (counted.sums, counted.rows):
+        check_range(metric, sums)
+    return metric if metric.reach is None else replace(metric, high=metric.reach(counted.sums))
+
+
 def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -> Damage | None:
-    """By how much a candidate is below a floor, or above a ceiling.
+    """By how much a candidate is below a floor, or above a ceiling; None where it has no value.
 
     Args:
         demand: "min" or "max".
         metric: The metric.
         scores: The candidate's.
-
-    Returns:
-        None where the metric is undefined on the scores.
 
     Raises:
         UsageError: A value is outside of the metric's range.
@@ -252,10 +260,7 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
     value = float(metric.value(counted.sums))
     if math.isnan(value):
         return None
-    for sums in (counted.sums, counted.rows):
-        check_range(metric, sums)
-    if metric.reach is not None:
-        metric = replace(metric, high=metric.reach(counted.sums))
+    metric = _reached(metric, counted)
     sign, floor = _sign(metric), demand.bound.size
     method, ends = _ends(metric, counted, demand)
     low = high = error = None

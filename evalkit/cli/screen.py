@@ -155,7 +155,7 @@ def text_table(table: Table, title: str) -> str:
 
     drawn = RichTable(box=box.SIMPLE_HEAD)
     for name, right in zip(table.header, numeric_columns(table), strict=True):
-        drawn.add_column(name, justify="right" if right else "left", no_wrap=True)
+        drawn.add_column(Text(printable(name)), justify="right" if right else "left", no_wrap=True)
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     text = io.StringIO()

@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from evalkit import __version__
+from evalkit.cli.lazy import LazyGroup
 from evalkit.errors import EvalkitError, ExitCode, UsageError
 
 VERBS = {
@@ -31,38 +31,20 @@ VERBS = {
 """Each verb's module, which has a click command `command`, and its line in `--help`."""
 
 
-class Verbs(click.Group):
-    """A group whose commands are imported one at a time."""
+class _Verbs(LazyGroup):
+    """All verbs, and the exit codes."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
-        """The verbs in the order of the work."""
-        return list(VERBS)
-
-    def get_command(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click asks so
-        cmd_name: str,
-    ) -> click.Command | None:
-        """The verb's command; None where there is no such verb."""
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = import_module(VERBS[cmd_name][0]).command
-        return command
-
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click asks so
-        formatter: click.HelpFormatter,
-    ) -> None:
-        """List the verbs without importing them."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs, and below them the codes."""
+        super().format_commands(ctx, formatter)
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(code)), code.meaning) for code in ExitCode])
 
 
 @click.group(
-    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Verbs,
+    verbs=VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="evalkit")
 def group() -> None:

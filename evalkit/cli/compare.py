@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +24,6 @@ FORMATS = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json", 
 
 FLIPS = 20
 """Of the worst and of the best samples of a task, so many are on an HTML page."""
-
-_WIDEST = 110  # columns of a note
-_ENDLESS = 10_000  # columns of what is no terminal
 
 
 @click.command(
@@ -82,6 +78,7 @@ def command(
 ) -> None:
     """Compare runs with a reference: differences with intervals, and the samples behind them."""
     from evalkit.cli.pages import check_places, write_pages
+    from evalkit.cli.screen import ENDLESS, terminal_columns
     from evalkit.compare.comparing import compare_all
     from evalkit.report.table import printable
 
@@ -92,8 +89,8 @@ def command(
     first, others = _sides(runs, reference, task_paths)
     compared = compare_all(first, others, _choice(**chosen))
     sheet = _sheet(compared, data, flips, wants_pictures="html" in pages.values())
-    write_pages((path, _page(sheet, form, _ENDLESS)) for path, form in pages.items())
-    print(_page(sheet, kind, _columns()), end="")
+    write_pages((path, _page(sheet, form, ENDLESS)) for path, form in pages.items())
+    print(_page(sheet, kind, terminal_columns()), end="")
     for path in pages:
         print(f"written: {printable(str(path))}", file=sys.stderr)
 
@@ -195,14 +192,14 @@ def _page(sheet: _Sheet, form: str, width: int) -> str:
 
 def _text(sheet: _Sheet, width: int) -> str:
     """The page for a terminal: what came out first, then numbers, then what they are."""
-    from evalkit.cli.screen import folded, text_table
+    from evalkit.cli.screen import WIDEST, folded, text_table
     from evalkit.report.compare_page import titled
     from evalkit.report.compare_table import compare_table, summaries
     from evalkit.report.flips import flip_lines, wrapped
     from evalkit.report.spoken import spoken
     from evalkit.report.table import Table
 
-    room = min(width, _WIDEST)
+    room = min(width, WIDEST)
     table = compare_table(sheet.comparisons)
     bare = Table(header=table.header, rows=table.rows, notes=())
     keys = 1 if len(sheet.comparisons) == 1 else 2
@@ -212,8 +209,3 @@ def _text(sheet: _Sheet, width: int) -> str:
     for _, title, held in titled(sheet.comparisons, sheet.flips):
         lines += ["", *wrapped([title], room), *flip_lines(held, sheet.questions, room)]
     return spoken("\n".join(lines)) + "\n"
-
-
-def _columns() -> int:
-    """Columns of the terminal; no end to them where the output is no terminal."""
-    return shutil.get_terminal_size((_ENDLESS, 24)).columns

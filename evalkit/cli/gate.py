@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.cli.lazy import LazyGroup
 from evalkit.errors import UnwritableError, UsageError
 
 if TYPE_CHECKING:
@@ -28,42 +27,12 @@ FORMATS = ("text", "json", "junit", "github", "markdown")
 """How a verdict can be written."""
 
 _SUMMARY = "GITHUB_STEP_SUMMARY"
-_WIDEST = 110  # columns of a note
-_ENDLESS = 10_000  # columns of what is no terminal
 _KEYS = 3  # columns that name a rule
 
 
-class _Gate(click.Group):
-    """The gate, and a few verbs, which are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
-        """The verbs in the order of use."""
-        return list(OTHERS)
-
-    def get_command(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click asks so
-        cmd_name: str,
-    ) -> click.Command | None:
-        """A verb's command; None where there is no such verb."""
-        if cmd_name not in OTHERS:
-            return None
-        found: click.Command = import_module(OTHERS[cmd_name][0]).command
-        return found
-
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click asks so
-        formatter: click.HelpFormatter,
-    ) -> None:
-        """List the verbs without importing them."""
-        if OTHERS:
-            with formatter.section("Verbs"):
-                formatter.write_dl([(verb, line) for verb, (_, line) in OTHERS.items()])
-
-
 @click.group(
-    cls=_Gate,
+    cls=LazyGroup,
+    verbs=OTHERS,
     invoke_without_command=True,
     epilog="Exit codes: 0 pass, 10 regression, 11 inconclusive, 12 incomplete, 13 not comparable, "
     "14 judge unhealthy, 15 stale, 2 a mistake in the command or the policy, 20 infrastructure.",
@@ -114,6 +83,7 @@ def _gate(
     task_paths: Sequence[str],
 ) -> int:
     from evalkit.cli.pages import write_pages
+    from evalkit.cli.screen import terminal_columns
     from evalkit.cli.show import place_of
     from evalkit.compare.comparable import allowed
     from evalkit.compare.sides import load
@@ -130,7 +100,7 @@ def _gate(
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
     write_pages((path, page(found, form, policy, now)) for form, path in targets)
     if kind == "text" or any(form == kind for form, _ in targets):
-        _show(text(found, shutil.get_terminal_size((_ENDLESS, 24)).columns))
+        _show(text(found, terminal_columns()))
     else:
         _show(page(found, kind, policy, now))
     if kind == "github":
@@ -174,6 +144,7 @@ def _show(text: str) -> None:
 
 def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:
     """The verdict in one of `FORMATS`."""
+    from evalkit.cli.screen import ENDLESS
     from evalkit.report.gate_comment import gate_comment
     from evalkit.report.gate_page import gate_annotations
     from evalkit.report.junit import gate_junit
@@ -187,18 +158,18 @@ def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:
         return gate_comment(found)
     if form == "github":
         return gate_annotations(found, str(policy))
-    return text(found, _ENDLESS)
+    return text(found, ENDLESS)
 
 
 def text(found: GateResult, width: int) -> str:
     """The verdict for a terminal of so many columns: what it is first, then numbers, then flips."""
-    from evalkit.cli.screen import folded, text_table
+    from evalkit.cli.screen import ENDLESS, WIDEST, folded, text_table
     from evalkit.report.flips import wrapped
     from evalkit.report.gate_page import flips_table, gate_table, title
     from evalkit.report.spoken import spoken
     from evalkit.report.table import Table
 
-    room = min(width, _WIDEST) if width < _ENDLESS else width
+    room = min(width, WIDEST) if width < ENDLESS else width
     table, flips = gate_table(found), flips_table(found)
     bare = Table(header=table.header, rows=table.rows, notes=())
     lines = [*wrapped([title(found)], room)]

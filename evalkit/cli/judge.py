@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
 
 from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.cli.lazy import LazyGroup
 from evalkit.errors import UsageError
 
 OTHERS = {
@@ -25,25 +25,16 @@ GARBAGE = 50_000
 many and hold no cycles: looking through them again and again takes a tenth of the time."""
 
 
-class _Judge(click.Group):
+class _Judge(LazyGroup):
     """`evalkit judge RUN`, and a few verbs; a word that is no verb is a run."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click asks so
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs in the order of use."""
-        return ["run", *OTHERS]
+        return ["run", *super().list_commands(ctx)]
 
-    def get_command(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click asks so
-        cmd_name: str,
-    ) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A verb's command."""
-        if cmd_name == "run":
-            return _run
-        if cmd_name not in OTHERS:
-            return None
-        found: click.Command = import_module(OTHERS[cmd_name][0]).command
-        return found
+        return _run if cmd_name == "run" else super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -53,18 +44,14 @@ class _Judge(click.Group):
             return "run", _run, args
         return super().resolve_command(ctx, args)
 
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click asks so
-        formatter: click.HelpFormatter,
-    ) -> None:
-        """List the verbs without importing them."""
-        with formatter.section("Verbs"):
-            lines = [("RUN", "Judge a run's answers (`evalkit judge RUN --help`).")]
-            formatter.write_dl([*lines, *((verb, line) for verb, (_, line) in OTHERS.items())])
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the runs' own form, and the verbs below it."""
+        with formatter.section("A run"):
+            formatter.write_dl([("RUN", "Judge a run's answers (`evalkit judge RUN --help`).")])
+        super().format_commands(ctx, formatter)
 
 
-@click.group(cls=_Judge)
+@click.group(cls=_Judge, verbs=OTHERS)
 def command() -> None:
     """Judge a run's answers, and the judges themselves."""
 

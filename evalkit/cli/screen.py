@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 10.0
 """Seconds between two plain lines of one task."""
+
+WIDEST = 110
+"""Columns of a note, at most."""
+
+ENDLESS = 10_000
+"""Columns of what is no terminal."""
 
 _GAP = 3  # blanks between two columns of a table
 
@@ -165,6 +172,11 @@ def text_table(table: Table, title: str) -> str:
     head = [printable(title)] if title else []
     notes = (f"  {printable(note)}" for note in table.notes)
     return spoken("\n".join([*head, lines, *notes])) + "\n"
+
+
+def terminal_columns() -> int:
+    """Columns of the terminal; `ENDLESS` where the output is no terminal."""
+    return shutil.get_terminal_size((ENDLESS, 24)).columns
 
 
 def folded(table: Table, keys: int, width: int) -> list[Table]:

@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from environment import environment
+from environment import environment, words
 from full_size import vqav2
 from scoring import Process, measured
 
@@ -95,16 +95,6 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def words(found: dict[str, Any]) -> list[str]:
-    """The figures, one a line, beside what was promised."""
-    lines = []
-    for name, value in found.items():
-        if not isinstance(value, dict):
-            limit = f" (at most {PROMISES[name]:g})" if name in PROMISES else ""
-            lines.append(f"{name:<13} {value}{limit}")
-    return [*lines, ", ".join(f"{k} {v}" for k, v in found["environment"].items())]
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -114,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(options, Path(folder))
-    print(json.dumps(found, indent=2) if options.json else "\n".join(words(found)))
+    print(json.dumps(found, indent=2) if options.json else "\n".join(words(found, PROMISES)))
 
 
 if __name__ == "__main__":

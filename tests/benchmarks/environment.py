@@ -1,10 +1,11 @@
-"""What a benchmark's figures depend on: the machine, and versions."""
+"""What a benchmark's figures depend on, the machine and versions; and how they are printed."""
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 
 def environment(packages: Sequence[str]) -> dict[str, str]:
@@ -27,3 +28,13 @@ def processor() -> str:
         return platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def words(found: Mapping[str, Any], limits: Mapping[str, float]) -> list[str]:
+    """The figures, one a line, beside what was promised; the environment last."""
+    lines = []
+    for name, value in found.items():
+        if not isinstance(value, dict):
+            limit = f" (at most {limits[name]:.3g})" if name in limits else ""
+            lines.append(f"{name:<18} {value}{limit}")
+    return [*lines, ", ".join(f"{k} {v}" for k, v in found["environment"].items())]

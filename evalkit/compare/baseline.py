@@ -51,14 +51,14 @@ def accepted(run: Scored, *, allow_incomplete: bool = False) -> dict[str, tuple[
 
     Args:
         run: The run; all of it is checked.
-        allow_incomplete: Take a run in which samples failed or are missing, or too many verdicts
-            of its judge. A limit is none of these: the record says it, and whoever compares with
+        allow_incomplete: Take a run in which samples failed or are missing, or verdicts of its
+            judge. A limit is none of these: the record says it, and whoever compares with
             the baseline compares the same samples.
 
     Raises:
         UsageError: It is a baseline already, has no task, or a metric looks at targets, which a
             baseline does not keep.
-        IncompleteError: Samples failed or are missing, or a task has no number.
+        IncompleteError: Samples failed or are missing, or verdicts are, or a task has no number.
         UnhealthyJudgeError: Too many verdicts are missing.
         EvalkitError: As `Scored.scores`.
     """
@@ -91,8 +91,7 @@ def _faults(run: Scored, result: TaskResult) -> Iterator[str]:
         yield f"{coverage.failed} of {coverage.asked} samples of {task} failed"
     elif len(run.scores(task)) < coverage.asked:
         yield f"{coverage.asked - len(run.scores(task))} samples of {task} are missing"
-    if result.judge is not None and not result.judge.healthy:
-        missing = sum(result.judge.failed.values())
+    if result.judge is not None and (missing := sum(result.judge.failed.values())):
         yield f"{missing} of {result.judge.verdicts} verdicts on {task} are missing"
 
 

@@ -304,6 +304,9 @@ def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Itera
 def _of_result(whose: str, result: TaskResult) -> Iterator[str]:
     if _is_unhealthy(result):
         yield f"too many verdicts of the judge failed in {whose}."
+    elif result.judge is not None and (lost := sum(result.judge.failed.values())):
+        told = f"{lost:,} of {result.judge.verdicts:,} verdicts of the judge are missing in {whose}"
+        yield f"{told}; what was not judged is in no mean of what was."
     if result.peeks is not None and result.peeks.stopped:
         yield (
             f"{whose} was stopped early, when a gate was sure of it: what is compared was chosen "

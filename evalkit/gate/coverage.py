@@ -7,7 +7,7 @@ says, and never left out in silence.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalkit.compare.matching import Pairs
 from evalkit.errors import UsageError
@@ -20,6 +20,10 @@ from evalkit.verdicts import Verdict
 LOST_BASELINE = 0.005
 """The largest share of samples that a baseline may lack without being incomplete: such samples are
 left out of both runs, since a baseline that is counted as wrong on them makes room for damage."""
+
+
+_NOTHING = "The two runs have no sample in common."
+_LEFT_OUT = "they are left out of both runs."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +71,9 @@ def align(
     """The samples of two runs that are compared.
 
     "worst" counts what failed in the candidate, or is not in it, as wrong. What failed in the
-    baseline, or is not in it, is left out of both, up to `LOST_BASELINE`, whatever became of it in
-    the candidate. "fail" allows neither. "exclude" leaves all of it out of both, up to its share.
+    baseline, or is not in it, is left out of both with its group, up to `LOST_BASELINE`. "fail"
+    allows neither. "exclude" leaves all of it out of both, up to its share. What has no verdict of
+    its judge has failed.
 
     Args:
         task: Whose scorer says what a failure is worth.
@@ -81,15 +86,16 @@ def align(
     Raises:
         UsageError: A flaky sample is in neither run.
     """
-    one, two = ({s.sample_id: s for s in side} for side in (first, second))
+    one, two = ({s.sample_id: _or_failed(task, s) for s in side} for side in (first, second))
     ids = dict.fromkeys([*one, *two])
     _check_flaky(task.name, flaky, ids)
-    left = [key for key in ids if key not in set(flaky)]
+    left = _whole([key for key in ids if key not in set(flaky)], (one, two))
     lost = _Lost.of(left, (one, two), unseen)
-    notes = _flaky_notes(task.name, flaky, len(ids))
+    notes = _flaky_notes(task.name, flaky, len(ids) - len(left), len(ids)) + _unjudged_notes(
+        task, first, second
+    )
     if not any(key in one and key in two for key in left):
-        reason = "The two runs have no sample in common."
-        return Aligned(verdict="not comparable", reason=reason)
+        return Aligned(verdict="not comparable", reason=_NOTHING)
     if missing.kind != "worst":
         return _strict(task.name, left, (one, two), (missing, lost, notes))
     return _at_worst(task, left, (one, two), lost, notes)
@@ -134,18 +140,20 @@ def _strict(
     """Under "fail" and "exclude": both runs have answers to all that is compared."""
     missing, lost, notes = given
     out, unseen = lost.first | lost.second, sum(lost.unseen)
-    lacking, total = len(out) + unseen, len(ids) + max(lost.unseen)
+    kept = _without(out, ids, sides)
+    told = f"({lost.words}){_others(len(ids) - len(kept) - len(out))}"
+    lacking, total = len(ids) - len(kept) + unseen, len(ids) + max(lost.unseen)
     if lacking > missing.share * total:
         allowed = f"at most {missing.share:.3g} of them" if missing.kind == "exclude" else "none"
         reason = (
-            f"{lacking:,} of {total:,} samples failed or are missing ({lost.words}); the "
-            f"policy allows {allowed}."
+            f"{len(out) + unseen:,} of {total:,} samples failed or are missing {told}; the policy "
+            f"allows {allowed}."
         )
         return Aligned(verdict="incomplete", reason=reason)
     if out:
-        told = f"{name}: {len(out):,} of {len(ids):,} samples failed or are missing"
-        notes = (*notes, f"{told} ({lost.words}); they are left out of both runs.")
-    return _paired(name, [key for key in ids if key not in out], sides, notes)
+        many = f"{name}: {len(out):,} of {len(ids):,} samples failed or are missing"
+        notes = (*notes, f"{many} {told}; {_LEFT_OUT}")
+    return _paired(name, kept, sides, notes)
 
 
 def _at_worst(
@@ -153,12 +161,14 @@ def _at_worst(
 ) -> Aligned:
     """Under "worst": what the candidate lacks is wrong, what the baseline lacks is left out."""
     one, two = sides[0], dict(sides[1])
-    out, total = lost.first, len(ids) + lost.unseen[0]
-    lacking = len(out) + lost.unseen[0]
-    if lacking > LOST_BASELINE * total:
+    kept, total = _without(lost.first, ids, sides), len(ids) + lost.unseen[0]
+    others = len(ids) - len(kept) - len(lost.first)
+    lacking = len(lost.first) + lost.unseen[0]
+    if lacking + others > LOST_BASELINE * total:
         reason = (
-            f"{lacking:,} of {total:,} samples failed in the baseline or are not in it, which "
-            "hides damage to them; run the baseline's command again, or take another baseline."
+            f"{lacking:,} of {total:,} samples failed in the baseline or are not in it"
+            f"{_others(others)}, which hides damage to them; run the baseline's command again, or "
+            "take another baseline."
         )
         return Aligned(verdict="incomplete", reason=reason)
     if lost.unseen[1]:
@@ -168,13 +178,13 @@ def _at_worst(
     except UsageError as error:
         reason = f"Samples are missing in the candidate, and cannot be counted as wrong: {error}"
         return Aligned(verdict="incomplete", reason=reason)
-    if wrong := lost.second - out:
+    if wrong := lost.second - lost.first:
         told = f"{task.name}: {len(wrong):,} of {len(ids):,} samples failed or are missing in the"
         notes = (*notes, f"{told} candidate; they count as wrong.")
-    if out:
-        told = f"{task.name}: {len(out):,} of {len(ids):,} samples failed in the baseline or are"
-        notes = (*notes, f"{told} not in it; they are left out of both runs.")
-    return _paired(task.name, [key for key in ids if key not in out], (one, two), notes)
+    if lost.first:
+        told = f"{task.name}: {len(lost.first):,} of {len(ids):,} samples failed in the baseline or"
+        notes = (*notes, f"{told} are not in it{_others(others)}; {_LEFT_OUT}")
+    return _paired(task.name, kept, (one, two), notes)
 
 
 def _unseen_words(count: int) -> str:
@@ -186,11 +196,7 @@ def _unseen_words(count: int) -> str:
 
 
 def _paired(name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]) -> Aligned:
-    whole = _whole(ids, sides)
-    if halves := len(ids) - len(whole):
-        told = f"{name}: the rest of their groups is left out of both as well"
-        notes = (*notes, f"{told} ({halves:,} more).")
-    first, second = (tuple(side[key] for key in whole) for side in sides)
+    first, second = (tuple(side[key] for key in ids) for side in sides)
     for a, b in zip(first, second, strict=True):
         if (a.cluster, a.group) != (b.cluster, b.group):
             reason = (
@@ -198,7 +204,7 @@ def _paired(name: str, ids: Sequence[str], sides: _Sides, notes: tuple[str, ...]
                 f"and in {b.cluster!r} in the candidate: it is not the same question."
             )
             return Aligned(verdict="not comparable", reason=reason)
-    if not whole:
+    if not ids:
         return Aligned(verdict="incomplete", reason="No sample is left to compare.")
     return Aligned(first=first, second=second, notes=notes)
 
@@ -207,7 +213,13 @@ def _whole(ids: Sequence[str], sides: _Sides) -> list[str]:
     """The ids of which the whole group is compared: half a pair is no pair."""
     kept = set(ids)
     broken = {s.group for side in sides for key, s in side.items() if key not in kept} - {None}
-    return [key for key in ids if all(side[key].group not in broken for side in sides)]
+    own = ({side[key].group for side in sides if key in side} for key in ids)
+    return [key for key, groups in zip(ids, own, strict=True) if not groups & broken]
+
+
+def _without(out: Collection[str], ids: Sequence[str], sides: _Sides) -> list[str]:
+    """The ids but for some, and but for the rest of their groups."""
+    return _whole([key for key in ids if key not in out], sides)
 
 
 def _failed(task: Task, score: SampleScore) -> SampleScore:
@@ -219,7 +231,12 @@ def _failed(task: Task, score: SampleScore) -> SampleScore:
     if task.judging is not None and task.protocol in task.judging.headline:
         message = f"{task.name} is scored by a judge."
         raise UsageError(message)
-    sample = Sample(
+    return scored(task, _sample_of(score), None)
+
+
+def _sample_of(score: SampleScore) -> Sample:
+    """What was recorded of a sample; its question is not."""
+    return Sample(
         id=score.sample_id,
         question="",
         targets=score.targets,
@@ -227,10 +244,40 @@ def _failed(task: Task, score: SampleScore) -> SampleScore:
         cluster=score.cluster,
         tags=score.tags,
     )
-    return scored(task, sample, None)
 
 
-def _flaky_notes(name: str, flaky: Collection[str], total: int) -> tuple[str, ...]:
+def _is_unjudged(task: Task, score: SampleScore) -> bool:
+    """Whether all verdicts on a sample are missing."""
+    judged = task.judging is not None and task.protocol in task.judging.headline
+    return judged and not score.failed and not score.values.get("judged", 1.0)
+
+
+def _or_failed(task: Task, score: SampleScore) -> SampleScore:
+    """The score; of a sample without a verdict, that of an answer that failed."""
+    if task.judging is None or not _is_unjudged(task, score):
+        return score
+    values = task.judging.score(_sample_of(score), None, ()).values
+    return replace(score, answer=None, failed=True, values=values)
+
+
+def _unjudged_notes(
+    task: Task, first: Sequence[SampleScore], second: Sequence[SampleScore]
+) -> tuple[str, ...]:
+    one, two = (sum(_is_unjudged(task, score) for score in side) for side in (first, second))
+    if not one and not two:
+        return ()
+    told = f"{task.name}: {one:,} samples have no verdict of the judge in the baseline, and {two:,}"
+    return (f"{told} in the candidate; they are taken as failed.",)
+
+
+def _flaky_notes(name: str, flaky: Collection[str], out: int, total: int) -> tuple[str, ...]:
     if not flaky:
         return ()
-    return (f"{name}: {len(set(flaky)):,} of {total:,} samples are left out as flaky.",)
+    named = len(set(flaky))
+    told = f"{name}: {named:,} of {total:,} samples are left out as flaky"
+    return (f"{told}{_others(out - named)}.",)
+
+
+def _others(count: int) -> str:
+    """Those that are left out with others of their groups."""
+    return f", with the {count:,} others of their groups" if count else ""

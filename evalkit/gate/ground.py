@@ -9,7 +9,7 @@ from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with
 from evalkit.compare.sides import Scored, shared_task
 from evalkit.comparison import Mismatch
 from evalkit.errors import NotComparableError
-from evalkit.gate.coverage import Aligned, align
+from evalkit.gate.coverage import LOST_BASELINE, Aligned, align
 from evalkit.gate.policy import Policy
 from evalkit.records import SampleScore
 from evalkit.run_record import EarlyStop, Fingerprint, Peeks, TaskResult
@@ -17,6 +17,9 @@ from evalkit.task import Task
 
 _OF_FLOORS = ("dataset", "scorer", "judge")
 """Parts that make a candidate's value by itself another number; how it was asked is its own."""
+
+LOST_VERDICTS = 0.01
+"""The largest share of a judge's verdicts that a candidate may lack, where it counts at worst."""
 
 _WIDTH = 40  # characters of a fingerprint's value
 
@@ -106,7 +109,7 @@ class Runs:
                 return incomplete(f"The {who} {side.side.name} has no result of {task}.")
         if unlike := self._foreign_stop(task) or self._unlike(task, PARTS):
             return unlike
-        if ill := _unhealthy([self.baseline.result(task), self.candidate.result(task)]):
+        if ill := self._unhealthy(task, self.baseline, LOST_BASELINE) or self._unhealthy(task):
             return ill
         unseen = self._unseen(self.baseline, task), self._unseen(self.candidate, task)
         return self._aligned(task, self.baseline.scores(task), unseen)
@@ -121,13 +124,35 @@ class Runs:
             known and (unlike := self._unlike(task, _OF_FLOORS))
         ):
             return unlike
-        if ill := _unhealthy([self.candidate.result(task)]):
+        if ill := self._unhealthy(task):
             return ill
         own = {score.sample_id: score for score in self.candidate.scores(task)}
         whole = known and self._stopped(task) is None
         asked = {s.sample_id: s for s in self.baseline.scores(task)} if whole else {}
         first = [replace(s, failed=False) for s in (asked | own).values()]
         return self._aligned(task, first, (0, self._unseen(self.candidate, task)))
+
+    def _unhealthy(
+        self, task: str, side: Scored | None = None, most: float = LOST_VERDICTS
+    ) -> Aligned | None:
+        """What to say where too many verdicts of a judge failed; None where all is well.
+
+        Whatever its run allowed, a side (None is the candidate) may lack what the policy allows,
+        and the share `most` where that is "worst".
+        """
+        report = (side or self.candidate).result(task).judge
+        if report is None:
+            return None
+        missing = self.policy.missing
+        allowed = most if missing.kind == "worst" else missing.share
+        lost = sum(report.failed.values())
+        if report.healthy and lost <= allowed * report.verdicts:
+            return None
+        reason = (
+            f"Too many of its judge's verdicts failed in the {'baseline' if side else 'candidate'} "
+            f"({lost:,} of {report.verdicts:,}); judge it again: evalkit judge RUN."
+        )
+        return Aligned(verdict="judge unhealthy", reason=reason)
 
     def _unseen(self, side: Scored, task: str) -> int:
         """Samples that the record counts as asked, or failed, and of which there are no scores."""
@@ -216,14 +241,6 @@ def mismatches_with_planned(
 def incomplete(reason: str) -> Aligned:
     """Samples that cannot be compared, as some are not there."""
     return Aligned(verdict="incomplete", reason=reason)
-
-
-def _unhealthy(results: Sequence[TaskResult]) -> Aligned | None:
-    """What to say where too many verdicts of a judge failed in a run; None where all is well."""
-    if all(result.judge is None or result.judge.healthy for result in results):
-        return None
-    reason = "Too many of its judge's verdicts failed; judge it again: evalkit judge RUN."
-    return Aligned(verdict="judge unhealthy", reason=reason)
 
 
 def _cut(value: str) -> str:

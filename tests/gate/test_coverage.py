@@ -137,15 +137,25 @@ def test_half_a_pair_is_no_pair():
     pairs = [replace(s, group=f"g{i // 2}") for i, s in enumerate(run(1000))]
     lost = [replace(s, failed=s.sample_id == "s7") for s in pairs]
     for missing, one, two in (
-        (Missing(kind="exclude", share=0.001), pairs, lost),
+        (Missing(kind="exclude", share=0.002), pairs, lost),
         (WORST, lost, pairs),
     ):
         found = align(POPE, one, two, missing)
         assert found.verdict is None
         assert len(found.first) == 998
         assert not {"s6", "s7"} & {s.sample_id for s in found.first}
-        assert any("as well (1 more)" in note for note in found.notes)
+        assert any("with the 1 others of their groups" in note for note in found.notes)
     assert len(align(POPE, pairs, lost, WORST).first) == 1000  # wrong, and not left out
+
+
+@pytest.mark.parametrize("missing", [Missing(kind="exclude", share=0.005), WORST])
+def test_the_rest_of_a_group_counts_as_left_out(missing):
+    """One sample of a large group must not take all damage with it."""
+    large = [replace(s, group="all" if i < 200 else None) for i, s in enumerate(run(1000))]
+    lost = [replace(s, failed=s.sample_id == "s7") for s in large]
+    found = align(POPE, lost, large, missing)
+    assert found.verdict == "incomplete"
+    assert "with the 199 others of their groups" in found.reason
 
 
 def test_nothing_in_common_is_not_comparable():
@@ -202,3 +212,23 @@ def test_a_scorer_that_breaks_on_a_failure_is_told_of():
     found = align(replace(POPE, score=breaks), run(10), run(9), WORST)
     assert found.verdict == "incomplete"
     assert "broke on the sample 's9'" in found.reason
+
+
+def judged(i, grade):
+    values = {"official": grade or 0.0, "grade": grade or 0.0, "low": grade or 0.0}
+    values |= {"high": 1.0 if grade is None else grade, "judged": float(grade is not None)}
+    return replace(score(i), values=values)
+
+
+def test_what_has_no_verdict_has_failed():
+    """Left out of the mean of what was judged, it would narrow the bounds and hide the worst."""
+    mmvet = load_task("mmvet").judged("evalkit")
+    whole, lost = ([judged(i, 0.5 if i >= n else None) for i in range(1000)] for n in (0, 5))
+    found = align(mmvet, whole, lost, WORST)
+    assert [s.values["grade"] for s in found.second[:6]] == [0.0] * 5 + [0.5]
+    assert all(s.values["judged"] and s.failed for s in found.second[:5])
+    assert "5 in the candidate; they are taken as failed" in found.notes[0]
+    assert len(align(mmvet, lost, whole, WORST).first) == 995
+    more = [judged(i, 0.5 if i >= 6 else None) for i in range(1000)]
+    assert align(mmvet, more, more, WORST).verdict == "incomplete"
+    assert align(mmvet, lost, lost, FAIL).verdict == "incomplete"

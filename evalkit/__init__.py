@@ -15,6 +15,7 @@
     prices      what tokens cost
     answers     text -> answer, one module per official normaliser
     pair_review  LLaVA's review of two answers side by side
+    mmvet_review  MM-Vet's judge, who grades from 0 to 1
     mmvp_review  MMVP's judge, who says yes or no
     metrics     scores -> numbers, each a sum and a function of that sum
     sums        scores -> sums of a metric's rows

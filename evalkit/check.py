@@ -51,7 +51,8 @@ def _names(task: Task) -> Iterable[str]:
         yield f"The version must be at least 1, not {task.version}."
     if task.generation.max_new_tokens < 1:
         yield "max_new_tokens must be at least 1."
-    if missing := set(task.dataset.image_columns) - {*task.dataset.columns, *_joined(task)}:
+    ref = task.dataset
+    if missing := set(ref.image_columns) - {*ref.columns, *ref.optional_columns, *_joined(task)}:
         yield f"The image column {min(missing)!r} is not among the dataset's columns."
 
 

@@ -58,7 +58,9 @@ class DatasetRef:
         repositories: Hub ids; the first that exists is used.
         config: The config, if the dataset has any.
         split: The split.
-        columns: Columns that must be there; others are not read.
+        columns: Columns that must be there.
+        optional_columns: Columns that are read where the first table has them; else a row lacks the
+            key. Others are not read.
         image_columns: Those of them that hold pictures.
         rows: Rows that the split is known to have.
         revision: Commit that is pinned; None is unpinned, and recorded as such.
@@ -69,6 +71,7 @@ class DatasetRef:
     config: str | None = None
     split: str
     columns: tuple[str, ...]
+    optional_columns: tuple[str, ...] = ()
     image_columns: tuple[str, ...] = ()
     rows: int
     revision: str | None = None

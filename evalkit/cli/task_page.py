@@ -32,6 +32,8 @@ def _dataset(dataset: DatasetRef) -> Iterable[str]:
     yield f"              {place}split {dataset.split}, {rows}{pinned}"
     if dataset.columns:
         yield f"  columns     {', '.join(dataset.columns)}"
+    if dataset.optional_columns:
+        yield f"  if there    {', '.join(dataset.optional_columns)}"
     if dataset.join:
         join = dataset.join
         columns = ", ".join(join.columns)

@@ -24,6 +24,7 @@ from evalkit.spool import no_room, temporary_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _BATCH = 256
 _SMALL = 1 << 20
@@ -48,23 +49,34 @@ def check_parquet(files: TableFiles, columns: Sequence[str]) -> pa.Schema:
     Raises:
         DataError: A file cannot be read or is not Parquet, a column is missing, or all are empty.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schemas, rows = [], 0
-    for path in files.paths:
-        try:
-            end = pq.read_metadata(path)
-        except (OSError, pa.ArrowException) as error:
-            message = f"The file {path} cannot be read as Parquet: {error}. Fetch it again."
-            raise DataError(message) from error
-        schemas.append(end.schema.to_arrow_schema())
-        rows += end.num_rows
-        require_columns(path, columns, schemas[-1].names)
-    if rows == 0:
+    ends = [_end(path) for path in files.paths]
+    schemas = [end.schema.to_arrow_schema() for end in ends]
+    for path, schema in zip(files.paths, schemas, strict=True):
+        require_columns(path, columns, schema.names)
+    if not any(end.num_rows for end in ends):
         message = f"The table {files.paths[0]} has no rows."
         raise DataError(message)
     return _common(files, schemas)
+
+
+def schemas_of(files: TableFiles) -> list[pa.Schema]:
+    """Each file's schema.
+
+    Raises:
+        DataError: A file cannot be read or is not Parquet.
+    """
+    return [_end(path).schema.to_arrow_schema() for path in files.paths]
+
+
+def _end(path: Path) -> pq.FileMetaData:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        message = f"The file {path} cannot be read as Parquet: {error}. Fetch it again."
+        raise DataError(message) from error
 
 
 def _common(files: TableFiles, schemas: Sequence[pa.Schema]) -> pa.Schema:

@@ -40,6 +40,15 @@ class JsonTable:
             require_columns(files.paths[0].parent, columns, tuple(present))
         return cls(files=files)
 
+    @staticmethod
+    def columns(files: TableFiles) -> frozenset[str]:
+        """What any row has.
+
+        Raises:
+            DataError: A file is not JSON.
+        """
+        return frozenset(name for _, row in _all(files) for name in row)
+
     def rows(self, columns: Sequence[str], pictures: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Every row in order: its `columns`, of which `pictures` are `Image` or None.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.data import folder, hub
 from evalkit.data.files import Found
 from evalkit.data.subset import identify
-from evalkit.data.tables import check_table, open_table
+from evalkit.data.tables import check_table, open_table, present
 from evalkit.errors import DataError, EvalkitError
 from evalkit.numbering import Numbering
 from evalkit.records import Sample
@@ -130,13 +130,14 @@ def _find(task: Task, source: DataSource) -> Found:
 
 
 def _own_columns(ref: DatasetRef, found: Found) -> list[str]:
-    """What is read of the first table: all that does not come from the second."""
+    """What is read of the first table: all that does not come from the second, and is there."""
+    optional = present(found.table, ref.optional_columns)
     if ref.join is None:
-        return list(ref.columns)
+        return list(dict.fromkeys([*ref.columns, *optional]))
     if found.joined is None:
-        return list(dict.fromkeys([*ref.columns, *ref.join.columns]))
+        return list(dict.fromkeys([*ref.columns, *ref.join.columns, *optional]))
     own = [name for name in ref.columns if name not in ref.join.columns]
-    return list(dict.fromkeys([*own, ref.join.on]))
+    return list(dict.fromkeys([*own, ref.join.on, *optional]))
 
 
 def _joined_columns(join: Join) -> list[str]:

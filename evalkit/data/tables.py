@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from evalkit.data.arrow import ArrowTable, check_parquet
+from evalkit.data.arrow import ArrowTable, check_parquet, schemas_of
 from evalkit.data.files import TableFiles
 from evalkit.data.jsonl import JsonTable
 
@@ -38,3 +38,18 @@ def check_table(files: TableFiles, columns: Sequence[str]) -> None:
         check_parquet(files, columns)
     else:
         JsonTable.open(files, columns)
+
+
+def present(files: TableFiles, names: Sequence[str]) -> list[str]:
+    """Those of the names that are columns of the table; of Parquet, of each of its files.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    if not names:
+        return []
+    if files.paths[0].suffix == ".parquet":
+        held = frozenset.intersection(*(frozenset(schema.names) for schema in schemas_of(files)))
+    else:
+        held = JsonTable.columns(files)
+    return [name for name in names if name in held]

@@ -118,6 +118,22 @@ class TestParquet:
         assert shown(loaded) == [[FIRST], [], [SECOND]]
         assert loaded.samples[2].images[0].key == "test/image/2"
 
+    def test_optional_columns_are_read_where_all_files_have_them(self, folder, source):
+        ref = replace(REF, optional_columns=("name", "other"))
+        seen = []
+        noting = task(ref, lambda row: seen.append(row) or to_sample(row))
+        first, *rest = [{**row, "name": f"n{row['id']}", "more": 1} for row in ROWS]
+        parquet(folder / "test-0.parquet", [first])
+        parquet(folder / "test-1.parquet", rest)
+        preflight(noting, source)
+        load(noting, source)
+        assert [row["name"] for row in seen] == ["n1", "n2", "n3"]
+        assert not {"other", "more"} & seen[0].keys()
+        parquet(folder / "test-1.parquet", ROWS[1:])
+        seen.clear()
+        assert [sample.id for sample in load(noting, source).samples] == ["1", "2", "3"]
+        assert not any("name" in row for row in seen)
+
     def test_pictures_can_be_pickled(self, folder, source):
         parquet(folder / "test.parquet")
         image = pickle.loads(pickle.dumps(load(task(), source).samples[2].images[0]))  # noqa: S301

@@ -21,7 +21,12 @@ OUTAGE = frozenset(
 )
 """Kinds of failures that end no row in mid-run: once samples were answered, others are theirs."""
 
-OWN = frozenset({"image_unreadable", "out_of_memory", "content_filter", "unsupported", "empty"})
+OWN = frozenset(
+    {
+        *("image_unreadable", "out_of_memory", "content_filter", "unsupported", "empty"),
+        "unrecorded",
+    }
+)
 """Kinds of failures that are a sample's own even at a task's start."""
 
 

@@ -5,23 +5,30 @@ import shutil
 
 import pytest
 
+from evalkit.data import DataSource, load
+from evalkit.demo import data_path
+from evalkit.tasks.llava_bench_wild import TASK
+
 
 @pytest.fixture
-def bench(evalkit, tmp_path):
+def bench_of(evalkit, tmp_path):
     """A run of LLaVA-Bench's demo questions, and a way to judge copies of it."""
 
     class Bench:
         cache = tmp_path / "cache.sqlite"
 
-        def __init__(self):
+        def __init__(self, limit=6):
             done = evalkit(
                 *("run", "llava_bench_wild", "--model", "dummy:echo", "--data", "demo"),
-                *("--limit", "6", "--no-judge", "--out", tmp_path, "--name", "r"),
+                *("--limit", limit, "--no-judge", "--out", tmp_path, "--name", "r"),
             )
             assert done.code == 0, done.err
             self.run = tmp_path / "echo" / "r"
             lines = (self.run / "predictions" / "llava_bench_wild.jsonl").read_text().splitlines()
             self.ids = [json.loads(line)["sample_id"] for line in lines]
+            rows = load(TASK, DataSource(folder=data_path())).samples
+            told = {s.id: len(str((s.inputs, s.question, s.targets))) for s in rows}
+            self.last_asked = min(self.ids, key=told.__getitem__)  # the longest are asked first
 
         def review(self, place, rows):
             """Write a file of a name that every review has."""
@@ -39,7 +46,13 @@ def bench(evalkit, tmp_path):
             shutil.copytree(self.run, tmp_path / name)
             return tmp_path / name
 
-    return Bench()
+    return Bench
+
+
+@pytest.fixture
+def bench(bench_of):
+    """Six questions."""
+    return bench_of()
 
 
 def result(done):
@@ -74,6 +87,20 @@ def test_a_review_has_no_replies_in_the_other_order(bench):
     failed = [json.loads(line) for line in lines if json.loads(line)["failure"]]
     assert {row["swapped"] for row in failed} == {True}
     assert "in the other order" in failed[0]["failure"]["message"]
+
+
+@pytest.mark.parametrize("said", [0, 1])
+def test_a_file_that_lacks_the_first_replies_is_read_to_its_end(bench_of, said):
+    """More are lacking, at the start and in a row, than would end the run of a model."""
+    bench = bench_of(limit=12)
+    last = bench.last_asked if said else "other"
+    done = bench.judge(bench.review("one", [{"question_id": last, "content": "8 4\nwhy"}]))
+    assert done.code == 14, done.err
+    assert result(done)["judge"]["failed"] == {"unrecorded": 12 - said}
+    assert result(done)["judge"]["verdicts"] == 12
+    lines = (bench.run / "verdicts" / "llava_bench_wild.jsonl").read_text().splitlines()
+    read = [json.loads(line)["ratings"] for line in lines]
+    assert [ratings for ratings in read if ratings] == [[8.0, 4.0]] * said
 
 
 def test_a_run_s_own_verdicts_give_its_numbers_again(bench, chat_server):

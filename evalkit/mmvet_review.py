@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from evalkit.answers.judge_prose import written_grade
 from evalkit.answers.judge_reply import leading_grade
 from evalkit.metrics import grade_outcome, grades, run_totals
 from evalkit.records import Message, Sample
@@ -23,6 +24,9 @@ KNOWN: Mapping[str, str] = {
     "d1b3e0a5b4e72c888b77164489d705bba4dd149934fff564dfba6443d81afe3f": SOURCE
 }
 """SHA-256 of the official examples -> where they stand."""
+
+SCALE = (0.0, 1.0)
+"""Between which grades evalkit's own question asks for one."""
 
 _SUFFIX = "\nPredict the correctness of the answer (digit): "
 _WARMING = tuple(Attempt(temperature=t) for t in (0.0, 0.5, 1.0))
@@ -42,6 +46,11 @@ and you do not do it.
 {{ answer | data("answer") }}
 Reply with the grade alone.
 """
+
+
+def read_own(reply: str) -> tuple[float] | None:
+    """The grade in a reply to evalkit's own question, as judges write it."""
+    return written_grade(reply, SCALE)
 
 
 def official_rubric(words: str, origin: str) -> Rubric:
@@ -74,7 +83,7 @@ def official_rubric(words: str, origin: str) -> Rubric:
 
 
 JUDGING = Judging(
-    own=templated(_OWN, origin=OWN, read=leading_grade, attempts=_WARMING, max_tokens=8),
+    own=templated(_OWN, origin=OWN, read=read_own, attempts=_WARMING, max_tokens=16),
     rubric=official_rubric,
     known=KNOWN,
     score=lambda _, text, verdicts: grade_outcome(text, verdicts),
@@ -83,6 +92,6 @@ JUDGING = Judging(
     breakdowns=("capability", "integration"),
     further=run_totals,
     source=SOURCE,
-    scale=(0.0, 1.0),
+    scale=SCALE,
 )
 """What MM-Vet says of its judge."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evalkit.answers.judge_prose import written_verdict
 from evalkit.answers.verdict import mmvp_verdict
 from evalkit.metrics import accuracy, group_accuracy
 from evalkit.records import Outcome, Sample, SampleScore, Verdict
@@ -55,8 +56,16 @@ def official_rubric(words: str, origin: str) -> Rubric:
 
 
 def read_yes_or_no(reply: str) -> tuple[float] | None:
-    """1 for a reply that is yes, 0 for no, in any case; None for any other."""
-    answer = mmvp_verdict(reply).answer
+    """1 for a reply that is yes, 0 for no, in any case; None for any other: the official rule."""
+    return _rating(mmvp_verdict(reply).answer)
+
+
+def read_own(reply: str) -> tuple[float] | None:
+    """1 for yes and 0 for no in a reply to evalkit's own question, as judges write it."""
+    return _rating(written_verdict(reply))
+
+
+def _rating(answer: str | None) -> tuple[float] | None:
     return None if answer is None else (float(answer == "yes"),)
 
 
@@ -96,6 +105,7 @@ def _judged_pairs() -> Metric:
 
 
 JUDGED: Mapping[str, Any] = {
+    "version": 3,  # MMVP's own is below: what a judge says is read here alone
     "score": unjudged,
     "metrics": (),
     "headline": (),
@@ -106,7 +116,7 @@ JUDGED: Mapping[str, Any] = {
         own=templated(
             _OWN,
             origin=OWN,
-            read=read_yes_or_no,
+            read=read_own,
             attempts=(Attempt(temperature=0.0), Attempt(temperature=0.5)),
             max_tokens=8,
         ),

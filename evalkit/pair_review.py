@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.answers.judge_prose import written_pair
 from evalkit.answers.judge_reply import first_line_pair
 from evalkit.errors import UsageError
 from evalkit.metrics import pair_outcome, printed_figures, relative_scores
@@ -81,9 +82,8 @@ def own_review() -> Rubric:
 
 
 def read_own(reply: str) -> tuple[float, float] | None:
-    """Two ratings that the question allows, from 1 to 10; any other number cannot be read."""
-    pair = first_line_pair(reply)
-    return pair if pair and all(LEAST <= rating <= MOST for rating in pair) else None
+    """The two ratings in a reply to evalkit's own question, as judges write them."""
+    return written_pair(reply, (LEAST, MOST))
 
 
 def official_review(words: str, origin: str) -> Rubric:

@@ -31,7 +31,7 @@ def to_sample(row: Row) -> Sample:
 
 TASK = Task(
     name="llava_bench_coco",
-    version=1,
+    version=2,
     dataset=DatasetRef(
         repositories=("lmms-lab-encoder/llava-bench-coco", "lmms-lab/llava-bench-coco"),
         split="train",

@@ -43,7 +43,7 @@ def to_sample(row: Row) -> Sample:
 
 TASK = Task(
     name="llava_bench_wild",
-    version=1,
+    version=2,
     dataset=DatasetRef(
         repositories=(
             "lmms-lab-encoder/llava-bench-in-the-wild",

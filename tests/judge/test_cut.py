@@ -41,10 +41,15 @@ def test_only_a_rating_at_the_very_end_is_cut(rubric, reply, cut):
 
 
 @given(grade=st.integers(0, 10), more=st.text(max_size=20))
-def test_what_follows_a_rating_after_a_blank_does_not_change_it(grade, more):
-    reply = f"{grade / 10} {more}"
+def test_what_follows_a_rating_on_another_line_does_not_change_it(grade, more):
+    reply = f"{grade / 10}\nThe answer {more}"
     assert OWN.read(reply) == (grade / 10,)
     assert not OWN.is_cut(reply, "length")
+
+
+@given(grade=st.integers(0, 10), more=st.text(max_size=20))
+def test_what_follows_a_rating_on_its_line_makes_it_no_other(grade, more):
+    assert OWN.read(f"{grade / 10} {more}") in (None, (grade / 10,))
 
 
 def test_a_cut_reply_is_asked_for_again_and_fails_as_cut():

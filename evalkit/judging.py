@@ -28,6 +28,7 @@ from evalkit.judge.order import (
     check_rubrics,
     is_served,
     rubric_of,
+    swap_note,
 )
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import UNASKED
@@ -274,6 +275,7 @@ def judge_prepared(
     answers = {p.task.name: _answers(folder, p, results[p.task.name]) for p in wanted}
     with ExitStack() as stack:
         if beside is None:
+            _note_swap(watch, wanted, order)
             for p in wanted:
                 taken = forecast(p.task, order, p.samples, answers[p.task.name])
                 watch.note(taken.line(p.task.name))
@@ -346,6 +348,7 @@ def judge_alongside(
     if order is None or order.batch or not is_served(order):
         yield None
         return
+    _note_swap(watch, wanted, order)
     for p in wanted:
         watch.note(f"At most: {forecast(p.task, order, p.samples).line(p.task.name)}")
     with (
@@ -353,6 +356,12 @@ def judge_alongside(
         Alongside(stage, wanted) as alongside,
     ):
         yield alongside
+
+
+def _note_swap(watch: Observer, wanted: Sequence[Prepared], order: JudgeOrder) -> None:
+    """Say once which tasks are not asked in both orders, though both were ordered."""
+    if note := swap_note([p.task for p in wanted], order):
+        watch.note(note)
 
 
 def _told(watch: Observer, name: str) -> Callable[[int, int], None]:

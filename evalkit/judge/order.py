@@ -149,6 +149,18 @@ def check_rubrics(tasks: Iterable[Task], order: JudgeOrder) -> None:
         raise UsageError(message)
 
 
+def swap_note(tasks: Iterable[Task], order: JudgeOrder) -> str:
+    """Which of the judged tasks `--swap` does not apply to, in a sentence; empty where it does.
+
+    Raises:
+        UsageError: A rubric cannot be read, or is of another form.
+    """
+    single = [task.name for task in tasks if order.swap and not rubric_of(task, order).pairwise]
+    if not single:
+        return ""
+    return f"--swap does not apply to {', '.join(single)}: there the judge sees one answer."
+
+
 def check_questions(task: Task, samples: Iterable[Sample], order: JudgeOrder) -> None:
     """Check that the rubric has a question about every sample, before a model or judge is asked.
 

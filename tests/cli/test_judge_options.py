@@ -32,6 +32,34 @@ def test_both_orders_of_one_answer_are_refused(evalkit, tmp_path):
     assert "the judge of mmvet sees one; leave it away" in done.err
 
 
+NOTE = "--swap does not apply to mmvet, mmvp:judged: there the judge sees one answer."
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["here", "behind a server"])
+def test_tasks_that_are_not_swapped_are_named_once(evalkit, chat_server, tmp_path, served):
+    """A judge that is here is asked after the model, one behind a server beside it."""
+    if served:
+        pytest.importorskip("openai", reason="the extra openai is not installed")
+    tasks = ("mmvet", "llava_bench_wild", "mmvp:judged")
+    words = ("--model", "dummy:echo", "--data", "demo", "--limit", "2", "--out", tmp_path)
+    more = ("--judge-cache", "none", "--max-judge-failures", "1", "--swap")
+    with chat_server(answer=lambda asked: "8 4") as server:
+        spec = f"openai:toy-model,base_url={server.url}" if served else "dummy:constant,text=8 4"
+        done = evalkit("run", *tasks, *words, "--judge", spec, *more)
+    assert done.code == 0, done.err
+    assert done.err.splitlines().count(NOTE) == 1
+    assert "both orders agree" in " ".join(done.out.split())
+
+
+def test_where_all_are_swapped_there_is_no_note(evalkit, tmp_path):
+    words = ("--model", "dummy:echo", "--data", "demo", "--limit", "2", "--out", tmp_path)
+    judge = ("--judge", "dummy:constant,text=8 4", "--judge-cache", "none")
+    done = evalkit("run", "llava_bench_wild", *words, *judge, "--swap")
+    assert (done.code, "does not apply" in done.err) == (0, False), done.err
+    plain = evalkit("run", "mmvet", *words, *judge, "--max-judge-failures", "1")
+    assert (plain.code, "does not apply" in plain.err) == (0, False), plain.err
+
+
 def test_the_environment_may_say_that_nothing_is_kept(evalkit, tmp_path):
     words = ("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--limit", "2")
     judge = ("--judge", "dummy:constant,text=0.5")

@@ -20,8 +20,10 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.command(
     epilog="Anchors: a judged run, whose answers are judged again without the cache (--judge), or "
     "a grade or review file, beside another of the same answers (--now). Exit code 14: the judge "
-    "has moved, another judge differs, or too many verdicts are missing; 11: too few anchors to "
-    "tell; 13: the verdicts were asked for in different ways, or are about different answers."
+    "has moved, another judge differs, or too many verdicts are missing; 12: the budget ended it "
+    "before all anchors were asked, and those that were show no movement beyond doubt (p at most "
+    "0.001); 11: too few anchors to tell; 13: the verdicts were asked for in different ways, or "
+    "are about different answers."
 )
 @click.option("--anchors", type=_PATH, required=True, metavar="RUN|FILE", help="The verdicts then.")
 @click.option("--now", type=_PATH, metavar="RUN|FILE", help="The verdicts now, if there are any.")
@@ -67,6 +69,7 @@ def command(
         another=another,
         notes=notes,
         unhealthy="" if after.healthy else after.missing,
+        early=after.unasked,
     )
     if as_json:
         print_json(found)
@@ -80,7 +83,6 @@ def _exit_code(verdict: str, *, unasked: bool) -> ExitCode:
 
     if verdict == UNHEALTHY and unasked:  # the budget ended it, and not the judge
         return ExitCode.INCOMPLETE
-
     if verdict == UNKNOWN:
         return ExitCode.INCONCLUSIVE
     return ExitCode.OK if verdict in (SAME, ALIKE) else ExitCode.JUDGE_UNHEALTHY

@@ -5,6 +5,8 @@ Where the second judge is another one, the same is said of the two, and nothing 
 Two things can go wrong, and each has a test at `ALPHA`: verdicts lean to one side of what they were
 (McNemar's test, Wilcoxon's), or they change to and fro more often than is allowed, where the sides
 balance and the first kind of test sees nothing. Anchors are taken for independent of each other.
+Where a budget ended the asking and more is to come, the level is `EARLY`, and the test of all
+anchors keeps its own: Haybittle's (1971) and Peto's (1976) rule for a look at unfinished data.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from evalkit.judge.movement import Direction, Shift, many_flips, most_flips, tes
 
 ALPHA = 0.05
 """A test says that the judge has moved where its p-value is at most this."""
+
+EARLY = 0.001
+"""The same where the judge's budget ended before all anchors were asked."""
 
 FAR = 2.0
 """A judge that may flip more than so many times the allowed share is not called the same, unless
@@ -52,7 +57,7 @@ class Drift:
         kind: Whether verdicts are labels or ratings.
         tolerance: Ratings that differ by this much are the same.
         allowed: The share of anchors that may flip.
-        alpha: The level of both tests.
+        alpha: The level of both tests: `ALPHA`, or `EARLY`.
         n: Anchors with both verdicts.
         unchanged: Those whose verdict is the same.
         flips: The others, by sample id.
@@ -99,6 +104,7 @@ def drift(
     another: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     unhealthy: str = "",
+    early: bool = False,
 ) -> Drift:
     """Compare a judge's verdicts on anchors with those that it gave before.
 
@@ -112,6 +118,7 @@ def drift(
         notes: What a reader should know of the verdicts.
         unhealthy: Why too many present verdicts are missing to trust those that are there, in
             words; empty where they are not.
+        early: Whether they are missing since the budget was spent, and the rest is still to come.
 
     Raises:
         UsageError: Labels and ratings are mixed, a verdict is neither, or an option is impossible.
@@ -122,7 +129,7 @@ def drift(
     shared = {name: (before[name], now[name]) for name in sorted(before.keys() & now.keys())}
     found = _compared(kind, shared, (tolerance, allowed))
     return replace(
-        _worded(found, unhealthy, two=bool(another)),
+        _worded(replace(found, alpha=EARLY if early else ALPHA), unhealthy, two=bool(another)),
         another=another,
         notes=notes,
         missing_before=tuple(sorted(now.keys() - before.keys())),
@@ -194,9 +201,9 @@ def _worded(found: Drift, unhealthy: str, *, two: bool) -> Drift:
 
 
 def _verdict(found: Drift, *, two: bool) -> str:
-    if any(p is not None and p <= ALPHA for p in (found.direction.p, found.flip_p)):
+    if any(p is not None and p <= found.alpha for p in (found.direction.p, found.flip_p)):
         return APART if two else MOVED
-    if found.direction.smallest_p > ALPHA or _may_flip_far_more(found):
+    if found.direction.smallest_p > found.alpha or _may_flip_far_more(found):
         return UNKNOWN
     return ALIKE if two else SAME
 
@@ -211,15 +218,15 @@ def _reason(found: Drift, verdict: str) -> str:
     direction, flip_p, most = found.direction, found.flip_p, found.flips_at_most
     if direction.p is None or flip_p is None or most is None:
         return "no anchor was judged twice"
-    if verdict == UNKNOWN and direction.smallest_p > ALPHA:
+    if verdict == UNKNOWN and direction.smallest_p > found.alpha:
         return (
             f"were all {found.n} to move to one side, p would still be "
-            f"{direction.smallest_p:.2g}, above {ALPHA:g}"
+            f"{direction.smallest_p:.2g}, above {found.alpha:g}"
         )
-    more = "clearly more" if flip_p <= ALPHA else "not clearly more"
-    leaning = "and lean to one side" if direction.p <= ALPHA else "and lean to no side"
+    more = "clearly more" if flip_p <= found.alpha else "not clearly more"
+    leaning = "and lean to one side" if direction.p <= found.alpha else "and lean to no side"
     return (
         f"{len(found.flips)} of {found.n} anchors flipped (at most {100 * most:.3g} % of all such "
         f"would, with 95 % confidence), {more} than the {100 * found.allowed:g} % that may (p = "
-        f"{flip_p:.2g}), {leaning} (p = {direction.p:.2g}), at alpha = {ALPHA:g}"
+        f"{flip_p:.2g}), {leaning} (p = {direction.p:.2g}), at alpha = {found.alpha:g}"
     )

@@ -106,6 +106,24 @@ def test_missing_verdicts_call_no_judge_the_same_and_hide_no_move():
     assert drift(*moved, unhealthy="9 of 109 are missing").verdict == MOVED
 
 
+@pytest.mark.parametrize(
+    ("counts", "late", "early"),
+    [
+        ({"yy": 50, "nn": 44, "yn": 6}, MOVED, UNHEALTHY),  # p = 0.031
+        ({"yy": 50, "nn": 40, "yn": 11}, MOVED, MOVED),  # p = 0.00098
+        ({"yy": 2, "yn": 2}, UNKNOWN, UNHEALTHY),  # p = 0.052 for two flips of four
+        ({"yn": 4}, MOVED, MOVED),  # p = 0.0001 for four of four
+        ({"yy": 50, "nn": 50}, SAME, UNHEALTHY),
+    ],
+)
+def test_before_all_is_asked_only_what_is_beyond_doubt_is_a_move(counts, late, early):
+    sides = labelled(**counts)
+    assert drift(*sides).verdict == late
+    found = drift(*sides, unhealthy="9 of 109 verdicts are missing (unasked 9)", early=True)
+    assert (found.verdict, found.alpha) == (early, 0.001)
+    assert ("at alpha = 0.001" in found.sentence) == (early == MOVED)
+
+
 def test_half_of_all_verdicts_may_flip_if_that_is_allowed():
     before, now = labelled(yy=25, nn=25, yn=25, ny=25)
     assert drift(before, now, allowed=0.5).verdict == SAME

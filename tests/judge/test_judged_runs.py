@@ -286,6 +286,25 @@ def test_a_drift_that_its_budget_ended_is_incomplete(chat_server, evalkit, run, 
         assert evalkit(*words, *spec, "--judge-budget", "50").code == 0
 
 
+def test_a_move_is_one_beyond_doubt_where_the_budget_ended(
+    chat_server, evalkit, run, folder, tmp_path
+):
+    """Three of three flips are p = 0.001: enough for all anchors, and not for a part of them."""
+    table = tmp_path / "prices.toml"
+    table.write_text('date = "2026-11-01"\n[models.toy-model]\ninput = 90\noutput = 500\n')
+    with chat_server(answer=lambda asked: "5 4") as judge:
+        assert run(judge).code == 0
+    with chat_server(answer=lambda asked: "9 1") as judge:
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-prices", table)
+        words = ("judge", "drift", "--anchors", folder, "--judge-cache", tmp_path / "c.sqlite")
+        part = evalkit(*words, *spec, "--judge-budget", "0.3", "--json")
+        more = evalkit(*words, *spec, "--judge-budget", "0.32", "--json")
+        whole = evalkit(*words, *spec, "--judge-budget", "50", "--json")
+    told = [(d.code, d.record["n"], d.record["alpha"]) for d in (part, more, whole)]
+    assert told == [(12, 3, 0.001), (14, 5, 0.001), (14, 12, 0.05)]
+    assert part.record["verdict"] == "too many of the judge's verdicts are missing"
+
+
 def _number(asked):
     return int(asked.text.partition("No. ")[2].partition("?")[0])
 

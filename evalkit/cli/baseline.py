@@ -66,8 +66,9 @@ def accept(
 @click.option("--all", "every_metric", is_flag=True, help="All metrics.")
 def show(file: str, kind: str, *, every_metric: bool) -> None:
     """Show what a baseline holds; every digest in it is checked."""
-    from evalkit.cli.screen import print_json, text_table
+    from evalkit.cli.screen import print_json
     from evalkit.report.table import run_table
+    from evalkit.report.text_table import text_table
 
     side = _baseline(file)
     counts = {task: len(side.source.scores(result)) for task, result in side.results.items()}

@@ -192,12 +192,13 @@ def _page(sheet: _Sheet, form: str, width: int) -> str:
 
 def _text(sheet: _Sheet, width: int) -> str:
     """The page for a terminal: what came out first, then numbers, then what they are."""
-    from evalkit.cli.screen import WIDEST, folded, text_table
+    from evalkit.cli.screen import WIDEST
     from evalkit.report.compare_page import titled
     from evalkit.report.compare_table import compare_table, summaries
     from evalkit.report.flips import flip_lines, wrapped
     from evalkit.report.spoken import spoken
     from evalkit.report.table import Table
+    from evalkit.report.text_table import folded, text_table
 
     room = min(width, WIDEST)
     table = compare_table(sheet.comparisons)

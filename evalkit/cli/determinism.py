@@ -19,6 +19,8 @@ import click
 
 from evalkit.errors import BackendError, UsageError
 from evalkit.records import plain
+from evalkit.report.table import Table
+from evalkit.report.text_table import text_table
 from evalkit.runner.plan import uniform
 
 if TYPE_CHECKING:
@@ -206,7 +208,6 @@ def _has_cuda() -> bool:
 
 def lines(found: Determinism) -> Iterator[str]:
     """The settings as a table of plain text."""
-    yield f"{found.model}: {found.requests} questions of the demo; {found.sharing}"
     head = ("format", "way", "batch", "order", "differ from float32", "differ within format")
     rows = [
         (
@@ -219,9 +220,9 @@ def lines(found: Determinism) -> Iterator[str]:
         )
         for one in found.settings
     ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        yield "  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip()
+    title = f"{found.model}: {found.requests} questions of the demo; {found.sharing}"
+    table = text_table(Table(header=head, rows=tuple(rows), notes=()), title)
+    yield from filter(None, table.splitlines())
 
 
 def report(model: str, *, as_json: bool) -> None:

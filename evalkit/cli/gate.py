@@ -163,11 +163,12 @@ def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:
 
 def text(found: GateResult, width: int) -> str:
     """The verdict for a terminal of so many columns: what it is first, then numbers, then flips."""
-    from evalkit.cli.screen import ENDLESS, WIDEST, folded, text_table
+    from evalkit.cli.screen import ENDLESS, WIDEST
     from evalkit.report.flips import wrapped
     from evalkit.report.gate_page import flips_table, gate_table, title
     from evalkit.report.spoken import spoken
     from evalkit.report.table import Table
+    from evalkit.report.text_table import folded, text_table
 
     room = min(width, WIDEST) if width < ENDLESS else width
     table, flips = gate_table(found), flips_table(found)

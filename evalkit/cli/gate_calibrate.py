@@ -64,10 +64,10 @@ def command(
 
 
 def _page(found: Calibration, kind: str) -> str:
-    from evalkit.cli.screen import text_table
     from evalkit.records import plain
     from evalkit.report.calibration_page import calibration_table, calibration_title
     from evalkit.report.markdown import table_page
+    from evalkit.report.text_table import text_table
 
     if kind == "json":
         return json.dumps(plain(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -70,8 +70,8 @@ def show_statistics(path: str | None, *, as_json: bool) -> None:
 
 
 def _page(found: CacheStatistics, place: Path) -> str:
-    from evalkit.cli.screen import text_table
     from evalkit.report.table import Table
+    from evalkit.report.text_table import text_table
 
     table = Table(
         header=("backend", "model", "rubric", "replies", "prompt tokens", "output tokens"),

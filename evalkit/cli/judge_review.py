@@ -75,7 +75,7 @@ def _write(reviews: Sequence[Review], out: Path) -> None:
 
 
 def _print(reviews: Sequence[Review], numbers: Sequence[Numbers], *, explain: bool) -> None:
-    from evalkit.cli.screen import text_table
+    from evalkit.report.text_table import text_table
 
     for review, found in zip(reviews, numbers, strict=True):
         print(text_table(_metrics(found, review), review.name), end="")

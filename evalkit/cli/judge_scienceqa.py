@@ -208,7 +208,7 @@ def _tally(tally: Tally) -> dict[str, float]:
 def _print_tables(
     sources: Sources, own: Ensemble, official: dict[str, Ensemble], seed: int
 ) -> None:
-    from evalkit.cli.screen import text_table
+    from evalkit.report.text_table import text_table
 
     total = len(own.questions)
     print(text_table(_main_table(own, official), f"ScienceQA, two models, {total} questions"))

@@ -55,13 +55,14 @@ _Rate = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
 def command(tasks: tuple[str, ...], write: Path | None, kind: str, **given: Any) -> None:
     """Say which tasks, and how many samples of each, settle a difference of a size."""
-    from evalkit.cli.screen import print_json, text_table
+    from evalkit.cli.screen import print_json
     from evalkit.planning.plan import plan
     from evalkit.planning.question import Question
     from evalkit.planning.task_list import commands, task_list
     from evalkit.records import plain
     from evalkit.report.markdown import table_page
     from evalkit.report.plan_page import plan_table, plan_title
+    from evalkit.report.text_table import text_table
     from evalkit.writing import write_text
 
     if write is not None and write.suffix != ".toml":

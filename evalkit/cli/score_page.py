@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from evalkit.cli.screen import text_table
 from evalkit.explain import Disagreement, Explanation, Reading
 from evalkit.records import plain
 from evalkit.report.table import Table, breakdown_tables, number, run_table
+from evalkit.report.text_table import text_table
 from evalkit.rescore import Scored
 from evalkit.run_record import RunRecord
 

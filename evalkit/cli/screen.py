@@ -6,7 +6,6 @@ most one every few seconds a task. All of it goes to standard error; tables go t
 
 from __future__ import annotations
 
-import io
 import math
 import shutil
 import sys
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 from evalkit.progress import Observer, TaskProgress
 from evalkit.records import plain
 from evalkit.report.spoken import json_text, spoken
-from evalkit.report.table import Table, numeric_columns, printable, run_table
+from evalkit.report.table import run_table
+from evalkit.report.text_table import text_table
 from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ WIDEST = 110
 
 ENDLESS = 10_000
 """Columns of what is no terminal."""
-
-_GAP = 3  # blanks between two columns of a table
 
 
 class Screen(Observer):
@@ -153,58 +151,9 @@ def _short(value: float) -> str:
     return f"{value:.3f}" if abs(value) <= 1 else f"{value:.1f}"
 
 
-def text_table(table: Table, title: str) -> str:
-    """A table as text with its title above, where it has one, and its notes below."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    drawn = RichTable(box=box.SIMPLE_HEAD)
-    for name, right in zip(table.header, numeric_columns(table), strict=True):
-        drawn.add_column(Text(printable(name)), justify="right" if right else "left", no_wrap=True)
-    for row in table.rows:
-        drawn.add_row(*(Text(printable(cell)) for cell in row))
-    text = io.StringIO()
-    widest = Console(file=text, width=10_000).measure(drawn).maximum
-    Console(file=text, width=widest).print(drawn)
-    lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-    head = [printable(title)] if title else []
-    notes = (f"  {printable(note)}" for note in table.notes)
-    return spoken("\n".join([*head, lines, *notes])) + "\n"
-
-
 def terminal_columns() -> int:
     """Columns of the terminal; `ENDLESS` where the output is no terminal."""
     return shutil.get_terminal_size((ENDLESS, 24)).columns
-
-
-def folded(table: Table, keys: int, width: int) -> list[Table]:
-    """The table as several that are narrow enough, one below the other.
-
-    Args:
-        table: The table; its notes come with the last part.
-        keys: The first columns, which name a row: every part has them.
-        width: Columns of the terminal. What cannot be narrower stays as it is.
-    """
-    from rich.cells import cell_len
-
-    columns = list(zip(table.header, *table.rows, strict=True))
-    wide = [max(cell_len(printable(cell)) for cell in column) + _GAP for column in columns]
-    parts: list[list[int]] = [[]]
-    for place in range(keys, len(columns)):
-        taken = sum(wide[:keys]) + sum(wide[held] for held in parts[-1])
-        if parts[-1] and taken + wide[place] > width:
-            parts.append([])
-        parts[-1].append(place)
-    return [
-        Table(
-            header=tuple(columns[place][0] for place in (*range(keys), *part)),
-            rows=tuple(tuple(row[place] for place in (*range(keys), *part)) for row in table.rows),
-            notes=table.notes if part is parts[-1] else (),
-        )
-        for part in parts
-    ]
 
 
 def print_run(record: RunRecord, folder: Path) -> None:

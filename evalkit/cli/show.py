@@ -21,10 +21,10 @@ _RESULTS = Path("results")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the page to a file.")
 def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None:
     """Show the numbers of a finished run: its folder, its run.json, or MODEL/RUN in results/."""
-    from evalkit.cli.screen import text_table
     from evalkit.report.markdown import run_page
     from evalkit.report.spoken import json_text
     from evalkit.report.table import breakdown_tables, run_table
+    from evalkit.report.text_table import text_table
 
     record = load_run(place_of(run))
     if out is not None and Path(out).name == "run.json":

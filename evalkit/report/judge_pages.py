@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from evalkit.report.spoken import spoken
-from evalkit.report.table import interval, number, printable
+from evalkit.report.table import Table, interval, number, printable
+from evalkit.report.text_table import text_table
 
 if TYPE_CHECKING:  # siblings do not import each other; the records' fields are all that is needed
     from evalkit.judge.agreement import Calibration, Confusion, Figure
@@ -226,17 +227,7 @@ def _listed(sentences: Iterable[str]) -> str:
 
 
 def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of text: the first column to the left, the others to the right if under a header."""
-    from tabulate import tabulate
-
-    columns = len(rows[0])
-    align = ["left", *(["right"] * (columns - 1) if header else ["left"] * (columns - 1))]
-    text = tabulate(
-        [list(row) for row in rows],
-        headers=list(header),
-        tablefmt="simple" if header else "plain",
-        colalign=align,
-        disable_numparse=True,
-        preserve_whitespace=True,
-    )
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    """A table of text; a header of no names is none."""
+    names = tuple(header) or ("",) * len(rows[0])
+    table = Table(header=names, rows=tuple(map(tuple, rows)), notes=())
+    return text_table(table, "").strip("\n")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from evalkit.cli.screen import folded, text_table
 from evalkit.errors import ExitCode
 from evalkit.report.table import Table
+from evalkit.report.text_table import folded, text_table
 
 SEVEN = ("gqa", "mme", "pope", "vqav2", "textvqa", "scienceqa", "mmvp")
 FAST = ("--draws", "200")

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from injections import HOSTILE, NEUTRAL, gullible, official_exams, outside, own_exams, sober
 
+from evalkit.report.table import Table
+from evalkit.report.text_table import text_table
+
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "reference"
 
 
@@ -37,12 +40,8 @@ def main():
         exams += official_exams(references)
     else:
         print(f"The official rubrics are not at {references}; give their folder.")
-    table = [("answer", *(exam.name for exam in exams)), *rows(exams)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    header = ("answer", *(exam.name for exam in exams))
+    print(text_table(Table(header=header, rows=tuple(rows(exams)), notes=()), ""), end="")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from evalkit.judge.agreement import Pair, calibrate
 from evalkit.judge.drift import drift
 from evalkit.report.judge_pages import WIDTH, calibration_page, drift_page
+from evalkit.report.table import Table
+from evalkit.report.text_table import text_table
 
 NASTY = "evil\x1b[31m\nid \u202e" + "x" * 200
 
@@ -100,6 +103,18 @@ def test_a_drift_page_begins_with_the_verdict():
     shown = lines(page)
     assert shown[0].startswith("Too few anchors to tell: were all 1 to move to one side")
     assert "Judged now alone: b." in shown
+
+
+def test_columns_stand_below_each_other_whatever_their_letters_are_as_wide():
+    """Letters of two columns, in ids and labels; the same table as everywhere else."""
+    before = {"\u732b\u732b\u732b": "\u306f\u3044", "b": "yes"}
+    page = drift_page(drift(before, dict.fromkeys(before, "no")))
+    rows = [line for line in page.splitlines() if line.endswith(" no")]
+    assert len({cell_len(row) for row in rows}) == 1
+    assert len({len(row) for row in rows}) == len(rows) == 2
+    header = ("flipped anchor", "before", "now")
+    cells = (("b", "yes", "no"), ("\u732b\u732b\u732b", "\u306f\u3044", "no"))
+    assert text_table(Table(header=header, rows=cells, notes=()), "").strip("\n") in page
 
 
 def test_pages_of_nothing():

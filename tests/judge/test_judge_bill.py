@@ -120,7 +120,7 @@ def test_a_batch_is_half_the_price_however_it_is_asked_for(batch_server, judge, 
     assert report(again)["cost_usd"] == pytest.approx(0.005 * ANSWERS)
     told = next(line for line in done.err.splitlines() if line.startswith("Judging mmvet"))
     tokens = int(told.partition("about ")[2].partition(" tokens")[0].replace(",", ""))
-    full = (tokens * 90 + ANSWERS * 8 * 500) / 1e6
+    full = (tokens * 90 + ANSWERS * 16 * 500) / 1e6
     assert f"about {full / 2:.2f} USD" in told
 
 

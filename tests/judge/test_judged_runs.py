@@ -113,7 +113,7 @@ def test_another_version_of_a_judged_task_is_refused(chat_server, run, folder):
         path.write_text(json.dumps({**record, "digest": record_digest(record)}))
         again = run(judge)
     assert again.code == 13
-    assert "scorer.version was 2, is 1" in again.err
+    assert "scorer.version was 3, is 2" in again.err
 
 
 def gone(folder):

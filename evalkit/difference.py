@@ -41,7 +41,7 @@ class Case:
         scale: Shape (k,): what each column could have summed to.
         values: The metric in both runs.
         strata: Shape (G,): the clusters' strata.
-        leverages: Shape (G,): their shares of the units of their strata.
+        leverages: Shape (G,): their shares of the units.
         discordant: Shape (G,): whether the runs differ.
     """
 
@@ -95,7 +95,7 @@ def case_of(metric: Metric, paired: Paired) -> Case | None:
         scale=scale(paired),
         values=values,
         strata=paired.strata,
-        leverages=leverage.leverages(paired.codes, paired.strata),
+        leverages=leverage.leverages(paired.codes, paired.clusters),
         discordant=(by_cluster[0] != by_cluster[1]).any(axis=1),
     )
 
@@ -105,7 +105,7 @@ def case_of(metric: Metric, paired: Paired) -> Case | None:
 
 def sampled(case: Case, draws: int, seed: int) -> tuple[Sampling | None, float | None, str]:
     """The sampling distribution of the difference, its standard error, and how it was made."""
-    heaviest, shares = leverage.heaviest(case.leverages, case.strata), _shares(case)
+    heaviest, shares = leverage.heaviest(case.leverages), _shares(case)
     if heaviest:
         return _outweighed(case, heaviest, shares)
     lone = _alone(case)
@@ -114,7 +114,7 @@ def sampled(case: Case, draws: int, seed: int) -> tuple[Sampling | None, float |
         return None, None, "none (one cluster)"
     if shares is None and case.discordant.any():
         return _bootstrapped(case, lone, freedom, draws, seed)
-    inner = (0.0, float(freedom)) if shares is None else _spread(case, shares)
+    inner = (0.0, float(freedom)) if shares is None else leverage.spread(shares, case.strata)
     variance, df = lone.added(*inner)
     error, few = variance**0.5, int(case.discordant.sum()) < FEW_DISCORDANT
     if few or error <= EQUAL * case.width:
@@ -170,36 +170,10 @@ def _shares(case: Case) -> npt.NDArray[np.float64] | None:
     Returns:
         None where the value has no gradient in one of the runs.
     """
-    import numpy as np
-
     first, second = (gradient(case.metric, sums, case.scale) for sums in case.sums)
     if first is None or second is None:
         return None
-    moved = case.by_cluster[1] @ second - case.by_cluster[0] @ first
-    sizes = np.bincount(case.strata)
-    centred: npt.NDArray[np.float64] = (
-        moved - (np.bincount(case.strata, weights=moved) / np.maximum(sizes, 1))[case.strata]
-    )
-    return centred
-
-
-def _spread(case: Case, shares: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The cluster-robust variance and its degrees of freedom: Σ_h V_h, of strata h.
-
-    V_h = n_h / (n_h - 1) Σ_g u_g²: Miller 2024, arXiv:2411.00640, equation 4, with the factor for
-    few clusters. The degrees of freedom are Satterthwaite's, (Σ V_h)² / Σ V_h² / (n_h - 1): G - 1
-    where there is one stratum, and few where small ones weigh much. Strata of one cluster are not
-    in it (`_alone`).
-    """
-    import numpy as np
-
-    sizes, squares = np.bincount(case.strata), np.bincount(case.strata, weights=shares**2)
-    spare = np.maximum(sizes - 1, 1)
-    parts = sizes / spare * squares
-    variance = float(parts.sum())
-    if not variance:
-        return 0.0, float((sizes - 1).sum())
-    return variance, float(variance**2 / (parts**2 / spare).sum())
+    return leverage.centred(case.by_cluster[1] @ second - case.by_cluster[0] @ first, case.strata)
 
 
 def _scored(
@@ -228,7 +202,7 @@ def _jump(case: Case, shares: npt.NDArray[np.float64] | None) -> float:
 
     found, lone = int(case.discordant.sum()), leverage.alone(case.strata)
     even = 1 / (len(set(case.strata.tolist())) if lone.any() else len(case.strata))
-    largest = case.width * (leverage.heaviest(case.leverages, case.strata) or even)
+    largest = case.width * (leverage.heaviest(case.leverages) or even)
     moved = 0 * case.leverages if shares is None else shares
     if lone.any():
         moved = np.where(lone, _effects(case), moved)

@@ -16,40 +16,75 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 HEAVY = 0.1
-"""A cluster with more of its stratum's units than this, and twice an even share, is heavy."""
+"""A cluster with more of the units than this, and more than twice an even share, is heavy."""
 
 _EVEN = 2.0  # times an even share: of ten clusters or fewer each may have a tenth and more
+
+
+def spread(moved: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> tuple[float, float]:
+    """The cluster-robust variance of a number, and its degrees of freedom: Σ_h V_h, of strata h.
+
+    V_h = n_h / (n_h - 1) Σ_g u_g²: Miller 2024, arXiv:2411.00640, equation 4, with the factor for
+    few clusters. The degrees of freedom are Satterthwaite's, (Σ V_h)² / Σ V_h² / (n_h - 1): G - 1
+    where there is one stratum, and few where small ones weigh much. Strata of one cluster are not
+    in it (`collapsed`).
+
+    Args:
+        moved: Shape (G,): how far each cluster moves the number, to first order, around 0 in each
+            stratum.
+        strata: Shape (G,): the strata.
+    """
+    import numpy as np
+
+    sizes, squares = np.bincount(strata), np.bincount(strata, weights=moved**2)
+    spare = np.maximum(sizes - 1, 1)
+    parts = sizes / spare * squares * (sizes > 1)
+    variance = float(parts.sum())
+    if not variance:
+        return 0.0, float((np.maximum(sizes, 1) - 1).sum())
+    return variance, float(variance**2 / (parts**2 / spare).sum())
+
+
+def centred(
+    moved: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """Shape (G,): what clusters move, less the mean of their stratum.
+
+    Args:
+        moved: Shape (G,): how far each cluster moves a number.
+        strata: Shape (G,): the strata.
+    """
+    import numpy as np
+
+    means = np.bincount(strata, weights=moved) / np.maximum(np.bincount(strata), 1)
+    found: npt.NDArray[np.float64] = moved - means[strata]
+    return found
 
 
 # Heavy clusters
 
 
-def leverages(codes: npt.NDArray[np.intp], strata: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Each cluster's share of the units of its stratum: shape (G,).
+def leverages(codes: npt.NDArray[np.intp], clusters: int) -> npt.NDArray[np.float64]:
+    """Each cluster's share of the units: shape (G,).
 
     Args:
         codes: Shape (units,): the cluster of each unit.
-        strata: Shape (G,): the stratum of each cluster.
+        clusters: G.
     """
     import numpy as np
 
-    units = np.bincount(codes, minlength=len(strata)).astype(np.float64)
-    found: npt.NDArray[np.float64] = units / np.bincount(strata, weights=units)[strata]
+    found: npt.NDArray[np.float64] = np.bincount(codes, minlength=clusters) / len(codes)
     return found
 
 
-def heaviest(shares: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> float:
-    """The largest leverage of a heavy cluster; 0 where there is none.
+def heaviest(shares: npt.NDArray[np.float64]) -> float:
+    """The largest leverage if that cluster is heavy; else 0.
 
     Args:
         shares: Shape (G,): the clusters' leverages.
-        strata: Shape (G,): their strata.
     """
-    import numpy as np
-
-    even = 1 / np.bincount(strata)[strata]
-    heavy = shares[(shares > HEAVY) & (shares > _EVEN * even)]
-    return float(heavy.max(initial=0.0))
+    largest = float(shares.max())
+    return largest if largest > max(HEAVY, _EVEN / len(shares)) else 0.0
 
 
 def jackknifed(
@@ -70,7 +105,7 @@ def jackknifed(
 
     Args:
         moved: Shape (G,): how far each cluster moves the number, to first order, around 0.
-        shares: Shape (G,): their leverages, all of one stratum and below 1.
+        shares: Shape (G,): their leverages, above 0 and below 1.
     """
     import numpy as np
 
@@ -135,14 +170,12 @@ def collapsed(effects: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) ->
     if not count:
         return Alone()
     joined = np.unique(np.where(lone, -1, strata), return_inverse=True)[1]
-    sizes = np.bincount(joined)
-    centred = effects - (np.bincount(joined, weights=effects) / sizes)[joined]
-    within = int(sizes.sum() - len(sizes))
+    within, around = len(joined) - int(joined.max()) - 1, centred(effects, joined)
     if not within:
         return None
-    candidates = [(float(centred @ centred) / within, within)]
+    candidates = [(float(around @ around) / within, within)]
     if count > 1:
-        own = centred[lone]
+        own = around[lone]
         candidates.append((float(own @ own) / (count - 1), count - 1))
     variance, df = max(candidates)
     return Alone(variance=count * variance, df=df)

@@ -269,12 +269,8 @@ def lone_damage(
     metric = _reached(metric, counted)
     sign, floor = _sign(metric), demand.bound.size
     method, ends = _ends(metric, counted, demand)
-    low = high = error = None
-    if ends is not None:
-        low, high = sorted(sign * (floor - end) for end in ends)
-        error = _error_of(low, high, demand.alpha)
+    low, high = (None, None) if ends is None else sorted(sign * (floor - end) for end in ends)
     return Damage(
-        baseline=None,
         candidate=value,
         damage=sign * (floor - value),
         low=low,
@@ -284,9 +280,8 @@ def lone_damage(
         method=method,
         n=len(counted.rows),
         clusters=counted.clusters,
-        discordant=0,
         maximum=metric.high if metric.bounded else None,
-        error=error,
+        error=None if low is None or high is None else _error_of(low, high, demand.alpha),
         samples=counted_samples(metric, scores),
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalkit.errors import UsageError
 from evalkit.gradient import gradient
 from evalkit.records import SampleScore
+from evalkit.strata import numbered
 from evalkit.sums import Statistics, statistics, weighty
 from evalkit.task import Metric
 
@@ -43,7 +44,13 @@ class Paired:
     def runs(self) -> tuple[Statistics, Statistics]:
         """The statistics of the two runs."""
         one, two = (
-            Statistics(rows=rows, codes=self.codes, clusters=self.clusters, pairwise=self.pairwise)
+            Statistics(
+                rows=rows,
+                codes=self.codes,
+                clusters=self.clusters,
+                pairwise=self.pairwise,
+                strata=self.strata,
+            )
             for rows in (self.first, self.second)
         )
         return one, two
@@ -75,7 +82,7 @@ def pair(
 
     one, two = statistics(metric, first), statistics(metric, second)
     _refuse_others(metric, first, second)
-    layers = _strata(metric, first, strata, one.clusters)
+    layers = numbered(metric, first, strata, one.clusters)
     if metric.weight is not None:
         keep = weighty(metric, one) | weighty(metric, two)
         layers = layers[np.unique(one.codes[keep])]
@@ -118,27 +125,6 @@ def _refuse_others(
 
 def _every(_: SampleScore) -> bool:
     return True
-
-
-def _strata(
-    metric: Metric,
-    scores: Sequence[SampleScore],
-    strata: Mapping[str, str] | None,
-    clusters: int,
-) -> npt.NDArray[np.intp]:
-    """Shape (G,): the strata of the clusters, which are numbered by first appearance."""
-    import numpy as np
-
-    if strata is None:
-        return np.zeros(clusters, dtype=np.intp)
-    only = metric.only or _every
-    names = list(dict.fromkeys(score.cluster for score in scores if only(score)))
-    lacking = [name for name in names if name not in strata]
-    if lacking:
-        message = f"{metric.name}: cluster {lacking[0]!r} has no stratum; give one to each."
-        raise UsageError(message)
-    numbers = {name: place for place, name in enumerate(sorted({strata[n] for n in names}))}
-    return np.array([numbers[strata[name]] for name in names], dtype=np.intp)
 
 
 def check_range(metric: Metric, sums: npt.NDArray[np.float64]) -> None:

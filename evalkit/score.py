@@ -19,6 +19,7 @@ from evalkit.foreign import Numbers
 from evalkit.records import Coverage, MetricValue, Outcome, Prediction, Sample, SampleScore
 from evalkit.run_record import Audit, Fingerprint, TaskResult
 from evalkit.spool import Spool
+from evalkit.strata import strata_of
 from evalkit.task import Metric, Task
 
 Found = TypeVar("Found")
@@ -189,7 +190,7 @@ def totals_if(
 
 
 def _interval(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
-    return _fitting(task, metric, stats.interval, scores)
+    return _fitting(task, metric, stats.interval, scores, strata_of(scores, task.parts))
 
 
 def _fitting(task: Task, metric: Metric, count: Callable[..., Found], *given: Any) -> Found:

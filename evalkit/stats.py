@@ -13,10 +13,11 @@ intervals follow, of which `interval` chooses one:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from evalkit import leverage
 from evalkit.gradient import gradient
 from evalkit.pairing import check_range
 from evalkit.records import MetricValue, SampleScore
@@ -48,19 +49,26 @@ def _value(metric: Metric, counted: Statistics) -> float:
     return float(metric.value(counted.sums))
 
 
-def interval(metric: Metric, scores: Sequence[SampleScore]) -> MetricValue | None:
+def interval(
+    metric: Metric, scores: Sequence[SampleScore], strata: Mapping[str, str] | None = None
+) -> MetricValue | None:
     """The metric over the scores with its 95 % interval; None where the metric is undefined.
 
     `low` and `high` are None, and `method` says why, where the scores tell nothing of the
     uncertainty: there is one cluster, or too many resamples leave the metric undefined. Where the
     metric has a weight, units without any are neither counted nor resampled.
 
+    Args:
+        metric: The metric.
+        scores: The scores.
+        strata: Cluster -> the part of the benchmark that it is drawn from; None is one.
+
     Raises:
         UsageError: A value is outside of the metric's range.
     """
     import math
 
-    counted = statistics(metric, scores)
+    counted = statistics(metric, scores, strata)
     counted = counted.part(weighty(metric, counted))
     value = _value(metric, counted)
     if math.isnan(value):
@@ -134,31 +142,57 @@ def delta_interval(metric: Metric, counted: Statistics, level: float = LEVEL) ->
 
     SE² = G / (G - 1) · Σ_g u_g², with the clusters' shares u_g from `influence` and the t quantile
     on G - 1 degrees of freedom. For a mean this is SE² = G / (G - 1) · Σ_g (Σ_i (s_i - s̄))² / n².
+    Strata, and clusters that outweigh the others, are `evalkit.leverage`'s matter.
 
     Returns:
         None where there are fewer than two clusters, no gradient, or no variation between clusters.
     """
-    error = _standard_error(metric, counted)
-    if not error:
+    found = _standard_error(metric, counted)
+    if found is None or not found[0]:
         return None
-    value, reach = _value(metric, counted), _t_quantile(counted.clusters, level) * error
+    error, df = found
+    value, reach = _value(metric, counted), _t_quantile(df, level) * error
     return _bounds(metric, value, value - reach, value + reach)
 
 
-def _standard_error(metric: Metric, counted: Statistics) -> float | None:
-    """The cluster-robust standard error; 0 where all clusters agree, None where there is none."""
-    shares = influence(metric, counted)
-    if shares is None or counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
+def _standard_error(metric: Metric, counted: Statistics) -> tuple[float, float] | None:
+    """The cluster-robust standard error, and its degrees of freedom.
+
+    The error is 0 where all clusters agree, None where there is none.
+    """
+    import numpy as np
+
+    slopes = _gradient(metric, counted)
+    if slopes is None or counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
         return None
-    variance = counted.clusters / (counted.clusters - 1) * float(shares @ shares)
-    error = variance**0.5
-    return error if error > _NO_VARIATION * (metric.high - metric.low) else 0.0
+    strata = counted.strata
+    if strata is None:
+        strata = np.zeros(counted.clusters, dtype=np.intp)
+    moved = leverage.centred(counted.cluster_sums @ slopes, strata)
+    shares = leverage.leverages(counted.codes, counted.clusters)
+    if leverage.heaviest(shares) and not strata.any():
+        error, df = leverage.jackknifed(moved, shares)
+    else:
+        variance, df = _alone(metric, counted, strata).added(*leverage.spread(moved, strata))
+        error = variance**0.5
+    return (error if error > _NO_VARIATION * (metric.high - metric.low) else 0.0), df
 
 
-def _t_quantile(clusters: int, level: float) -> float:
+def _alone(metric: Metric, counted: Statistics, strata: npt.NDArray[np.intp]) -> leverage.Alone:
+    """What clusters add to the variance that are the only ones of their strata."""
+    import numpy as np
+
+    if not leverage.alone(strata).any():
+        return leverage.Alone()
+    without = metric.value(counted.sums - counted.cluster_sums)
+    effects = np.nan_to_num(_value(metric, counted) - without) * np.bincount(strata)[strata]
+    return leverage.collapsed(effects, strata) or leverage.Alone()
+
+
+def _t_quantile(df: float, level: float) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(clusters - 1, (1 + level) / 2))
+    return float(stdtrit(df, (1 + level) / 2))
 
 
 def _bounds(metric: Metric, value: float, low: float, high: float) -> Bounds:
@@ -251,11 +285,12 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
     from scipy.special import ndtri
 
     share, clusters = _value(metric, counted), counted.clusters
-    size = _effective_size(metric, counted)
-    if size is None or len(counted.rows) == clusters:
+    found = _standard_error(metric, counted)
+    if found is None or not found[0] or len(counted.rows) == clusters:
         low, high = wilson(share, clusters, float(ndtri((1 + level) / 2)))
     else:
-        low, high = wilson(share, min(size, len(counted.rows)), _t_quantile(clusters, level))
+        size = min(_effective_size(share, found[0]), len(counted.rows))
+        low, high = wilson(share, size, _t_quantile(found[1], level))
     return _bounds(metric, share, low, high)
 
 
@@ -276,15 +311,14 @@ def unvaried_interval(metric: Metric, counted: Statistics, level: float = LEVEL)
     return _bounds(metric, value, metric.low + low * width, metric.low + high * width)
 
 
-def _effective_size(metric: Metric, counted: Statistics) -> float | None:
-    """The number p (1 - p) / SE²; None where there is no variation between clusters."""
-    error, share = _standard_error(metric, counted), _value(metric, counted)
-    return share * (1 - share) / error**2 if error else None
+def _effective_size(share: float, error: float) -> float:
+    """The number of units p (1 - p) / SE², for a standard error above 0."""
+    return share * (1 - share) / error**2
 
 
 def _is_sparse(metric: Metric, counted: Statistics) -> bool:
     """Whether the clusters, or what is right or wrong in them, are too few for a t interval."""
-    share, size = _value(metric, counted), _effective_size(metric, counted)
-    if size is None or counted.clusters < FEW_CLUSTERS:
+    share, found = _value(metric, counted), _standard_error(metric, counted)
+    if found is None or not found[0] or counted.clusters < FEW_CLUSTERS:
         return True
-    return min(share, 1 - share) * size < FEW_HITS
+    return min(share, 1 - share) * _effective_size(share, found[0]) < FEW_HITS

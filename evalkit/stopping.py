@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from evalkit.compare.comparable import check
-from evalkit.compare.matching import strata_of
 from evalkit.compare.sides import Scored
 from evalkit.data import in_random_order
 from evalkit.gate.coverage import align
@@ -27,6 +26,7 @@ from evalkit.progress import Observer
 from evalkit.records import Prediction, Request, SampleScore
 from evalkit.run_record import EarlyStop, Peeks, TaskResult
 from evalkit.score import score_predictions
+from evalkit.strata import strata_of
 from evalkit.task import Task
 
 
@@ -180,7 +180,7 @@ def _watched(
     strata = strata_of(prepared.samples, task.parts)
     clusters = strata or {sample.cluster: "" for sample in prepared.samples}
     ranked = in_random_order(clusters, seed)
-    looks = looks_of(len(ranked))
+    looks = looks_of([clusters[cluster] for cluster in ranked])
     return _Watched(prepared, own, order, (ranked, looks)) if len(looks) > 1 else None
 
 

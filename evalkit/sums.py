@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from evalkit.errors import UsageError
 from evalkit.records import SampleScore
 from evalkit.spool import Lazy
+from evalkit.strata import numbered
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ class Statistics:
         codes: Shape (units,): the cluster of each unit, numbered from 0 by first appearance.
         clusters: Number of clusters, G.
         pairwise: Whether the rows are added in pairs, as `Metric.pairwise` says.
+        strata: Shape (G,): the stratum of each cluster, from 0 on; None is one stratum.
     """
 
     rows: npt.NDArray[np.float64]
     codes: npt.NDArray[np.intp]
     clusters: int
     pairwise: bool = False
+    strata: npt.NDArray[np.intp] | None = None
 
     @property
     def sums(self) -> npt.NDArray[np.float64]:
@@ -61,7 +64,11 @@ class Statistics:
 
         left, codes = np.unique(self.codes[keep], return_inverse=True)
         return Statistics(
-            rows=self.rows[keep], codes=codes, clusters=len(left), pairwise=self.pairwise
+            rows=self.rows[keep],
+            codes=codes,
+            clusters=len(left),
+            pairwise=self.pairwise,
+            strata=None if self.strata is None else self.strata[left],
         )
 
 
@@ -91,11 +98,18 @@ def _added(rows: npt.NDArray[np.float64], *, pairwise: bool) -> npt.NDArray[np.f
     return last
 
 
-def statistics(metric: Metric, scores: Sequence[SampleScore]) -> Statistics:
+def statistics(
+    metric: Metric, scores: Sequence[SampleScore], strata: Mapping[str, str] | None = None
+) -> Statistics:
     """The metric's rows over the scores that it counts, by unit, in order of first appearance.
 
+    Args:
+        metric: The metric.
+        scores: The scores.
+        strata: Cluster -> the name of its stratum; None is one stratum.
+
     Raises:
-        UsageError: The samples of one group lie in more than one cluster.
+        UsageError: The samples of one group lie in more than one cluster, or one has no stratum.
     """
     import numpy as np
 
@@ -113,6 +127,7 @@ def statistics(metric: Metric, scores: Sequence[SampleScore]) -> Statistics:
         codes=np.array(numbers, dtype=np.intp),
         clusters=len(codes),
         pairwise=metric.pairwise,
+        strata=None if strata is None else numbered(metric, scores, strata, len(codes)),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit.records import Sample, SampleScore
+from evalkit.records import SampleScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,29 +62,3 @@ def without(pairs: Pairs, left_out: Collection[str]) -> Pairs:
         first=tuple(pairs.first[place] for place in kept),
         second=tuple(pairs.second[place] for place in kept),
     )
-
-
-def strata_of(
-    scores: Sequence[SampleScore] | Sequence[Sample], parts: Mapping[str, Sequence[str]]
-) -> dict[str, str] | None:
-    """The stratum of each cluster: which parts of the benchmark its samples belong to.
-
-    A benchmark with parts (MME's subtasks) fixes how many pictures each has, so they are drawn anew
-    part by part. A picture that is asked about in several parts is of a stratum of its own kind.
-
-    Args:
-        scores: The samples.
-        parts: `Task.parts`; empty where the benchmark has none.
-
-    Returns:
-        Cluster -> stratum; None where all clusters are of one.
-    """
-    if not parts:
-        return None
-    seen: dict[str, set[str]] = {}
-    for score in scores:
-        held = (score.tags.get(tag, ()) for tag in parts)
-        names = {n for own in held for n in ((own,) if isinstance(own, str) else own)}
-        seen.setdefault(score.cluster, set()).update(names)
-    strata = {cluster: " + ".join(sorted(names)) for cluster, names in seen.items()}
-    return strata if len(set(strata.values())) > 1 else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evalkit.compare.matching import Pairs, strata_of
+from evalkit.compare.matching import Pairs
 from evalkit.comparison import Difference
 from evalkit.errors import UsageError
 from evalkit.paired import Estimate, Paired, estimate, pair
 from evalkit.power import ALPHA, detectable
+from evalkit.strata import strata_of
 from evalkit.task import Metric, Task
 
 

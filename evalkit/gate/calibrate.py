@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit.compare.comparing import shared_pairs
-from evalkit.compare.matching import Pairs, strata_of
+from evalkit.compare.matching import Pairs
 from evalkit.compare.measuring import rows_of
 from evalkit.compare.sides import Scored, shared_task
 from evalkit.designs import Calibration, MarginRates, MetricCalibration
@@ -25,6 +25,7 @@ from evalkit.gate.damage import UNKNOWN, Damage, paired_damage
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.policy import Bound, Policy
 from evalkit.paired import Paired
+from evalkit.strata import strata_of
 from evalkit.task import Metric, Task
 
 if TYPE_CHECKING:

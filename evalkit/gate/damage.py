@@ -9,7 +9,7 @@ Controlled Clinical Trials 3 (1982), 345-353). The p-value is that of "D is at m
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -245,30 +245,32 @@ def _reached(metric: Metric, counted: Statistics) -> Metric:
     return metric if metric.reach is None else replace(metric, high=metric.reach(counted.sums))
 
 
-def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -> Damage | None:
+def lone_damage(
+    demand: Demand,
+    metric: Metric,
+    scores: Sequence[SampleScore],
+    strata: Mapping[str, str] | None = None,
+) -> Damage | None:
     """By how much a candidate is below a floor, or above a ceiling; None where it has no value.
 
     Args:
         demand: "min" or "max".
         metric: The metric.
         scores: The candidate's.
+        strata: Cluster -> the name of its stratum; None is one stratum.
 
     Raises:
         UsageError: A value is outside of the metric's range.
     """
-    counted = statistics(metric, scores)
+    counted = statistics(metric, scores, strata)
     value = float(metric.value(counted.sums))
     if math.isnan(value):
         return None
     metric = _reached(metric, counted)
     sign, floor = _sign(metric), demand.bound.size
     method, ends = _ends(metric, counted, demand)
-    low = high = error = None
-    if ends is not None:
-        low, high = sorted(sign * (floor - end) for end in ends)
-        error = _error_of(low, high, demand.alpha)
+    low, high = (None, None) if ends is None else sorted(sign * (floor - end) for end in ends)
     return Damage(
-        baseline=None,
         candidate=value,
         damage=sign * (floor - value),
         low=low,
@@ -278,9 +280,8 @@ def lone_damage(demand: Demand, metric: Metric, scores: Sequence[SampleScore]) -
         method=method,
         n=len(counted.rows),
         clusters=counted.clusters,
-        discordant=0,
         maximum=metric.high if metric.bounded else None,
-        error=error,
+        error=None if low is None or high is None else _error_of(low, high, demand.alpha),
         samples=counted_samples(metric, scores),
     )
 

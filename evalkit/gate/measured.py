@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from evalkit.compare.matching import strata_of
 from evalkit.compare.measuring import rows_of
 from evalkit.gate.coverage import Aligned
 from evalkit.gate.damage import Damage, counted_samples, lone_damage, paired_damage
 from evalkit.gate.demands import Demand
+from evalkit.strata import strata_of
 from evalkit.task import Task
 from evalkit.verdicts import Verdict
 
@@ -27,7 +27,8 @@ def damage_of(
     if metric is None:
         return None
     if demand.is_alone:
-        return lone_damage(demand, metric, ground.second)
+        own = strata_of(ground.second, task.parts)
+        return lone_damage(demand, metric, ground.second, own)
     samples = counted_samples(metric, ground.second)
     paired = rows_of(task, metric, ground.pairs, strata_of(ground.first, task.parts))
     return paired_damage(demand, metric, paired, samples=samples, draws=draws, seed=seed)

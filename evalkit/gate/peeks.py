@@ -8,6 +8,7 @@ task is looked at, others are not there. Bounds at a look's levels hold at all l
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -28,12 +29,27 @@ FEWEST = 20
 twice as many is looked at when it is whole."""
 
 
-def looks_of(clusters: int) -> tuple[int, ...]:
-    """After how many clusters a task is looked at; the last are all of them."""
+def looks_of(strata: Sequence[str]) -> tuple[int, ...]:
+    """After how many clusters a task is looked at; the last are all of them.
+
+    Before each stratum is there with two clusters, or all of its own, a total of strata would be
+    one of fewer, and its damage smaller.
+
+    Args:
+        strata: The stratum of each cluster, in the order in which they are asked.
+    """
+    clusters, sizes, seen = len(strata), Counter(strata), Counter[str]()
     if clusters < 2 * FEWEST:
         return (clusters,)
+    fewest, lacking = FEWEST, len(sizes)
+    for count, stratum in enumerate(strata, start=1):
+        seen[stratum] += 1
+        lacking -= seen[stratum] == min(2, sizes[stratum])
+        if not lacking:
+            fewest = max(FEWEST, count)
+            break
     equal = (-(-clusters * look // LOOKS) for look in range(1, LOOKS))
-    return (*sorted({count for count in equal if FEWEST <= count < clusters}), clusters)
+    return (*sorted({count for count in equal if fewest <= count < clusters}), clusters)
 
 
 def rules_of(demands: Iterable[Demand], family: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.compare.comparing import shared_pairs
-from evalkit.compare.matching import Pairs, strata_of
+from evalkit.compare.matching import Pairs
 from evalkit.compare.measuring import rows_of
 from evalkit.compare.sides import Scored, shared_task
 from evalkit.designs import MetricPlan, Plan, Stage
@@ -18,6 +18,7 @@ from evalkit.errors import UsageError
 from evalkit.planning.question import Question, effect_of
 from evalkit.planning.spread import Spread, spread_of, spread_of_one
 from evalkit.power import detectable, needed, predicted_power
+from evalkit.strata import strata_of
 from evalkit.task import Metric, Task
 
 PARTS = (1 / 8, 1 / 4, 1 / 2, 1.0)

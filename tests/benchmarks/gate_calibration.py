@@ -15,6 +15,8 @@ would say of two runs:
 - `coverage`: the share of repetitions in which a 95 % interval holds the truth: of the difference
   (`<layout>.<metric>`: equal models; `<layout>.<metric>.gain`: the largest effect), and of the
   first model's own value (`<layout>.<metric>.single`). It shall lie within 0.93 to 0.97.
+- Of two awkward layouts (MME with a limit, `mme_limited`, and one image with a third of the
+  questions, `heavy`) the false alarms shall be no more, and the coverage no less.
 - `sequential.<layout>.<metric>`: a gate that looks ten times (`simulated_looks.py`): errors at any
   look if the candidate is worse by just the margin, which shall be at most alpha (and what 2,000
   repetitions may show of it), and the share of the clusters that equal models are spared.
@@ -39,7 +41,7 @@ from scipy.special import bdtr, stdtr
 from simulated_looks import MARGIN, Looks, rates
 from simulated_models import Layout, Measure, layouts
 
-from evalkit.gate.peeks import looks_of
+from evalkit.gate.peeks import FEWEST
 from evalkit.paired import Estimate, estimate
 from evalkit.power import predicted_power
 from evalkit.stats import bounds
@@ -54,6 +56,9 @@ POWERED = ("accuracy", "f1", "total", "pair_accuracy", "relative")
 """Metrics whose power is looked at; what is left out is near one of these."""
 
 LIMITS = {"false_alarm": (0.035, 0.065), "coverage": (0.93, 0.97)}
+AWKWARD = ("mme_limited", "heavy")
+"""Layouts of which evalkit claims no more than that it does not err too often."""
+
 OFF = 0.03
 """How far the found power may lie from the predicted one."""
 
@@ -211,10 +216,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             if name not in POWERED:
                 continue
             key = f"{layout.name}.{name}"
-            if not options.only_sequential:
+            if layout.name not in AWKWARD and not options.only_sequential:
                 rows, share = better(layout, name, error, options)
                 found["power"][key], found["coverage"][f"{key}.gain"] = rows, share
-            if len(looks_of(layout.images)) > 1:
+            if layout.images >= 2 * FEWEST:
                 found["sequential"][key] = looked_at(layout, name, error, options)
     return {
         **found,
@@ -233,7 +238,10 @@ def broken(found: dict[str, Any]) -> list[str]:
     shares |= {f"coverage.{key}": value for key, value in found["coverage"].items()}
     names = []
     for key, share in shares.items():
-        low, high = LIMITS[key.partition(".")[0]]
+        kind, layout, *_ = key.split(".")
+        low, high = LIMITS[kind]
+        if layout in AWKWARD:
+            low, high = (0.0, high) if kind == "false_alarm" else (low, 1.0)
         if not low <= share <= high:
             names.append(key)
     for key, rows in found["power"].items():

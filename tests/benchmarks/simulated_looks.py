@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,18 @@ MARGIN = 3.0
 
 Answers = Iterator[npt.NDArray[np.float64]]
 """Both models' answers, over and over."""
+
+
+def ordered(layout: Layout, seed: int) -> npt.NDArray[np.intp]:
+    """The places of a layout's clusters in the order in which they are asked."""
+    strata = {str(place): str(code) for place, code in enumerate(layout.strata.tolist())}
+    return np.array([int(name) for name in in_random_order(strata, seed)])
+
+
+@cache
+def _stages(demand: Demand, looks: tuple[int, ...]) -> list[tuple[int, Demand]]:
+    """After how many clusters there is a look, and the demand at its levels."""
+    return [(count, at_look(demand, looks, made, 1)) for made, count in enumerate(looks, start=1)]
 
 
 @dataclass(frozen=True)
@@ -49,10 +62,10 @@ class Looks:
     alpha: float
     draws: int
 
-    def __post_init__(self) -> None:
-        """Find the levels of each look once."""
-        looks = looks_of(self.layout.images)
-        demand = Demand(
+    @property
+    def demand(self) -> Demand:
+        """What is demanded, by one look."""
+        return Demand(
             task=self.layout.name,
             metric=self.measure.metric.name,
             kind="max_drop",
@@ -61,17 +74,14 @@ class Looks:
             alpha=self.alpha,
             waiver=None,
         )
-        demands = [at_look(demand, looks, made, 1) for made in range(1, len(looks) + 1)]
-        object.__setattr__(self, "stages", list(zip(looks, demands, strict=True)))
-        object.__setattr__(self, "demand", demand)
 
     def end(self, given: npt.NDArray[np.float64], seed: int) -> tuple[str, float]:
         """The verdict on two models' answers, and the share of the clusters that it took."""
         whole = self.layout.paired(self.measure, given)
-        strata = {str(place): str(code) for place, code in enumerate(whole.strata.tolist())}
-        order = np.array([int(name) for name in in_random_order(strata, seed)])
+        order = ordered(self.layout, seed)
+        looks = looks_of([str(code) for code in whole.strata[order].tolist()])
         sums = [run.cluster_sums for run in whole.runs]
-        for count, demand in self.stages:
+        for count, demand in _stages(self.demand, looks):
             verdict = self._verdict(demand, sums, whole.strata, order[:count], seed)
             if verdict != "inconclusive":
                 return verdict, count / self.layout.images

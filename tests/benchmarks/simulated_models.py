@@ -17,7 +17,7 @@ Expected values are integrals over q and z (Gauss and Hermite), so the truth is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,12 @@ IMAGE_EFFECT = 0.6
 
 MME = (30, 30, 30, 30, 147, 170, 200, 200, 200, 20, 70, 20, 20, 20)
 """Images of MME's subtasks: 1,187 in all."""
+
+LIMITED = tuple(max(1, count // 16) for count in MME)
+"""The same with a limit: 71 images, and four subtasks with one of them."""
+
+HEAVY = (40,) + (2,) * 38
+"""Questions of the images of a benchmark in which one has a third of them."""
 
 LISTS = ("adversarial", "popular", "random")
 """POPE's lists of questions, six of each about an image."""
@@ -81,6 +87,7 @@ class Layout:
         skill: Of equal models.
         measures: By name.
         strata: Shape (images,); all 0 where there are none.
+        codes: Shape (questions,): the image of each; None where all have as many.
         plain: Whether the plain tests apply: answers are right or wrong.
     """
 
@@ -90,12 +97,15 @@ class Layout:
     skill: float
     measures: dict[str, Measure]
     strata: npt.NDArray[np.intp]
+    codes: npt.NDArray[np.intp] | None = None
     plain: bool = True
 
     def paired(self, measure: Measure, given: npt.NDArray[np.float64]) -> Paired:
         """Both models' rows of a measure."""
         first, second = (measure.rows(one) for one in given)
-        codes = np.repeat(np.arange(self.images), len(first) // self.images)
+        codes = self.codes
+        if codes is None:
+            codes = np.repeat(np.arange(self.images), len(first) // self.images)
         return Paired(
             first=first, second=second, codes=codes, clusters=self.images, strata=self.strata
         )
@@ -119,6 +129,22 @@ def _answers(
         own = IMAGE_EFFECT * generator.standard_normal((2, images, 1))
         chance = expit(np.array(skills)[:, None, None] + hard + own)
         return (generator.random((2, images, questions)) < chance).astype(float)
+
+    return draw
+
+
+def _uneven(
+    codes: npt.NDArray[np.intp], difficulty: float
+) -> Callable[[np.random.Generator, tuple[float, float]], npt.NDArray[np.float64]]:
+    """The same of images with other numbers of questions: shape (2, questions, 1)."""
+
+    def draw(
+        generator: np.random.Generator, skills: tuple[float, float]
+    ) -> npt.NDArray[np.float64]:
+        hard = difficulty * generator.standard_normal((len(codes), 1))
+        own = IMAGE_EFFECT * generator.standard_normal((2, codes.max() + 1, 1))
+        chance = expit(np.array(skills)[:, None, None] + hard + own[:, codes])
+        return (generator.random((2, len(codes), 1)) < chance).astype(float)
 
     return draw
 
@@ -260,12 +286,18 @@ class _Shape:
 
 
 def layouts() -> tuple[Layout, ...]:
-    """POPE, GQA, MME, MMVP, and LLaVA-Bench (In-the-Wild), which has 24 images."""
+    """POPE, GQA, MME, MMVP, LLaVA-Bench (In-the-Wild) of 24 images, and two that are awkward.
+
+    Those are MME with a limit, where subtasks have a single image, and a benchmark of which one
+    image has a third of the questions.
+    """
     precision, _, f1, _ = precision_recall_f1()
     by_subtask = np.repeat(np.arange(len(MME)), MME)
     pope = _Shape(images=500, questions=18, difficulty=0.8, skill=1.75)
     gqa = _Shape(images=398, questions=31, difficulty=2.0, skill=0.75)
     mme = _Shape(images=len(by_subtask), questions=2, difficulty=0.8, skill=1.5)
+    limited = replace(mme, images=sum(LIMITED), skill=0.3)
+    of_limited = np.repeat(np.arange(len(MME)), LIMITED)
     mmvp = _Shape(images=150, questions=2, difficulty=0.8, skill=0.3)
     of_pope = {
         "accuracy": _correct(pope.difficulty),
@@ -287,4 +319,20 @@ def layouts() -> tuple[Layout, ...]:
             strata=np.zeros(24, dtype=np.intp),
             plain=False,
         ),
+        limited.layout("mme_limited", {"total": _mme(limited.difficulty, of_limited)}, of_limited),
+        _heavy(difficulty=0.8),
+    )
+
+
+def _heavy(difficulty: float) -> Layout:
+    codes = np.repeat(np.arange(len(HEAVY)), HEAVY)
+    f1 = precision_recall_f1()[2]
+    return Layout(
+        name="heavy",
+        images=len(HEAVY),
+        draw=_uneven(codes, difficulty),
+        skill=0.3,
+        measures={"accuracy": _correct(difficulty), "f1": _yes_no(f1, "f1", difficulty)},
+        strata=np.zeros(len(HEAVY), dtype=np.intp),
+        codes=codes,
     )

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.compare.matching import pair_by_id, strata_of, unwhole, without
+from evalkit.compare.matching import pair_by_id, unwhole, without
 from evalkit.records import SampleScore
+from evalkit.strata import strata_of
 
 
 def score(name, *, group=None, cluster="c", value=1.0, **tags):

@@ -90,10 +90,18 @@ def judged(many, evalkit, base, run, policy):
 
 
 def test_looks_are_tenths_and_none_is_at_few_clusters():
-    assert looks_of(500) == (50, 100, 150, 200, 250, 300, 350, 400, 450, 500)
-    assert looks_of(56) == (23, 28, 34, 40, 45, 51, 56)
-    assert looks_of(40) == (20, 24, 28, 32, 36, 40)
-    assert looks_of(39) == (39,)
+    assert looks_of([""] * 500) == (50, 100, 150, 200, 250, 300, 350, 400, 450, 500)
+    assert looks_of([""] * 56) == (23, 28, 34, 40, 45, 51, 56)
+    assert looks_of([""] * 40) == (20, 24, 28, 32, 36, 40)
+    assert looks_of([""] * 39) == (39,)
+
+
+def test_nothing_is_looked_at_before_each_stratum_is_there():
+    """A total over fewer subtasks would show less damage than its margin was meant for."""
+    assert looks_of([*["a"] * 30, "b", *["a"] * 19])[0] == 35
+    assert looks_of([*["a", "b"] * 25])[0] == 20
+    assert looks_of([*["a"] * 49, "b"]) == (50,)
+    assert looks_of([*["a"] * 20, "b", *["a"] * 25, *["b"] * 4])[0] == 50
 
 
 # The end of a task

@@ -1,0 +1,204 @@
+"""Clusters that outweigh the others, and strata of one cluster, beside the same written out."""
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from evalkit import leverage
+from evalkit.metrics import accuracy, mme_total, precision_recall_f1
+from evalkit.paired import Paired, estimate
+from evalkit.records import SampleScore
+from evalkit.stats import interval
+
+
+def uneven(sizes, seed=0):
+    """Values of 0 and 1, the cluster of each, and what each cluster moves their mean."""
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    values = np.random.default_rng(seed).integers(0, 2, len(codes)).astype(float)
+    moved = np.bincount(codes, weights=values - values.mean()) / len(codes)
+    return values, codes, moved
+
+
+def test_the_jackknife_of_a_mean_leaves_one_cluster_out():
+    values, codes, moved = uneven([30, 2, 5, 1, 9, 4])
+    error, _ = leverage.jackknifed(moved, leverage.leverages(codes, 6))
+    without = [values[codes != cluster].mean() for cluster in range(6)]
+    assert error**2 == pytest.approx(((values.mean() - np.array(without)) ** 2).sum(), abs=1e-12)
+
+
+def test_degrees_of_freedom_are_those_of_a_quadratic_form():
+    """Bell and McCaffrey's, as matrices: 2 E² / Var of Σ (u_g / (1 - h_g))² for normal units."""
+    sizes = np.array([30, 2, 5, 1, 9, 4])
+    _, codes, moved = uneven(sizes)
+    shares = sizes / sizes.sum()
+    spread = np.diag(1 / sizes) - 1 / sizes.sum()  # the covariance of means around the whole mean
+    scale = np.diag(shares / (1 - shares))
+    form = scale @ spread @ scale
+    expected = np.trace(form) ** 2 / np.trace(form @ form)
+    assert leverage.jackknifed(moved, leverage.leverages(codes, 6))[1] == pytest.approx(expected)
+
+
+def test_like_clusters_have_as_many_degrees_of_freedom_as_ever():
+    _, codes, moved = uneven([3] * 20)
+    assert leverage.jackknifed(moved, leverage.leverages(codes, 20))[1] == pytest.approx(19)
+    variance, df = leverage.spread(moved, np.zeros(20, int))
+    assert (variance, df) == pytest.approx((20 / 19 * (moved**2).sum(), 19))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "heaviest"),
+    [([40] + [1] * 60, 0.4), ([12] + [1] * 88, 0.12), ([9] + [1] * 91, 0), ([2, 3, 2], 0)],
+)
+def test_a_heavy_cluster_has_a_tenth_and_twice_its_even_share(sizes, heaviest):
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    assert leverage.heaviest(leverage.leverages(codes, len(sizes))) == heaviest
+
+
+@pytest.mark.parametrize(("clusters", "share"), [(30, 0.2), (30, 0.4), (100, 0.15), (100, 0.4)])
+def test_a_bound_is_missed_as_often_as_it_says_beside_a_heavy_cluster(clusters, share):
+    """Normal clusters whose units go together a little; three standard errors of 4,000 draws."""
+    sizes = np.ones(clusters) * 10
+    sizes[0] = share / (1 - share) * 10 * (clusters - 1)
+    weights = sizes / sizes.sum()
+    noise = np.random.default_rng(1).standard_normal((4_000, clusters))
+    sums = noise * (sizes * (1 + (sizes - 1) * 0.046)) ** 0.5
+    missed = 0
+    for own in sums:
+        mean = own.sum() / sizes.sum()
+        error, df = leverage.jackknifed((own - sizes * mean) / sizes.sum(), weights)
+        missed += mean > t.ppf(0.95, df) * error
+    assert missed / len(sums) <= 0.05 + 3 * (0.05 * 0.95 / len(sums)) ** 0.5
+
+
+# In estimates
+
+
+def right(codes, *, gain, seed):
+    """Right answers of two runs, rows of an accuracy, with an image's effect of each run's own."""
+    random = np.random.default_rng(seed)
+    skill = random.normal(0.5, 0.15, (2, codes.max() + 1))[:, codes] + [[0], [gain]]
+    return [np.column_stack([one, np.ones(len(one))]) for one in random.random(skill.shape) < skill]
+
+
+def paired(rows, codes, strata=None):
+    clusters = int(codes.max()) + 1
+    strata = np.zeros(clusters, int) if strata is None else np.asarray(strata)
+    return Paired(first=rows[0], second=rows[1], codes=codes, clusters=clusters, strata=strata)
+
+
+def counts(rows):
+    """tp, fp and fn, where every other question is to be answered "yes"."""
+    hit, there = rows[:, 0], np.tile([1.0, 0.0], len(rows))[: len(rows)]
+    return np.stack([hit * there, (1 - hit) * (1 - there), (1 - hit) * there], axis=1)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1"])
+def test_a_heavy_cluster_is_left_out_by_turns(metric):
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    rows = right(codes, gain=0.1, seed=3)
+    if metric == "f1":
+        found = estimate(precision_recall_f1()[2], paired([counts(r) for r in rows], codes))
+    else:
+        found = estimate(accuracy(), paired(rows, codes))
+    assert found.method == "cluster-robust t (jackknife)"
+    assert 2 < found.sampling.df < 8
+    moved = rows[1][:, 0] - rows[0][:, 0]
+    if metric == "accuracy":
+        without = [moved[codes != cluster].mean() for cluster in range(61)]
+        expected = ((found.difference - np.array(without)) ** 2).sum() ** 0.5
+        assert found.error == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_heavy_cluster_that_agrees_does_not_make_a_small_bound():
+    """Nothing differs: a cluster with 40 % of the questions might have, and moves that much."""
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    rows = right(codes, gain=0, seed=3)[0]
+    found = estimate(accuracy(), paired([rows, rows], codes))
+    assert found.method == "Wilson (no difference)"
+    assert found.interval()[1] > 0.4
+
+
+def test_a_heavy_cluster_within_strata_leaves_no_interval():
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    rows = right(codes, gain=0.1, seed=3)
+    found = estimate(accuracy(), paired(rows, codes, strata=[0] * 30 + [1] * 31))
+    assert (found.sampling, found.method) == (None, "none (one cluster has 40% of the units)")
+
+
+# Strata of one
+
+
+def test_strata_of_one_vary_as_they_differ_from_each_other():
+    effects = np.array([1.0, 3.0, 5.0, 0.2, 0.1, 0.3])
+    found = leverage.collapsed(effects, np.array([0, 1, 2, 3, 3, 3]))
+    assert (found.variance, found.df) == (pytest.approx(3 * 4.0), 2)
+
+
+def test_strata_of_one_vary_no_less_than_the_others():
+    effects = np.array([1.0, 1.0, 9.0, 1.0, 5.0])
+    found = leverage.collapsed(effects, np.array([0, 1, 2, 2, 2]))
+    within = ((effects[2:] - 5) ** 2).sum() / 3
+    assert (found.variance, found.df) == (pytest.approx(2 * within), 3)
+    alone = leverage.collapsed(effects[1:], np.array([0, 1, 1, 1]))
+    assert (alone.variance, alone.df) == (pytest.approx(32 / 2), 2)
+
+
+def test_one_cluster_has_nothing_to_differ_from():
+    assert leverage.collapsed(np.array([1.0]), np.array([0])) is None
+    assert leverage.collapsed(np.array([1.0, 2]), np.array([0, 0])) == leverage.Alone()
+
+
+def test_variances_are_added_with_their_degrees_of_freedom():
+    assert leverage.Alone(variance=2.0, df=3).added(1.0, 10) == (3.0, 9 / (0.1 + 4 / 3))
+    assert leverage.Alone().added(1.0, 10) == (1.0, 10)
+
+
+SUBTASKS = ("a", "b", "c", "d")
+
+
+def mme(images, seed=0):
+    """Scores of MME's images, so many of each subtask, of two runs; and the images' subtasks."""
+    random = np.random.default_rng(seed)
+    places = np.repeat(SUBTASKS, images)
+    strata = {f"i{place}": str(name) for place, name in enumerate(places)}
+    runs = [
+        [
+            SampleScore(
+                sample_id=f"{image}/{turn}",
+                answer="yes",
+                targets=("yes",),
+                values={"correct": float(random.random() < skill)},
+                group=image,
+                cluster=image,
+                tags={"subtask": name},
+                failed=False,
+            )
+            for image, name in strata.items()
+            for turn in range(2)
+        ]
+        for skill in (0.8, 0.6)
+    ]
+    return runs, strata
+
+
+def error_of(images):
+    from evalkit.pairing import pair
+
+    runs, strata = mme(images)
+    metric = mme_total("total", SUBTASKS)
+    return estimate(metric, pair(metric, *runs, strata=strata), draws=4_000)
+
+
+def test_a_subtask_with_one_image_adds_to_the_error():
+    """More than each of two images would: by itself it cannot be drawn again."""
+    single, pairs = error_of([20, 20, 20, 1]), error_of([20, 20, 20, 2])
+    assert single.method == "paired cluster bootstrap"
+    assert single.error > pairs.error
+
+
+def test_the_interval_of_a_total_knows_of_subtasks_with_one_image():
+    runs, strata = mme([20, 20, 1, 1])
+    metric = mme_total("total", SUBTASKS)
+    whole, parts = interval(metric, runs[0]), interval(metric, runs[0], strata)
+    assert parts.value == whole.value
+    assert parts.high - parts.low > 1.5 * (whole.high - whole.low)

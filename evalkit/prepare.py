@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 from array import array
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,8 +170,18 @@ def _scorer(task: Task, config: RunConfig) -> ScorerIdentity:
     )
 
 
-def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) -> Prepared:
-    """Load a task's samples, choose among them, and say what its numbers will be about."""
+def prepare(
+    task: Task, choice: TaskChoice, config: RunConfig, watch: Observer, *, asked: bool = True
+) -> Prepared:
+    """Load a task's samples, choose among them, and say what its numbers will be about.
+
+    Args:
+        task: The task.
+        choice: What was chosen of it.
+        config: The run's.
+        watch: Who watches.
+        asked: Whether a model will be; else requests are not kept, but made again.
+    """
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
     samples, dataset = _chosen(loaded.samples, limit, config), loaded.identity
@@ -179,15 +190,20 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         dataset = data.identify(dataset, samples)
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
-    asked = _Asked()
-    requests = Spool(Request, map(asked.seen, (task.request(s, prompt) for s in samples)))
+    requests: Sequence[Request] = Lazy(samples, lambda sample: task.request(sample, prompt))
+    seen = _Asked()
+    shown = map(seen.seen, requests)
+    if asked:
+        requests = Spool(Request, shown)
+    else:
+        deque(shown, maxlen=0)
     fingerprint = Fingerprint(
         dataset=dataset,
         prompt=PromptIdentity(
             variant=variant,
             template=prompt.template,
             images_first=prompt.images_first,
-            digest=asked.digest.hexdigest(),
+            digest=seen.digest.hexdigest(),
         ),
         generation=task.generation,
         preprocessing={},
@@ -201,7 +217,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         prompt=prompt,
         samples=samples,
         requests=requests,
-        places=asked.places,
+        places=seen.places,
         fingerprint=fingerprint,
         notes=(*loaded.notes, *drawn),
     )

@@ -42,7 +42,7 @@ class Wire:
         self._settings = settings
         self._url = httpx2.URL(f"{settings.base_url}/chat/completions")
         self._headers = [(b"Host", self._url.netloc), *httpx2.Headers(settings.headers).raw]
-        trusted = httpx2.create_ssl_context()
+        trusted = trusted_by(self._url.scheme)
         self._pools = [self._pool(trusted) for _ in range(-(-settings.concurrency // POOL))]
         self._out = [0] * len(self._pools)
 
@@ -53,7 +53,7 @@ class Wire:
         `post` has a timeout for the whole; one for each read would cost a timer each.
         """
         limits = self._httpx2.Limits(max_connections=POOL, max_keepalive_connections=POOL)
-        if getproxies().keys() - {"no"}:
+        if _proxied():
             client = self._httpx2.AsyncClient(verify=trusted, limits=limits, timeout=None)
             return partial(client.send, stream=True), client.aclose
         pool = self._httpx2.AsyncHTTPTransport(verify=trusted, limits=limits)
@@ -98,6 +98,26 @@ class Wire:
         """Close all connections."""
         for _, close in self._pools:
             await close()
+
+
+def trusted_by(scheme: str) -> ssl.SSLContext:
+    """Whose certificates are trusted: nobody's where none will be shown, as reading them is slow.
+
+    Args:
+        scheme: The server's, "http" or "https".
+    """
+    import ssl
+
+    import httpx2
+
+    if scheme == "http" and not _proxied():
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx2.create_ssl_context()
+
+
+def _proxied() -> bool:
+    """Whether the environment names a proxy."""
+    return bool(getproxies().keys() - {"no"})
 
 
 async def _text(response: httpx2.Response) -> str:

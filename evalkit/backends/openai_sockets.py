@@ -187,8 +187,10 @@ class Stream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
             raise httpcore2.WriteError(str(self._error or "the server closed it")) from self._error
 
     async def aclose(self) -> None:
-        """Close the connection."""
+        """Close the connection, whether or not the server has read all."""
         self._transport.close()
+        await asyncio.sleep(0)
+        self._transport.abort()
 
     async def start_tls(
         self,

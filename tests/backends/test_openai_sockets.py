@@ -30,6 +30,7 @@ def exchanged(handle, count=1, secure=None, trusted=None, body=b"{}"):
         finally:
             await direct.close()
             server.close()
+            await asyncio.sleep(0.05)  # the server's ends close
         return found
 
     return asyncio.run(asyncio.wait_for(main(), 20))

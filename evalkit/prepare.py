@@ -175,12 +175,7 @@ def prepare(
 ) -> Prepared:
     """Load a task's samples, choose among them, and say what its numbers will be about.
 
-    Args:
-        task: The task.
-        choice: What was chosen of it.
-        config: The run's.
-        watch: Who watches.
-        asked: Whether a model will be; else requests are not kept, but made again.
+    Where no model will be `asked`, requests are not kept, but made again where they are wanted.
     """
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
@@ -192,19 +187,13 @@ def prepare(
     variant, prompt = task.prompt(choice.prompt or config.prompt)
     requests: Sequence[Request] = Lazy(samples, lambda sample: task.request(sample, prompt))
     seen = _Asked()
-    shown = map(seen.seen, requests)
     if asked:
-        requests = Spool(Request, shown)
+        requests = Spool(Request, map(seen.seen, requests))
     else:
-        deque(shown, maxlen=0)
+        deque(map(seen.seen, requests), maxlen=0)
     fingerprint = Fingerprint(
         dataset=dataset,
-        prompt=PromptIdentity(
-            variant=variant,
-            template=prompt.template,
-            images_first=prompt.images_first,
-            digest=seen.digest.hexdigest(),
-        ),
+        prompt=_identity(variant, prompt, seen),
         generation=task.generation,
         preprocessing={},
         scorer=_scorer(task, config),
@@ -275,6 +264,15 @@ class _Asked:
         self.places.add(request.sample_id)
         self.digest.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
         return request
+
+
+def _identity(variant: str, prompt: Prompt, seen: _Asked) -> PromptIdentity:
+    return PromptIdentity(
+        variant=variant,
+        template=prompt.template,
+        images_first=prompt.images_first,
+        digest=seen.digest.hexdigest(),
+    )
 
 
 def _asked(request: Request) -> list[Any]:

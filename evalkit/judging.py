@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from evalkit.judge.order import (
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values
-from evalkit.prediction_files import Predictions
+from evalkit.prediction_files import stored_predictions
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
@@ -108,7 +108,7 @@ def judge_run(
         config = replace(record.config, offline=order.offline or record.config.offline)
         chosen = _judged_tasks(config, names, folder)
         check_judge([task for task, _ in chosen], order, unjudged=False)
-        prepared = [prepare(task, choice, config, watch) for task, choice in chosen]
+        prepared = [prepare(task, choice, config, watch, asked=False) for task, choice in chosen]
         record = judge_prepared(folder, record, prepared, order, watch)
     watch.stored(folder.path)
     return record
@@ -146,7 +146,7 @@ def judged_again(
     before = _result_of(folder, record, own)
     check_rubrics([own], order)
     check_design(judge_of(folder, stem), asked_of(order, rubric_of(own, order)), str(path))
-    ready = prepare(own, choice, record.config, watch)
+    ready = prepare(own, choice, record.config, watch, asked=False)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
     watch.note(forecast(own, order, ready.samples, answers).line(own.name))
@@ -309,7 +309,7 @@ def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
     return found
 
 
-def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Predictions:
+def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Mapping[str, Prediction]:
     """The stored answers to the very questions that the data hold now."""
     now, then = prepared.fingerprint, before.fingerprint
     held, known = now.dataset, then.dataset
@@ -320,7 +320,7 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Predi
             "answered them; run the model again."
         )
         raise NotComparableError(message)
-    stored = Predictions.stored(folder.predictions_path(prepared.task.file_stem))
+    stored = stored_predictions(folder.predictions_path(prepared.task.file_stem))
     if missing := [s.id for s in prepared.samples if s.id not in stored]:
         message = (
             f"{folder.path} holds no answer of {prepared.task.name} to {missing[0]!r} and "

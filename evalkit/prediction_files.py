@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator, MutableMapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, ValuesView
+from contextlib import contextmanager
 from pathlib import Path
 
 from evalkit.errors import StoreError
@@ -21,6 +22,9 @@ _LOOSE = -1
 
 _GONE = -2
 """Where one is that was forgotten."""
+
+FEW = 1 << 22
+"""Bytes of a file up to which its predictions are held: a judge looks at each four times."""
 
 _LINE = 1024
 """Bytes that are read at first: most lines are shorter."""
@@ -55,11 +59,8 @@ class Predictions(MutableMapping[str, Prediction]):
         """
         found = cls()
         if path.exists():
-            try:
+            with _readable(path):
                 found.add_file(path)
-            except OSError as error:
-                message = f"{path} cannot be read: {error}."
-                raise StoreError(message) from error
         return found
 
     def add_file(self, path: Path, *, torn: bool = False) -> int:
@@ -175,6 +176,33 @@ class Predictions(MutableMapping[str, Prediction]):
     def __len__(self) -> int:
         """How many there are."""
         return self._count
+
+
+def stored_predictions(path: Path) -> Mapping[str, Prediction]:
+    """Those in a file by sample id; none where it does not exist. Few of them are held.
+
+    Raises:
+        StoreError: The file cannot be read, or a line is damaged.
+    """
+    if not path.exists() or path.stat().st_size > FEW:
+        return Predictions.stored(path)
+    with _readable(path), path.open("rb") as file:
+        made = (parse_prediction(line, path, number) for number, line in enumerate(file, start=1))
+        return {one.sample_id: one for one in made}
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be read which one it is.
+
+    Raises:
+        StoreError: It cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"{path} cannot be read: {error}."
+        raise StoreError(message) from error
 
 
 class _Values(ValuesView[Prediction]):

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 from array import array
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,8 +170,13 @@ def _scorer(task: Task, config: RunConfig) -> ScorerIdentity:
     )
 
 
-def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) -> Prepared:
-    """Load a task's samples, choose among them, and say what its numbers will be about."""
+def prepare(
+    task: Task, choice: TaskChoice, config: RunConfig, watch: Observer, *, asked: bool = True
+) -> Prepared:
+    """Load a task's samples, choose among them, and say what its numbers will be about.
+
+    Where no model will be `asked`, requests are not kept, but made again where they are wanted.
+    """
     loaded = data.load(task, source(config))
     limit = choice.limit if choice.limit is not None else config.limit
     samples, dataset = _chosen(loaded.samples, limit, config), loaded.identity
@@ -179,16 +185,15 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         dataset = data.identify(dataset, samples)
         drawn = (f"{task.name}: {len(samples)} of them were drawn (limit {limit}).",)
     variant, prompt = task.prompt(choice.prompt or config.prompt)
-    asked = _Asked()
-    requests = Spool(Request, map(asked.seen, (task.request(s, prompt) for s in samples)))
+    requests: Sequence[Request] = Lazy(samples, lambda sample: task.request(sample, prompt))
+    seen = _Asked()
+    if asked:
+        requests = Spool(Request, map(seen.seen, requests))
+    else:
+        deque(map(seen.seen, requests), maxlen=0)
     fingerprint = Fingerprint(
         dataset=dataset,
-        prompt=PromptIdentity(
-            variant=variant,
-            template=prompt.template,
-            images_first=prompt.images_first,
-            digest=asked.digest.hexdigest(),
-        ),
+        prompt=_identity(variant, prompt, seen),
         generation=task.generation,
         preprocessing={},
         scorer=_scorer(task, config),
@@ -201,7 +206,7 @@ def prepare(task: Task, choice: TaskChoice, config: RunConfig, watch: Observer) 
         prompt=prompt,
         samples=samples,
         requests=requests,
-        places=asked.places,
+        places=seen.places,
         fingerprint=fingerprint,
         notes=(*loaded.notes, *drawn),
     )
@@ -259,6 +264,15 @@ class _Asked:
         self.places.add(request.sample_id)
         self.digest.update((json.dumps([request.sample_id, _asked(request)]) + "\n").encode())
         return request
+
+
+def _identity(variant: str, prompt: Prompt, seen: _Asked) -> PromptIdentity:
+    return PromptIdentity(
+        variant=variant,
+        template=prompt.template,
+        images_first=prompt.images_first,
+        digest=seen.digest.hexdigest(),
+    )
 
 
 def _asked(request: Request) -> list[Any]:

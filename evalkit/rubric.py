@@ -230,10 +230,12 @@ def _template(text: str) -> jinja2.Template:
     )
     environment.filters["data"] = lambda value, tag: fenced(tag, str(value))
     try:
-        return environment.from_string(text)
+        template = environment.from_string(text)
     except jinja2.TemplateError as error:
         message = f"its template is broken: {error}"
         raise ValueError(message) from error
+    template.globals = dict(template.globals)  # a chain of maps is copied slowly, each time anew
+    return template
 
 
 def fenced(tag: str, text: str) -> str:

@@ -26,6 +26,10 @@ _IN_MEMORY = 1 << 18
 _AT_ONCE = 256
 """Records that are read together where all are read in order."""
 
+_FEW = 1 << 22
+"""Bytes up to which records are held once they were read in order: metrics read scores, and a judge
+samples, a dozen times, and what is bounded costs no more memory for more samples."""
+
 _NOTHING = b"\xc0"
 """What msgpack writes for None: here, for a record that is held."""
 
@@ -67,12 +71,13 @@ class Lazy(Sequence[Made], Generic[Given, Made]):
 class Spool(Sequence[Record]):
     """Records of one kind, in the order in which they came, on disk.
 
-    What is read is equal to what was written, but another object. A function inside a record (an
-    `Image` has one) is written as a number where it is a `functools.partial` over texts and whole
-    numbers: the function under it is held once, however many records share it. Any other function
-    is held itself. The file has no name, is in the system's folder for temporary files (TMPDIR),
-    and goes when the sequence goes, or the process. When all is written several threads may read.
-    The few records that cannot be written, as no file could hold a text of theirs, are held.
+    What is read is equal to what was written, but another object; `_FEW` says when it is held. A
+    function inside a record (an `Image` has one) is written as a number where it is a
+    `functools.partial` over texts and whole numbers: the function under it is held once, however
+    many records share it. Any other function is held itself. The file has no name, is in the
+    system's folder for temporary files (TMPDIR), and goes when the sequence goes, or the process.
+    When all is written several threads may read. The few records that cannot be written, as no file
+    could hold a text of theirs, are held.
     """
 
     def __init__(self, kind: type[Record], records: Iterable[Record] = ()) -> None:
@@ -93,6 +98,7 @@ class Spool(Sequence[Record]):
         self._one = msgpack.Decoder(read, dec_hook=functions.read)
         self._several = msgpack.Decoder(list[read], dec_hook=functions.read)
         self._held: dict[int, Record] = {}
+        self._few: list[Record] | None = None
         self._ends = array("Q", (0,))
         self._waiting = bytearray()
         self._file: int | None = None
@@ -110,6 +116,7 @@ class Spool(Sequence[Record]):
         except (UnicodeEncodeError, OverflowError):  # a lone surrogate; a number of many digits
             self._held[len(self)] = record
             written = _NOTHING
+        self._few = None
         self._waiting += written
         self._ends.append(self._ends[-1] + len(written))
         if len(self._waiting) > _IN_MEMORY:
@@ -146,7 +153,15 @@ class Spool(Sequence[Record]):
         return self._held[number] if record is None else record
 
     def __iter__(self) -> Iterator[Record]:
-        """Every record in order, read some at a time."""
+        """Every record in order: few are read once and held, many some at a time."""
+        few = self._few
+        if few is None:
+            if self._ends[-1] > _FEW:
+                return self._read_all()
+            few = self._few = list(self._read_all())
+        return iter(few)
+
+    def _read_all(self) -> Iterator[Record]:
         for start in range(0, len(self), _AT_ONCE):
             stop = min(start + _AT_ONCE, len(self))
             head = b"\xdd" + (stop - start).to_bytes(4, "big")  # an array of so many, in msgpack

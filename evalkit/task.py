@@ -154,7 +154,9 @@ def _compiled(template: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
-    return environment.from_string(template)
+    compiled = environment.from_string(template)
+    compiled.globals = dict(compiled.globals)  # a chain of maps is copied slowly, each time anew
+    return compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.backends.openai_client import OK
 from evalkit.backends.openai_replies import cause, read_refusal
 from evalkit.backends.openai_settings import Settings
+from evalkit.backends.openai_wire import trusted_by
 from evalkit.errors import BackendError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def _client(settings: Settings) -> httpx2.Client:
     import httpx2
 
     try:
-        return httpx2.Client(base_url=settings.base_url, headers=settings.headers)
+        trusted = trusted_by(httpx2.URL(settings.base_url).scheme)
+        return httpx2.Client(base_url=settings.base_url, headers=settings.headers, verify=trusted)
     except (httpx2.InvalidURL, UnicodeError) as error:
         message = f"The model's option base_url {settings.base_url!r} is no address: {error}."
         raise UsageError(message) from error

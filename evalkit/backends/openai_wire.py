@@ -1,7 +1,8 @@
 """Chat completions over HTTP: one body goes out, one comes back, or the trouble says why none does.
 
 It is httpx2 without the package openai, whose models and options take longer than all else that is
-done for a request. No redirect is followed, so the key goes where the user said and nowhere else.
+done for a request, and, where no proxy is named, on asyncio's own sockets. No redirect is followed,
+so the key goes where the user said and nowhere else.
 """
 
 from __future__ import annotations
@@ -27,37 +28,40 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 * 2**20
 """Bytes of an answer, unpacked; no chat completion is as long."""
 
-POOL = 2
-"""Connections in a pool, as all of a pool's are looked at each time that one is wanted."""
-
 
 class Wire:
     """Connections to one server; lives on one event loop."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect to nothing yet."""
+        import httpcore2
         import httpx2
 
         self._httpx2 = httpx2
+        core = httpcore2.NetworkError, httpcore2.ProtocolError
+        self._broken = (httpx2.HTTPError, *core, OSError)
         self._settings = settings
         self._url = httpx2.URL(f"{settings.base_url}/chat/completions")
         self._headers = [(b"Host", self._url.netloc), *httpx2.Headers(settings.headers).raw]
-        trusted = httpx2.create_ssl_context()
-        self._pools = [self._pool(trusted) for _ in range(-(-settings.concurrency // POOL))]
-        self._out = [0] * len(self._pools)
+        trusted = trusted_by(self._url.scheme)
+        self._pools = [self._pool(trusted) for _ in range(settings.concurrency)]
+        self._free = self._pools[::-1]
 
     def _pool(self, trusted: ssl.SSLContext) -> tuple[Send, Close]:
-        """A pool, as what sends a request and what closes it.
+        """A pool of one connection, as what sends a request and what closes it.
 
+        All of a pool's connections are looked at each time that one is wanted, so it has but one.
         A client knows the proxies of the environment, and takes longer than connections alone.
         `post` has a timeout for the whole; one for each read would cost a timer each.
         """
-        limits = self._httpx2.Limits(max_connections=POOL, max_keepalive_connections=POOL)
-        if getproxies().keys() - {"no"}:
+        if _proxied():
+            limits = self._httpx2.Limits(max_connections=1)
             client = self._httpx2.AsyncClient(verify=trusted, limits=limits, timeout=None)
             return partial(client.send, stream=True), client.aclose
-        pool = self._httpx2.AsyncHTTPTransport(verify=trusted, limits=limits)
-        return pool.handle_async_request, pool.aclose
+        from evalkit.backends.openai_sockets import Direct
+
+        direct = Direct(trusted)
+        return direct.send, direct.close
 
     async def post(self, body: bytes) -> str:
         """The body that the server sends with a status of success.
@@ -71,33 +75,55 @@ class Wire:
                 response, text = await self._exchange(body)
         except (TimeoutError, self._httpx2.TimeoutException) as error:
             raise late(seconds) from error
-        except (self._httpx2.HTTPError, OSError) as error:
+        except self._broken as error:
             raise unconnected(error) from error
         if response.is_success:
             return text
         raise read_refusal(response.status_code, response.headers, text, datetime.now(UTC))
 
     async def _exchange(self, body: bytes) -> tuple[httpx2.Response, str]:
-        """Send a body through the first pool that has room."""
+        """Send a body through the pool that was used last of those that are free.
+
+        The limiter lets no more requests out than there are pools.
+        """
         headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
         stream = self._httpx2.ByteStream(body)  # with `content` all headers would be looked through
         request = self._httpx2.Request("POST", self._url, headers=headers, stream=stream)
-        place = next((i for i, out in enumerate(self._out) if out < POOL), 0)
-        self._out[place] += 1
+        pool = self._free.pop()
         try:
-            send, _ = self._pools[place]
+            send, _ = pool
             response = await send(request)
             try:
                 return response, await _text(response)
             finally:
                 await response.aclose()
         finally:
-            self._out[place] -= 1
+            self._free.append(pool)
 
     async def close(self) -> None:
         """Close all connections."""
         for _, close in self._pools:
             await close()
+
+
+def trusted_by(scheme: str) -> ssl.SSLContext:
+    """Whose certificates are trusted: nobody's where none will be shown, as reading them is slow.
+
+    Args:
+        scheme: The server's, "http" or "https".
+    """
+    import ssl
+
+    import httpx2
+
+    if scheme == "http" and not _proxied():
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx2.create_ssl_context()
+
+
+def _proxied() -> bool:
+    """Whether the environment names a proxy."""
+    return bool(getproxies().keys() - {"no"})
 
 
 async def _text(response: httpx2.Response) -> str:

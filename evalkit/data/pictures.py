@@ -41,7 +41,7 @@ def picture_file(name: object, folder: Path, root: Path | None, where: str) -> I
     if root is None:
         message = f"{where} names the picture {name!r} by a path, but the table must hold it."
         raise DataError(message)
-    base, path = os.path.abspath(root), os.path.abspath(folder / name)  # noqa: PTH100  links stay
+    base, path = os.path.abspath(root), os.path.abspath(os.path.join(folder, name))  # noqa: PTH100, PTH118  links stay
     inside = os.path.join(base, "")  # noqa: PTH118 - as texts, for a table may have many rows
     if path != base and not path.startswith(inside):
         message = f"{where} names the picture {name!r}, which is outside of the folder {base}."

@@ -167,6 +167,8 @@ class Asker:
     def _recall(self, units: Sequence[Unit]) -> None:
         """Know earlier sessions' replies to these very questions, but for those that failed."""
         self._seen.update(unit.name(0) for unit in units)
+        if not self._kept:
+            return
         asks = [
             (unit, attempt)
             for unit in units
@@ -280,7 +282,8 @@ class Asker:
         for name, key in wanted.items():
             if key in found and not self._rubric.is_cut(found[key].text, found[key].finish):
                 made = self._replies[name] = _prediction(name, found[key])
-                self._journal.predictions[name] = made  # it shows that the judge does answer
+                if not self._journal.any_done():
+                    self._journal.predictions[name] = made  # it shows that the judge does answer
                 self._cached.add(name)
 
     def _ask(self, wave: _Wave, bundles: Iterator[Bundle], purse: Purse) -> None:

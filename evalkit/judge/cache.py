@@ -20,7 +20,7 @@ from evalkit.errors import StoreError, UsageError
 from evalkit.judge.cache_database import Database
 from evalkit.judge.cache_lines import CacheLine, fault, read_lines, written
 from evalkit.judge.cache_rows import CHOSEN, FIND, GROUPS, KEEP, choice, line_of, row_of
-from evalkit.records import Generation, Message, Request, plain
+from evalkit.records import Generation, Image, Message, Request, plain
 from evalkit.run_record import ModelIdentity
 from evalkit.writing import write_lines
 
@@ -116,31 +116,40 @@ def cache_key(identity: ModelIdentity, rubric: str, request: Request, repetition
     Raises:
         DataError: A picture cannot be read.
     """
-    told = {
+    before, after = _around_messages(identity, rubric, request.generation, repetition)
+    messages = ",".join(map(_message, request.messages))
+    return hashlib.sha256(f"{before}[{messages}]{after}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=128)
+def _around_messages(
+    identity: ModelIdentity, rubric: str, generation: Generation, repetition: int
+) -> tuple[str, str]:
+    """What stands before and after the messages: the same for most questions to a judge."""
+    told: dict[str, Any] = {
         "backend": identity.backend,
         "name": identity.name,
         "revision": identity.revision,
         "digest": identity.digest,
         "rubric": rubric,
-        "messages": [_message(message) for message in request.messages],
-        "generation": _generation(request.generation),
+        "messages": [],
+        "generation": _settings(plain(generation)),
         "repetition": repetition,
     }
-    return hashlib.sha256(CANONICAL.encode(told).encode()).hexdigest()
+    name = '"messages":'  # in a text the marks would be escaped
+    before, _, after = CANONICAL.encode(told).partition(f"{name}[]")
+    return before + name, after
 
 
-@lru_cache(maxsize=32)
-def _generation(settings: Generation) -> Any:
-    return _settings(plain(settings))
-
-
-def _message(message: Message) -> Mapping[str, Any]:
+def _message(message: Message) -> str:
     """Role and parts; a picture is an object, so that no text can be taken for one."""
-    parts = [
-        part if isinstance(part, str) else {"sha256": hashlib.sha256(part.read()).hexdigest()}
-        for part in message.content
-    ]
-    return {"role": message.role, "parts": parts}
+    parts = ",".join(map(_part, message.content))
+    return f'{{"parts":[{parts}],"role":{CANONICAL.encode(message.role)}}}'
+
+
+def _part(part: str | Image) -> str:
+    told = part if isinstance(part, str) else {"sha256": hashlib.sha256(part.read()).hexdigest()}
+    return CANONICAL.encode(told)
 
 
 def _settings(value: Any) -> Any:
@@ -327,7 +336,14 @@ class VerdictCache:
 
 
 def _reply(line: CacheLine) -> CachedReply:
-    return CachedReply(**{name: getattr(line, name) for name in CachedReply.__slots__})
+    return CachedReply(
+        text=line.text,
+        finish=line.finish,
+        prompt_tokens=line.prompt_tokens,
+        output_tokens=line.output_tokens,
+        served=line.served,
+        asked=line.asked,
+    )
 
 
 def _line(key: str, reply: CachedReply, *, backend: str, model: str, rubric: str) -> CacheLine:

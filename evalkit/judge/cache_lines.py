@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +83,7 @@ def fault(line: CacheLine) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)  # seconds, so replies that came together share one
 def _is_time(text: str) -> bool:
     if not TIME.fullmatch(text):
         return False

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import StoreError
-from evalkit.prediction_files import Predictions
+from evalkit.prediction_files import FEW, Predictions, stored_predictions
 from evalkit.records import Failure, Prediction
 from evalkit.store import prediction_line
 
@@ -100,3 +100,31 @@ def test_texts_are_not_held(tmp_path):
         tracemalloc.stop()
     assert len(found) == 5000
     assert held / 5000 < 60
+
+
+@given(predictions)
+def test_few_are_held_and_equal_those_that_are_read_again(tmp_path_factory, made):
+    path = tmp_path_factory.mktemp("files") / "few"
+    written(path, made)
+    held, stored = stored_predictions(path), Predictions.stored(path)
+    assert type(held) is dict
+    assert [*held.items()] == [*stored.items()]
+
+
+def test_many_are_read_where_they_are_asked_for(tmp_path):
+    path = tmp_path / "many"
+    made = [Prediction(sample_id=str(i), text="x" * 10_000) for i in range(FEW // 10_000 + 1)]
+    written(path, made)
+    found = stored_predictions(path)
+    assert isinstance(found, Predictions)
+    assert [*found.values()] == made
+    assert not stored_predictions(tmp_path / "none")
+
+
+def test_a_damaged_line_among_few_is_named(tmp_path):
+    (tmp_path / "few").write_text('{"sample_id": "a"\n')
+    with pytest.raises(StoreError, match="few, line 1, is not JSON"):
+        stored_predictions(tmp_path / "few")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StoreError, match="folder cannot be read"):
+        stored_predictions(tmp_path / "folder")

@@ -215,3 +215,13 @@ def test_lazy_items_are_made_when_asked_for(given_, data):
         made.clear()
         assert lazy[-1] == given_[-1] + 1
         assert made == [given_[-1]]
+
+
+def test_few_are_read_once_and_many_each_time():
+    few = Spool(Message, [Message(role="user", content=("a",))] * 3)
+    assert all(one is other for one, other in zip(few, few, strict=True))
+    few.append(Message(role="user", content=("b",)))
+    assert [message.content for message in few] == [("a",)] * 3 + [("b",)]
+    many = Spool(Message, [Message(role="user", content=("a" * 10_000,))] * 500)
+    assert not any(one is other for one, other in zip(many, many, strict=True))
+    assert list(many) == list(many)

@@ -308,7 +308,13 @@ def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
 
 
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Predictions:
-    """The stored answers to the very questions that the data hold now."""
+    """The stored answers to the very questions that the data hold now.
+
+    Raises:
+        NotComparableError: The questions have changed.
+        StaleError: The answers are not those of the record.
+        StoreError: An answer is missing, or damaged.
+    """
     now, then = prepared.fingerprint, before.fingerprint
     held, known = now.dataset, then.dataset
     same = held.digest == known.digest and known.context in (None, held.context)
@@ -318,7 +324,8 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Predi
             "answered them; run the model again."
         )
         raise NotComparableError(message)
-    stored = Predictions.stored(folder.predictions_path(prepared.task.file_stem))
+    path = folder.predictions_path(prepared.task.file_stem)
+    stored = Predictions.stored(path, before.predictions)
     if missing := [s.id for s in prepared.samples if s.id not in stored]:
         message = (
             f"{folder.path} holds no answer of {prepared.task.name} to {missing[0]!r} and "

@@ -29,7 +29,7 @@ from evalkit.run_record import (
     TaskResult,
 )
 from evalkit.score import score_predictions, summarise
-from evalkit.store import load_run
+from evalkit.store import RunFolder, load_run
 from evalkit.task import Task, file_stem
 
 Slices = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -171,7 +171,12 @@ def _nothing_fits(answers: AnswerFile, found: Matched) -> str:
 
 
 def _run_of(answers: AnswerFile) -> RunRecord | None:
-    """The run in whose folder the answers lie."""
+    """The run in whose folder the answers lie.
+
+    Raises:
+        StaleError: Its record is not what was written, or was made of other answers: nobody says
+            who gave these, and how they were asked.
+    """
     path = answers.path.resolve()
     if answers.format != "evalkit" or path.parent.name != "predictions":
         return None
@@ -179,6 +184,8 @@ def _run_of(answers: AnswerFile) -> RunRecord | None:
         run = load_run(path.parent.parent)
     except StoreError:
         return None
+    digests = {file_stem(result.task): result.predictions for result in run.results}
+    RunFolder(path.parent.parent).read_predictions(path.stem, digests.get(path.stem))
     return run if run.source == "measured" else None
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.columns import names_in, pieces, score_table
 from evalkit.errors import StaleError, StoreError, UnwritableError
-from evalkit.integrity import ScoreDigest, check_record, check_scores, sealed
+from evalkit.integrity import AnswerDigest, ScoreDigest, check_record, check_scores, sealed
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
 from evalkit.score_rows import read_clusters, read_scores
@@ -95,21 +95,39 @@ class RunFolder:
         write_json(self.record_path, plain(record))
         return record
 
-    def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> None:
-        """Write a task's predictions, atomically, in the given order."""
-        write_lines(self.predictions_path(stem), map(prediction_line, predictions))
+    def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> str:
+        """Write a task's predictions, atomically, in the given order; gives their digest."""
+        digest = AnswerDigest()
 
-    def read_predictions(self, stem: str) -> tuple[Prediction, ...]:
+        def line(made: Prediction) -> str:
+            digest.add(made)
+            return prediction_line(made)
+
+        write_lines(self.predictions_path(stem), map(line, predictions))
+        return digest.value
+
+    def read_predictions(self, stem: str, digest: str | None = None) -> tuple[Prediction, ...]:
         """A finished task's predictions; empty where there are none.
+
+        Args:
+            stem: The task's name as a file name.
+            digest: What the record says of them; None checks nothing.
 
         Raises:
             StoreError: A line is damaged.
+            StaleError: They are not those of the record.
         """
         path = self.predictions_path(stem)
         if not path.exists():
             return ()
         lines = path.read_bytes().splitlines(keepends=True)
-        return tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
+        found = tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
+        if digest is not None:
+            fed = AnswerDigest()
+            for made in found:
+                fed.add(made)
+            fed.check(digest, str(path))
+        return found
 
     def read_clusters(self, stem: str) -> dict[str, str]:
         """The clusters of a task's scored samples by sample id; empty where there are no scores.

@@ -166,11 +166,11 @@ def _sheet(
     most = (FLIPS if wants_pictures else 0) if flips is None else flips
     shown = tuple(one.shown(most) for one in compared)
     sides = [compared[0].first, *(one.second for one in compared)]
-    held = [flip for own in shown for flip in own]
+    held = [flip for own in shown for flip in own.flips]
     found = asked_of(sides, held, data, pictures=wants_pictures)
     return _Sheet(
-        comparisons=tuple(one.comparison for one in compared),
-        flips=shown,
+        comparisons=tuple(one.comparison for one in shown),
+        flips=tuple(one.flips for one in shown),
         questions=found.questions,
         absent=found.absent,
     )

@@ -16,6 +16,7 @@ from evalkit.judge.result import failures_of
 from evalkit.judge.review import read_review
 from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values, values_of
+from evalkit.judge.verdict_file import recorded_answers
 from evalkit.run_record import TaskResult
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
@@ -76,7 +77,9 @@ def _of_run(path: Path, task: str | None, references: Path | None) -> Anchors:
     own = values_of(path, task, references)
     stem = judged_stem(folder, task)
     answers = {
-        made.sample_id: made.text for made in folder.read_predictions(stem) if made.text is not None
+        made.sample_id: made.text
+        for made in recorded_answers(folder, stem)
+        if made.text is not None
     }
     report = _result_of(folder, stem).judge
     return Anchors(

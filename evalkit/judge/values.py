@@ -16,7 +16,7 @@ from evalkit.judge.order import judging_of
 from evalkit.judge.pairs import Pair, has_both
 from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
-from evalkit.judge.verdict_file import recorded_verdicts
+from evalkit.judge.verdict_file import recorded_answers, recorded_verdicts
 from evalkit.records import Verdict
 from evalkit.rubric import Judging
 from evalkit.store import RunFolder, load_run
@@ -104,7 +104,7 @@ def _of_run(folder: RunFolder, task: str | None) -> Values:
     stem = judged_stem(folder, task)
     lengths = {
         made.sample_id: len(made.text)
-        for made in folder.read_predictions(stem)
+        for made in recorded_answers(folder, stem)
         if made.text is not None
     }
     verdicts, judging = recorded_verdicts(folder, stem), _judging_of(folder, stem)

@@ -406,3 +406,20 @@ def test_the_page_is_a_function_of_runs_policy_and_seed(good, bad, gate):
     pages = [gate(good, bad, rule, "--format", "json").out for _ in range(2)]
     assert pages[0] == pages[1]
     assert json.loads(pages[0])["judgements"][0]["method"] != "cluster-robust t"
+
+
+# What the models wrote
+
+
+def test_changed_answers_are_not_on_the_page(good, bad, gate, tmp_path):
+    """Verdicts stand on scores, which have a digest of their own: the verdict is what it was."""
+    changed = copy(bad, tmp_path / "changed")
+    file = changed / "predictions" / "sight.jsonl"
+    file.write_text(file.read_text().replace('"perhaps"', '"a forged answer"'))
+    assert "(not read) perhaps" in gate(good, bad, DROP).out
+    done = gate(good, changed, DROP)
+    assert done.code == 10
+    assert "forged" not in done.out
+    assert "(not shown)" in done.out
+    told = " ".join(done.out.split())
+    assert told.count("are not those that its record was made of") == 1

@@ -29,6 +29,7 @@ from evalkit.judge.order import (
     is_served,
     rubric_of,
 )
+from evalkit.judge.result import Judged
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values
@@ -80,6 +81,7 @@ def judge_run(
     *,
     names: Sequence[str] = (),
     observer: Observer | None = None,
+    task_paths: Sequence[str] = (),
 ) -> RunRecord:
     """Judge a finished run's tasks; the model is not asked again.
 
@@ -88,6 +90,8 @@ def judge_run(
         order: Which judge.
         names: Tasks; none is all that need a judge.
         observer: Who watches.
+        task_paths: Files or folders with further tasks; none is those of the run that are below
+            the current folder (`evalkit.registry.RecordedTasks`).
 
     Returns:
         The run's record, written anew.
@@ -104,8 +108,8 @@ def judge_run(
     load_run(folder.path)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
-        config = replace(record.config, offline=order.offline or record.config.offline)
-        chosen = _judged_tasks(config, names, folder)
+        chosen, config = _judged_tasks(record.config, task_paths, names, folder)
+        config = replace(config, offline=order.offline or config.offline)
         check_judge([task for task, _ in chosen], order, unjudged=False)
         prepared = [prepare(task, choice, config, watch) for task, choice in chosen]
         record = judge_prepared(folder, record, prepared, order, watch)
@@ -114,24 +118,45 @@ def judge_run(
 
 
 def _judged_tasks(
-    config: RunConfig, names: Sequence[str], folder: RunFolder
-) -> list[tuple[Task, TaskChoice]]:
-    """The run's tasks that need a judge, or those of them that were named."""
-    tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
-    chosen = [(t, c) for t, c in tasks if t.judging and (not names or t.name in names)]
+    config: RunConfig, task_paths: Sequence[str], names: Sequence[str], folder: RunFolder
+) -> tuple[list[tuple[Task, TaskChoice]], RunConfig]:
+    """The run's tasks that need a judge, or those that were named; and with which task files."""
+    held, config = _tasks_of(config, task_paths)
+    chosen = [(t, c) for t, c in held if t.judging and (not names or t.name in names)]
     if absent := set(names) - {task.name for task, _ in chosen}:
         message = f"The run in {folder.path} has no judged task {min(absent)!r}."
         raise UsageError(message)
     if not chosen:
         message = f"No task of the run in {folder.path} needs a judge."
         raise UsageError(message)
-    return chosen
+    return chosen, config
+
+
+def _tasks_of(
+    config: RunConfig, task_paths: Sequence[str]
+) -> tuple[list[tuple[Task, TaskChoice]], RunConfig]:
+    """A run's tasks, and its settings with the task files that they are from."""
+    tasks = registry.RecordedTasks.of(config.task_paths, task_paths)
+    held = [(tasks.load(choice.name), choice) for choice in config.tasks]
+    return held, replace(config, task_paths=tasks.paths)
 
 
 def judged_again(
-    path: Path, order: JudgeOrder, task: str | None, observer: Observer | None = None
+    path: Path,
+    order: JudgeOrder,
+    task: str | None,
+    observer: Observer | None = None,
+    *,
+    task_paths: Sequence[str] = (),
 ) -> Anchors:
     """What the judge says now of a judged run's answers; nothing is taken from the cache.
+
+    Args:
+        path: The run's folder.
+        order: Which judge.
+        task: The task, where the run has several.
+        observer: Who watches.
+        task_paths: As for `judge_run`.
 
     Raises:
         NotComparableError: It would be asked in another way than for the run's verdicts.
@@ -140,25 +165,29 @@ def judged_again(
     watch, folder = observer or Observer(), RunFolder(path)
     check(order)
     stem, record = judged_stem(folder, task), load_run(path)
-    tasks = [(registry.load_task(c.name, record.config.task_paths), c) for c in record.config.tasks]
-    own, choice = next((t, c) for t, c in tasks if t.file_stem == stem)
+    held, config = _tasks_of(record.config, task_paths)
+    own, choice = next((t, c) for t, c in held if t.file_stem == stem)
     before = _result_of(folder, record, own)
     check_rubrics([own], order)
     check_design(judge_of(folder, stem), asked_of(order, rubric_of(own, order)), str(path))
-    ready = prepare(own, choice, record.config, watch)
+    ready = prepare(own, choice, config, watch)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
     watch.note(forecast(own, order, ready.samples, answers).line(own.name))
-    fresh = replace(order, cache=None)
     with _kept_meanwhile(folder, order, watch) as place:
-        with JudgeStage(fresh, place, [own]) as stage:
+        with JudgeStage(replace(order, cache=None), place, [own]) as stage:
             judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
         if judged.report.healthy:  # else the same command asks again for what is missing
             shutil.rmtree(place)
     watch.note(f"{own.name}: {judge_line(judged.report)}")
-    labels = own.judging.labels if own.judging else ()
+    return _anchors(order.model, own, stem, judged)
+
+
+def _anchors(name: str, task: Task, stem: str, judged: Judged) -> Anchors:
+    """What a judge has said, as verdicts to be compared."""
+    labels = task.judging.labels if task.judging else ()
     return Anchors(
-        name=order.model,
+        name=name,
         values=Values(by_sample=values(judged.verdicts, {}, {}, labels), labels=labels),
         judge=parts_of(judged.fingerprint, stem),
         missing=missing_in(judged.report.failed, judged.report.verdicts),

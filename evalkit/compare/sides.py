@@ -77,15 +77,13 @@ class Scored:
         side: Who it is.
         record: The run's record.
         source: Where the scored samples are.
-        task_paths: Files or folders with further tasks.
-        strange: Task files that the record names and nobody here does: they are not run.
+        tasks: Where its tasks are from.
     """
 
     side: Side
     record: RunRecord
     source: Source
-    task_paths: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
+    tasks: registry.RecordedTasks
     _known: dict[str, tuple[Task, tuple[SampleScore, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -159,15 +157,9 @@ class Scored:
 
     def _installed(self, result: TaskResult) -> Task:
         try:
-            return counted_task(result, self.task_paths, self.side.name)
+            return counted_task(result, self.tasks.paths, self.side.name)
         except UsageError as error:
-            if not self.strange:
-                raise
-            message = (
-                f"{error} The run's record names the task files {', '.join(self.strange)}; not "
-                "below the current folder, they are run only if --task-path names them."
-            )
-            raise UsageError(message) from error
+            raise self.tasks.explained(error) from error
 
     def _counted(self, task: str) -> tuple[Task, tuple[SampleScore, ...]]:
         if task not in self._known:
@@ -221,15 +213,8 @@ def _scored(
         commit=record.commit,
         digest=record.digest,
     )
-    told = () if task_paths else record.config.task_paths
-    strange = tuple(path for path in told if not _is_here(path))
-    paths = (*task_paths, *(path for path in told if path not in strange))
-    return Scored(side=side, record=record, source=source, task_paths=paths, strange=strange)
-
-
-def _is_here(path: str) -> bool:
-    """Whether a path leads to somewhere below the current folder."""
-    return Path(path).resolve().is_relative_to(Path.cwd().resolve())
+    tasks = registry.RecordedTasks.of(record.config.task_paths, task_paths)
+    return Scored(side=side, record=record, source=source, tasks=tasks)
 
 
 def shared_task(name: str, own: Scored, *others: Scored) -> Task:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -124,6 +124,25 @@ def _writable(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return [_writable(inner) for inner in value] if isinstance(value, (tuple, list)) else value
+
+
+class TwiceError(ValueError):
+    """A JSON object gives a field twice: of the two a reader sees one, and which is not said."""
+
+
+def once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of a JSON object, each given once (for `json.loads`, as `object_pairs_hook`).
+
+    Raises:
+        TwiceError: One is given twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        message = f"it gives {twice!r} twice"
+        raise TwiceError(message)
+    return found
 
 
 def record_digest(raw: Mapping[str, Any]) -> str:

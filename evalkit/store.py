@@ -27,7 +27,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.columns import names_in, pieces, score_table
 from evalkit.errors import StaleError, StoreError, UnwritableError
-from evalkit.integrity import AnswerDigest, ScoreDigest, check_record, check_scores, sealed
+from evalkit.integrity import (
+    AnswerDigest,
+    ScoreDigest,
+    TwiceError,
+    check_record,
+    check_scores,
+    once,
+    sealed,
+)
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
 from evalkit.score_rows import read_clusters, read_scores
@@ -261,16 +269,6 @@ def read_json(path: Path) -> Any:
         StaleError: An object has a field twice, which nothing here writes: of the two a reader sees
             one, and its digest may be that of the other.
     """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            message = f"{path} gives {twice!r} twice: it is not what was written."
-            raise StaleError(message)
-        return found
-
     try:
         return json.loads(
             path.read_text(encoding="utf-8"),
@@ -278,6 +276,9 @@ def read_json(path: Path) -> Any:
             parse_float=_finite,
             object_pairs_hook=once,
         )
+    except TwiceError as error:
+        message = f"{path} is not what was written: {error}."
+        raise StaleError(message) from error
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path} cannot be read as JSON: {error}."
         raise StoreError(message) from error
@@ -384,7 +385,7 @@ def parse_line(kind: type[Record], line: bytes, path: Path, number: int) -> Reco
         if msgspec.json.encode(made) == line.rstrip(b"\n"):
             return made
     try:
-        raw = json.loads(line)
+        raw = json.loads(line, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         message = f"{path}, line {number}, is not JSON: {error}."
         raise StoreError(message) from error

@@ -18,12 +18,15 @@
     mmvet_review  MM-Vet's judge, who grades from 0 to 1
     mmvp_review  MMVP's judge, who says yes or no
     metrics     scores -> numbers, each a sum and a function of that sum
+    strata      parts of a benchmark that clusters belong to
     sums        scores -> sums of a metric's rows
     gradient    how fast a metric moves with its sums
     stats       intervals over any metric, by clusters
     pairing     a metric's rows in two runs, side by side
     resampling  clusters drawn again, or their two runs exchanged
     sampling    what is known of a difference: a formula, or draws
+    leverage    clusters that outweigh others, strata of one
+    difference  how sure the difference of two runs is
     paired      by how much two runs differ, and how sure that is
     power       what samples can show
     sequential  which error each look at unfinished data may spend
@@ -60,6 +63,7 @@
     stopping    tasks that end as soon as a gate's verdict is certain
     finish      the end of a task: everything on disk, scored
     judging     a run's answers judged, with the model or later
+    alongside   a judge at work while the model answers
     rereading   a run in which nothing is left to ask
     pipeline    the stages wired together; what `run` and `evaluate` call
     cli         one module per verb

@@ -117,6 +117,8 @@ class Flip:
         targets: What would have been right; empty where it is not known.
         rules: By which rule the two texts were read.
         texts: What the two models wrote, where predictions are at hand; None else.
+        withheld: Why what stands in the two files of predictions is not shown: it is not what the
+            record was made of. Empty where it is, and where there is none.
         cause: "answer": another answer; "format": the same words read otherwise, or one of the two
             not read; "verdict": a judge says otherwise of it, whatever the answer; "failure": one
             of the two has failed.
@@ -133,6 +135,7 @@ class Flip:
     texts: tuple[str | None, str | None]
     cause: Literal["answer", "format", "verdict", "failure"]
     tags: Mapping[str, str | tuple[str, ...]]
+    withheld: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ def finish(
     task, stem = prepared.task, prepared.task.file_stem
     pictures, texts = ShownPictures(), Texts()
     made = (predictions[sample.id] for sample in prepared.samples)
-    folder.write_predictions(stem, _seen(made, pictures.add, texts.count))
+    answers = folder.write_predictions(stem, _seen(made, pictures.add, texts.count))
     fingerprint = _fingerprint(prepared, pictures, judged)
     notes = [*prepared.notes, *_unjudged(folder, task, judged)]
     if judged is not None:
@@ -51,7 +51,7 @@ def finish(
     digest = folder.write_scores(stem, scores)
     read = audit(task, prepared.samples, texts, scores)
     result = summarise(task, scores, fingerprint, tuple(notes), read, predictions=predictions)
-    result = replace(result, scores=digest)
+    result = replace(result, scores=digest, predictions=answers)
     if judged is None:
         return result
     metrics = {**result.metrics, **further(task, scores)}

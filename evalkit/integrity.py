@@ -1,4 +1,4 @@
-"""Digests that tie a record to what it says, and to the scores that its numbers are of.
+"""Digests that tie a record to what it says, to its answers, and to the scores of its numbers.
 
 They find a hand that has changed a number, a note or a version, and files that were mixed up.
 Whoever changes a record and computes its digest anew is not found: nothing here is secret.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from evalkit.errors import StaleError
-from evalkit.records import SampleScore, plain
+from evalkit.records import Prediction, SampleScore, plain
 from evalkit.run_record import RunRecord
 
 
@@ -43,6 +43,49 @@ class ScoreDigest:
         if lines:
             lines.append(b"")
             self._total.update(b"\n".join(lines))
+
+    @property
+    def value(self) -> str:
+        """The digest of what was fed, hexadecimal."""
+        return self._total.hexdigest()
+
+
+class AnswerDigest:
+    """SHA-256 over predictions that are fed in order, one by one.
+
+    What the models wrote counts, and which pictures they were shown; tokens, times and what a
+    server says of itself differ between two runs that say the same.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was fed yet."""
+        import msgspec
+
+        self._total = hashlib.sha256()
+        self._encode = msgspec.json.Encoder().encode
+
+    def add(self, made: Prediction) -> None:
+        """Feed the next prediction."""
+        fields = (made.sample_id, made.text, made.finish, made.images)
+        try:
+            line = self._encode(fields)
+        except UnicodeEncodeError:  # a lone surrogate, which files hold as "?"
+            line = self._encode(_writable(fields))
+        self._total.update(line + b"\n")
+
+    def check(self, digest: str, place: str) -> None:
+        """Check that what was fed is what a record was made of.
+
+        Raises:
+            StaleError: It has another digest.
+        """
+        if self._total.hexdigest() != digest:
+            message = (
+                f"The answers in {place} are not those that its record was made of: one of the two "
+                "was changed. Take both from where they are untouched, or make the run again "
+                "(--fresh)."
+            )
+            raise StaleError(message)
 
     @property
     def value(self) -> str:
@@ -81,6 +124,25 @@ def _writable(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return [_writable(inner) for inner in value] if isinstance(value, (tuple, list)) else value
+
+
+class TwiceError(ValueError):
+    """A JSON object gives a field twice: of the two a reader sees one, and which is not said."""
+
+
+def once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of a JSON object, each given once (for `json.loads`, as `object_pairs_hook`).
+
+    Raises:
+        TwiceError: One is given twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        message = f"it gives {twice!r} twice"
+        raise TwiceError(message)
+    return found
 
 
 def record_digest(raw: Mapping[str, Any]) -> str:

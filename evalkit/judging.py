@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
-from typing import Self
 
 from evalkit import provenance, registry
-from evalkit.errors import EvalkitError, NotComparableError, StoreError, UsageError
+from evalkit.alongside import Alongside, note_swap
+from evalkit.errors import NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
 from evalkit.judge.anchors import Anchors, judge_of, missing_in, parts_of
 from evalkit.judge.design import asked_of, check_design
@@ -26,10 +24,9 @@ from evalkit.judge.order import (
     check,
     check_questions,
     check_rubrics,
-    is_served,
     rubric_of,
-    swap_note,
 )
+from evalkit.judge.result import Judged
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values
@@ -42,9 +39,6 @@ from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
 from evalkit.task import Task
-
-GRACE = 2.0
-"""Seconds that a run which is interrupted waits for replies of its judge that are out."""
 
 
 def check_judge(tasks: Sequence[Task], order: JudgeOrder | None, *, unjudged: bool) -> None:
@@ -81,6 +75,7 @@ def judge_run(
     *,
     names: Sequence[str] = (),
     observer: Observer | None = None,
+    task_paths: Sequence[str] = (),
 ) -> RunRecord:
     """Judge a finished run's tasks; the model is not asked again.
 
@@ -89,6 +84,8 @@ def judge_run(
         order: Which judge.
         names: Tasks; none is all that need a judge.
         observer: Who watches.
+        task_paths: Files or folders with further tasks; none is those of the run that are below
+            the current folder (`evalkit.registry.RecordedTasks`).
 
     Returns:
         The run's record, written anew.
@@ -105,8 +102,8 @@ def judge_run(
     load_run(folder.path)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
-        config = replace(record.config, offline=order.offline or record.config.offline)
-        chosen = _judged_tasks(config, names, folder)
+        chosen, config = _judged_tasks(record.config, task_paths, names, folder)
+        config = replace(config, offline=order.offline or config.offline)
         check_judge([task for task, _ in chosen], order, unjudged=False)
         prepared = [prepare(task, choice, config, watch, asked=False) for task, choice in chosen]
         record = judge_prepared(folder, record, prepared, order, watch)
@@ -115,24 +112,45 @@ def judge_run(
 
 
 def _judged_tasks(
-    config: RunConfig, names: Sequence[str], folder: RunFolder
-) -> list[tuple[Task, TaskChoice]]:
-    """The run's tasks that need a judge, or those of them that were named."""
-    tasks = [(registry.load_task(c.name, config.task_paths), c) for c in config.tasks]
-    chosen = [(t, c) for t, c in tasks if t.judging and (not names or t.name in names)]
+    config: RunConfig, task_paths: Sequence[str], names: Sequence[str], folder: RunFolder
+) -> tuple[list[tuple[Task, TaskChoice]], RunConfig]:
+    """The run's tasks that need a judge, or those that were named; and with which task files."""
+    held, config = _tasks_of(config, task_paths)
+    chosen = [(t, c) for t, c in held if t.judging and (not names or t.name in names)]
     if absent := set(names) - {task.name for task, _ in chosen}:
         message = f"The run in {folder.path} has no judged task {min(absent)!r}."
         raise UsageError(message)
     if not chosen:
         message = f"No task of the run in {folder.path} needs a judge."
         raise UsageError(message)
-    return chosen
+    return chosen, config
+
+
+def _tasks_of(
+    config: RunConfig, task_paths: Sequence[str]
+) -> tuple[list[tuple[Task, TaskChoice]], RunConfig]:
+    """A run's tasks, and its settings with the task files that they are from."""
+    tasks = registry.RecordedTasks.of(config.task_paths, task_paths)
+    held = [(tasks.load(choice.name), choice) for choice in config.tasks]
+    return held, replace(config, task_paths=tasks.paths)
 
 
 def judged_again(
-    path: Path, order: JudgeOrder, task: str | None, observer: Observer | None = None
+    path: Path,
+    order: JudgeOrder,
+    task: str | None,
+    observer: Observer | None = None,
+    *,
+    task_paths: Sequence[str] = (),
 ) -> Anchors:
     """What the judge says now of a judged run's answers; nothing is taken from the cache.
+
+    Args:
+        path: The run's folder.
+        order: Which judge.
+        task: The task, where the run has several.
+        observer: Who watches.
+        task_paths: As for `judge_run`.
 
     Raises:
         NotComparableError: It would be asked in another way than for the run's verdicts.
@@ -141,25 +159,29 @@ def judged_again(
     watch, folder = observer or Observer(), RunFolder(path)
     check(order)
     stem, record = judged_stem(folder, task), load_run(path)
-    tasks = [(registry.load_task(c.name, record.config.task_paths), c) for c in record.config.tasks]
-    own, choice = next((t, c) for t, c in tasks if t.file_stem == stem)
+    held, config = _tasks_of(record.config, task_paths)
+    own, choice = next((t, c) for t, c in held if t.file_stem == stem)
     before = _result_of(folder, record, own)
     check_rubrics([own], order)
     check_design(judge_of(folder, stem), asked_of(order, rubric_of(own, order)), str(path))
-    ready = prepare(own, choice, record.config, watch, asked=False)
+    ready = prepare(own, choice, config, watch, asked=False)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
     watch.note(forecast(own, order, ready.samples, answers).line(own.name))
-    fresh = replace(order, cache=None)
     with _kept_meanwhile(folder, order, watch) as place:
-        with JudgeStage(fresh, place, [own]) as stage:
+        with JudgeStage(replace(order, cache=None), place, [own]) as stage:
             judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
         if judged.report.healthy:  # else the same command asks again for what is missing
             shutil.rmtree(place)
     watch.note(f"{own.name}: {judge_line(judged.report)}")
-    labels = own.judging.labels if own.judging else ()
+    return _anchors(order.model, own, stem, judged)
+
+
+def _anchors(name: str, task: Task, stem: str, judged: Judged) -> Anchors:
+    """What a judge has said, as verdicts to be compared."""
+    labels = task.judging.labels if task.judging else ()
     return Anchors(
-        name=order.model,
+        name=name,
         values=Values(by_sample=values(judged.verdicts, {}, {}, labels), labels=labels),
         judge=parts_of(judged.fingerprint, stem),
         missing=missing_in(judged.report.failed, judged.report.verdicts),
@@ -189,68 +211,6 @@ def _kept_meanwhile(folder: RunFolder, order: JudgeOrder, watch: Observer) -> It
         place.parent.rmdir()
 
 
-class Alongside:
-    """A judge behind a server, at work while the model still answers; a context manager.
-
-    It sees to the cache and to the journal of replies; verdicts are made of them in the end, when
-    what went wrong here comes up again.
-    """
-
-    def __init__(self, stage: JudgeStage, prepared: Sequence[Prepared]) -> None:
-        """Wait for answers on a thread of its own."""
-        self._stage = stage
-        self._tasks = {p.task.name: p for p in prepared if p.task.judging is not None}
-        self._answers: SimpleQueue[tuple[str, Sequence[Prediction]] | None] = SimpleQueue()
-        self._ended = Event()  # a join that is interrupted takes the thread for ended
-        Thread(target=self._run, daemon=True).start()
-
-    def predicted(self, task: str, predictions: Sequence[Prediction]) -> None:
-        """Take answers that are on disk."""
-        if task in self._tasks:
-            self._answers.put((task, predictions))
-
-    def __enter__(self) -> Self:
-        """The judge itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """End the thread: after its work, or soon where something went wrong or was interrupted."""
-        if kind is not None:
-            self._stage.stop()
-            self._answers.put(None)
-            if not self._ended.wait(GRACE):
-                self._stage.abandon()
-        self.stage()
-
-    def stage(self) -> JudgeStage:
-        """The judge, when it has seen to all answers, or nothing works any more."""
-        self._answers.put(None)
-        self._ended.wait()
-        return self._stage
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        finally:
-            self._ended.set()
-
-    def _work(self) -> None:
-        more = True
-        while more:
-            waiting = [self._answers.get()]
-            while not self._answers.empty():
-                waiting.append(self._answers.get())
-            more = None not in waiting
-            found: dict[str, dict[str, Prediction]] = {}
-            for task, predictions in filter(None, waiting):
-                found.setdefault(task, {}).update({made.sample_id: made for made in predictions})
-            with suppress(EvalkitError):  # it will come up again when verdicts are made
-                for name, answers in found.items():
-                    own = self._tasks[name]
-                    samples = [own.samples[own.places[sample_id]] for sample_id in answers]
-                    self._stage.judge(own.task, samples, answers)
-
-
 def judge_prepared(
     folder: RunFolder,
     record: RunRecord,
@@ -275,7 +235,7 @@ def judge_prepared(
     answers = {p.task.name: _answers(folder, p, results[p.task.name]) for p in wanted}
     with ExitStack() as stack:
         if beside is None:
-            _note_swap(watch, wanted, order)
+            note_swap(watch, wanted, order)
             for p in wanted:
                 taken = forecast(p.task, order, p.samples, answers[p.task.name])
                 watch.note(taken.line(p.task.name))
@@ -310,7 +270,13 @@ def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
 
 
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Mapping[str, Prediction]:
-    """The stored answers to the very questions that the data hold now."""
+    """The stored answers to the very questions that the data hold now.
+
+    Raises:
+        NotComparableError: The questions have changed.
+        StaleError: The answers are not those of the record.
+        StoreError: An answer is missing, or damaged.
+    """
     now, then = prepared.fingerprint, before.fingerprint
     held, known = now.dataset, then.dataset
     same = held.digest == known.digest and known.context in (None, held.context)
@@ -320,7 +286,8 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Mappi
             "answered them; run the model again."
         )
         raise NotComparableError(message)
-    stored = stored_predictions(folder.predictions_path(prepared.task.file_stem))
+    path = folder.predictions_path(prepared.task.file_stem)
+    stored = stored_predictions(path, before.predictions)
     if missing := [s.id for s in prepared.samples if s.id not in stored]:
         message = (
             f"{folder.path} holds no answer of {prepared.task.name} to {missing[0]!r} and "
@@ -328,40 +295,6 @@ def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Mappi
         )
         raise StoreError(message)
     return stored
-
-
-@contextmanager
-def judge_alongside(
-    folder: RunFolder, prepared: Sequence[Prepared], order: JudgeOrder | None, watch: Observer
-) -> Iterator[Alongside | None]:
-    """The judge at work beside the model, if it is behind a server and answers at once; else None.
-
-    What it will take is said before, from the longest answers that there can be.
-
-    Raises:
-        EvalkitError: The judge cannot be had.
-    """
-    wanted = [p for p in prepared if p.task.judging is not None]
-    if order is not None:
-        for p in wanted:
-            check_questions(p.task, p.samples, order)
-    if order is None or order.batch or not is_served(order):
-        yield None
-        return
-    _note_swap(watch, wanted, order)
-    for p in wanted:
-        watch.note(f"At most: {forecast(p.task, order, p.samples).line(p.task.name)}")
-    with (
-        JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
-        Alongside(stage, wanted) as alongside,
-    ):
-        yield alongside
-
-
-def _note_swap(watch: Observer, wanted: Sequence[Prepared], order: JudgeOrder) -> None:
-    """Say once which tasks are not asked in both orders, though both were ordered."""
-    if note := swap_note([p.task for p in wanted], order):
-        watch.note(note)
 
 
 def _told(watch: Observer, name: str) -> Callable[[int, int], None]:

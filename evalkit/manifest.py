@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import NotComparableError, UsageError
+from evalkit.errors import NotComparableError, StoreError, UsageError
 from evalkit.records import Prediction, Sample, differences, plain
 from evalkit.run_record import (
     Fingerprint,
@@ -18,6 +18,7 @@ from evalkit.run_record import (
     RunRecord,
     TaskResult,
 )
+from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
 
 _ANSWERING = ("batch_size", "device", "workers", "gpus_per_worker", "ray_address", "prefix_sharing")
@@ -100,6 +101,25 @@ def refuse_stopped(record: RunRecord, folder: str) -> None:
             "the questions; take a run that was made without --sequential."
         )
         raise UsageError(message)
+
+
+def run_around(predictions: Path) -> RunRecord | None:
+    """The run that was measured in whose folder a file of predictions lies; None where none is.
+
+    Raises:
+        StaleError: Its record is not what was written, or was made of other answers: nobody says
+            who gave these, and how they were asked.
+    """
+    path = predictions.resolve()
+    if path.parent.name != "predictions":
+        return None
+    try:
+        run = load_run(path.parent.parent)
+    except StoreError:
+        return None
+    digests = {file_stem(result.task): result.predictions for result in run.results}
+    RunFolder(path.parent.parent).read_predictions(path.stem, digests.get(path.stem))
+    return run if run.source == "measured" else None
 
 
 def _without_images(fingerprint: Fingerprint) -> Fingerprint:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import provenance, registry
+from evalkit.alongside import Alongside, judge_alongside
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import BackendError, EvalkitError, NotComparableError
 from evalkit.judge.order import JudgeOrder
-from evalkit.judging import Alongside, check_judge, judge_alongside, judge_prepared
+from evalkit.judging import check_judge, judge_prepared
 from evalkit.manifest import (
     Manifest,
     before_judging,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evalkit.errors import StoreError
+from evalkit.integrity import AnswerDigest
 from evalkit.numbering import Numbering
 from evalkit.records import Prediction
 from evalkit.store import parse_prediction
@@ -51,24 +52,32 @@ class Predictions(MutableMapping[str, Prediction]):
             self[made.sample_id] = made
 
     @classmethod
-    def stored(cls, path: Path) -> Predictions:
+    def stored(cls, path: Path, digest: str | None = None) -> Predictions:
         """Those in a file; none where it does not exist.
+
+        Args:
+            path: The file.
+            digest: What a record says of its answers; None checks nothing.
 
         Raises:
             StoreError: The file cannot be read, or a line is damaged.
+            StaleError: The answers are not those of the record.
         """
-        found = cls()
+        found, fed = cls(), None if digest is None else AnswerDigest()
         if path.exists():
             with _readable(path):
-                found.add_file(path)
+                found.add_file(path, fed=fed)
+            if digest is not None and fed is not None:
+                fed.check(digest, str(path))
         return found
 
-    def add_file(self, path: Path, *, torn: bool = False) -> int:
+    def add_file(self, path: Path, *, torn: bool = False, fed: AnswerDigest | None = None) -> int:
         """Take in a file's lines; later ones win.
 
         Args:
             path: The file. Lines may be added to it, and are then said by `add_line`.
             torn: Whether the last line may lack its end; it is then left out.
+            fed: Is fed every line's answer; None where nobody asks.
 
         Returns:
             The length of what was taken in, in bytes.
@@ -84,7 +93,10 @@ class Predictions(MutableMapping[str, Prediction]):
             for number, line in enumerate(file, start=1):
                 if torn and not line.endswith(b"\n"):
                     break
-                self.add_line(parse_prediction(line, path, number), place)
+                made = parse_prediction(line, path, number)
+                self.add_line(made, place)
+                if fed is not None:
+                    fed.add(made)
                 place += len(line)
         return place
 
@@ -178,17 +190,27 @@ class Predictions(MutableMapping[str, Prediction]):
         return self._count
 
 
-def stored_predictions(path: Path) -> Mapping[str, Prediction]:
+def stored_predictions(path: Path, digest: str | None = None) -> Mapping[str, Prediction]:
     """Those in a file by sample id; none where it does not exist. Few of them are held.
+
+    Args:
+        path: The file.
+        digest: What a record says of its answers; None checks nothing.
 
     Raises:
         StoreError: The file cannot be read, or a line is damaged.
+        StaleError: The answers are not those of the record.
     """
     if not path.exists() or path.stat().st_size > FEW:
-        return Predictions.stored(path)
+        return Predictions.stored(path, digest)
     with _readable(path), path.open("rb") as file:
-        made = (parse_prediction(line, path, number) for number, line in enumerate(file, start=1))
-        return {one.sample_id: one for one in made}
+        made = [parse_prediction(line, path, number) for number, line in enumerate(file, start=1)]
+    if digest is not None:
+        fed = AnswerDigest()
+        for one in made:
+            fed.add(one)
+        fed.check(digest, str(path))
+    return {one.sample_id: one for one in made}
 
 
 @contextmanager

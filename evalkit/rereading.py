@@ -56,7 +56,7 @@ def finished(
         versions=record.versions,
     )
     check_same(before_judging(manifest_of(record), now), now, folder.path)
-    stored = {p.task.name: stored_answers(folder, p.task) for p in prepared}
+    stored = {p.task.name: _judged_answers(folder, p.task, before) for p in prepared}
     failed = any(result.coverage.failed for result in record.results)
     if failed or not all(_is_whole(p, stored[p.task.name], stopping) for p in prepared):
         return None
@@ -65,7 +65,8 @@ def finished(
     _say_finished(folder, answered_otherwise(record.config, config), watch)
     left = [p for p in prepared if p.task.judging is None or not judged_anew]
     results = _scored_anew(folder, left, stored, record, stopping)
-    return record if results == record.results else _mended(folder, record, results, watch)
+    same = _as_told(results, record) == record.results
+    return record if same else _mended(folder, record, results, watch)
 
 
 def _scored_anew(
@@ -83,6 +84,14 @@ def _scored_anew(
     for p, judged in zip(prepared, told, strict=True):
         results[p.task.name] = result_of(folder, p, stored[p.task.name], judged, stopping)
     return tuple(results.values())
+
+
+def _as_told(results: Sequence[TaskResult], record: RunRecord) -> tuple[TaskResult, ...]:
+    """Results without the digests of answers that an earlier version of evalkit did not record."""
+    return tuple(
+        replace(now, predictions=None) if then.predictions is None else now
+        for now, then in zip(results, record.results, strict=True)
+    )
 
 
 def _is_whole(prepared: Prepared, stored: Mapping[str, Prediction], stopping: Stopping) -> bool:
@@ -123,10 +132,22 @@ def _mended(
 ) -> RunRecord:
     """Write the record anew with the numbers that the stored answers give now."""
     watch.note(
-        "The stored answers give other numbers than run.json, which is written anew: the task's "
-        "code or an answer has changed."
+        "The stored answers, or the numbers that they give, are others than in run.json, which is "
+        "written anew: the task's code or an answer has changed."
     )
     return folder.write_record(replace(record, results=results, finished=provenance.now()))
+
+
+def _judged_answers(folder: RunFolder, task: Task, before: Mapping[str, TaskResult]) -> Predictions:
+    """The predictions of a finished task; those that a judge has seen must be the record's.
+
+    Raises:
+        StaleError: They are others. (Others that no judge has seen are scored anew.)
+    """
+    result = before.get(task.name)
+    judged = result is not None and result.judge is not None
+    digest = result.predictions if result is not None and judged else None
+    return Predictions.stored(folder.predictions_path(task.file_stem), digest)
 
 
 def stored_answers(folder: RunFolder, task: Task) -> Predictions:

@@ -15,8 +15,8 @@ from pathlib import Path
 from evalkit import data, registry
 from evalkit.answer_files import Answer, AnswerFile, read_answers
 from evalkit.audit import Texts, audit
-from evalkit.errors import IncompleteError, StoreError, UsageError
-from evalkit.manifest import refuse_stopped
+from evalkit.errors import IncompleteError, UsageError
+from evalkit.manifest import refuse_stopped, run_around
 from evalkit.official.interface import Matched, OfficialFiles, References
 from evalkit.prepare import chosen, demo_source, source
 from evalkit.records import Failure, Prediction, Sample, SampleScore
@@ -29,7 +29,6 @@ from evalkit.run_record import (
     TaskResult,
 )
 from evalkit.score import score_predictions, summarise
-from evalkit.store import load_run
 from evalkit.task import Task, file_stem
 
 Slices = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -171,15 +170,8 @@ def _nothing_fits(answers: AnswerFile, found: Matched) -> str:
 
 
 def _run_of(answers: AnswerFile) -> RunRecord | None:
-    """The run in whose folder the answers lie."""
-    path = answers.path.resolve()
-    if answers.format != "evalkit" or path.parent.name != "predictions":
-        return None
-    try:
-        run = load_run(path.parent.parent)
-    except StoreError:
-        return None
-    return run if run.source == "measured" else None
+    """The run in whose folder the answers lie; errors as `run_around`."""
+    return run_around(answers.path) if answers.format == "evalkit" else None
 
 
 # Questions

@@ -208,7 +208,8 @@ class TaskResult:
     such as a row count that differs; `audit` says how the answers were read, `judge` how they were
     judged, and `peeks` whether the task was stopped early: then the numbers are of the samples that
     were asked until then, and `fingerprint` is theirs. `scores` is the digest of the scored samples
-    (`evalkit.integrity`); None where there are none, as for published numbers.
+    (`evalkit.integrity`); None where there are none, as for published numbers. `predictions` is
+    that of the answers, in the order of their file; None where nothing ties these to the record.
     """
 
     task: str
@@ -224,6 +225,7 @@ class TaskResult:
     judge: JudgeReport | None = None
     scores: str | None = None
     peeks: Peeks | None = None
+    predictions: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,9 +80,10 @@ def _store(place: RunFolder, scored: Scored, record: RunRecord) -> RunRecord:
     task, stem, made = scored.result.task, scored.task.file_stem, scored.predictions
     others = tuple(result for result in record.results if result.task != task)
     place.write_record(replace(record, results=others))
-    place.write_predictions(stem, [made[s.id] for s in scored.samples if s.id in made])
+    answers = place.write_predictions(stem, [made[s.id] for s in scored.samples if s.id in made])
     digest = place.write_scores(stem, scored.scores)
-    results = [replace(r, scores=digest) if r.task == task else r for r in record.results]
+    own = replace(scored.result, scores=digest, predictions=answers)
+    results = [own if r.task == task else r for r in record.results]
     return place.write_record(replace(record, results=tuple(results)))
 
 

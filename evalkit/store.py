@@ -27,7 +27,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.columns import names_in, pieces, score_table
 from evalkit.errors import StaleError, StoreError, UnwritableError
-from evalkit.integrity import ScoreDigest, check_record, check_scores, sealed
+from evalkit.integrity import (
+    AnswerDigest,
+    ScoreDigest,
+    TwiceError,
+    check_record,
+    check_scores,
+    once,
+    sealed,
+)
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
 from evalkit.score_rows import read_clusters, read_scores
@@ -95,21 +103,39 @@ class RunFolder:
         write_json(self.record_path, plain(record))
         return record
 
-    def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> None:
-        """Write a task's predictions, atomically, in the given order."""
-        write_lines(self.predictions_path(stem), map(prediction_line, predictions))
+    def write_predictions(self, stem: str, predictions: Iterable[Prediction]) -> str:
+        """Write a task's predictions, atomically, in the given order; gives their digest."""
+        digest = AnswerDigest()
 
-    def read_predictions(self, stem: str) -> tuple[Prediction, ...]:
+        def line(made: Prediction) -> str:
+            digest.add(made)
+            return prediction_line(made)
+
+        write_lines(self.predictions_path(stem), map(line, predictions))
+        return digest.value
+
+    def read_predictions(self, stem: str, digest: str | None = None) -> tuple[Prediction, ...]:
         """A finished task's predictions; empty where there are none.
+
+        Args:
+            stem: The task's name as a file name.
+            digest: What the record says of them; None checks nothing.
 
         Raises:
             StoreError: A line is damaged.
+            StaleError: They are not those of the record.
         """
         path = self.predictions_path(stem)
         if not path.exists():
             return ()
         lines = path.read_bytes().splitlines(keepends=True)
-        return tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
+        found = tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
+        if digest is not None:
+            fed = AnswerDigest()
+            for made in found:
+                fed.add(made)
+            fed.check(digest, str(path))
+        return found
 
     def read_clusters(self, stem: str) -> dict[str, str]:
         """The clusters of a task's scored samples by sample id; empty where there are no scores.
@@ -243,16 +269,6 @@ def read_json(path: Path) -> Any:
         StaleError: An object has a field twice, which nothing here writes: of the two a reader sees
             one, and its digest may be that of the other.
     """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            message = f"{path} gives {twice!r} twice: it is not what was written."
-            raise StaleError(message)
-        return found
-
     try:
         return json.loads(
             path.read_text(encoding="utf-8"),
@@ -260,6 +276,9 @@ def read_json(path: Path) -> Any:
             parse_float=_finite,
             object_pairs_hook=once,
         )
+    except TwiceError as error:
+        message = f"{path} is not what was written: {error}."
+        raise StaleError(message) from error
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path} cannot be read as JSON: {error}."
         raise StoreError(message) from error
@@ -366,7 +385,7 @@ def parse_line(kind: type[Record], line: bytes, path: Path, number: int) -> Reco
         if msgspec.json.encode(made) == line.rstrip(b"\n"):
             return made
     try:
-        raw = json.loads(line)
+        raw = json.loads(line, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         message = f"{path}, line {number}, is not JSON: {error}."
         raise StoreError(message) from error

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import UsageError
+from evalkit.integrity import once
 from evalkit.records import Failure, Prediction, Request
 from evalkit.run_record import ModelIdentity
 from evalkit.task import file_stem
@@ -122,7 +123,7 @@ def _read(path: Path) -> Iterator[tuple[str, Prediction]]:
 
 def _parse(line: str, place: str) -> Prediction:
     try:
-        raw = json.loads(line)
+        raw = json.loads(line, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         message = f"{place} is not JSON: {error}."
         raise UsageError(message) from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 from base64 import b64encode
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.comparison import Asked, Flip
-from evalkit.errors import DataError, EvalkitError, MissingExtraError
+from evalkit.errors import DataError, EvalkitError, MissingExtraError, StaleError
 
 if TYPE_CHECKING:
     from evalkit.compare.sides import Scored
@@ -122,8 +123,14 @@ def _source(side: Scored, data: str | None) -> DataSource:
 
 
 def _seen(sides: Sequence[Scored], task: str) -> dict[str, tuple[str, ...]]:
-    """SHA-256 of the pictures that the models saw, by sample id, as the first run knows them."""
-    known = [side.images(task) for side in sides if task in side.results]
+    """SHA-256 of the pictures that the models saw, by sample id, as the first run knows them.
+
+    Runs whose predictions are not those of their record know nothing.
+    """
+    known = []
+    for side in sides:
+        with suppress(StaleError):
+            known.append(side.images(task) if task in side.results else {})
     return {sample_id: own for images in reversed(known) for sample_id, own in images.items()}
 
 

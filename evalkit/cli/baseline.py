@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalkit.cli.show import BASELINES, kept_at
 from evalkit.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from evalkit.compare.sides import Scored
     from evalkit.run_record import RunRecord, TaskResult
 
-_FOLDER = Path("results") / "baselines"
 _task_paths = click.option(
     "--task-path", "task_paths", multiple=True, metavar="PATH", help="A file or folder with tasks."
 )
@@ -50,7 +50,7 @@ def accept(
     from evalkit.compare.sides import load
 
     side = load(place_of(run), task_paths)
-    path = out or _FOLDER / f"{_name(name, side.record)}.json"
+    path = out or BASELINES / f"{_name(name, side.record)}.json"
     before = _to_be_replaced(path)
     scores = accepted(side, allow_incomplete=allow_incomplete)
     baseline_file.write(path, side.record, scores)
@@ -112,10 +112,9 @@ def _baseline(file: str) -> Scored:
     """
     from evalkit.compare.sides import load
 
-    places = (Path(file), _FOLDER / file, _FOLDER / f"{file}.json")
-    place = next((place for place in places if place.exists()), None)
-    if place is None:
-        message = f"There is no baseline at {file}, nor in {_FOLDER}/."
+    place = kept_at(file) or Path(file)
+    if not place.exists():
+        message = f"There is no baseline at {file}, nor in {BASELINES}/."
         raise StoreError(message)
     side = load(place)
     if side.side.kind != "baseline":

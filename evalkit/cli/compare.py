@@ -27,9 +27,9 @@ FLIPS = 20
 
 
 @click.command(
-    epilog="A run is its folder, its run.json, MODEL/RUN in results/, or a baseline file. Exit "
-    "codes: 0 compared, 13 not comparable (the text names every part that differs), 15 stale, "
-    "2 a mistake."
+    epilog="A run is its folder, its run.json, MODEL/RUN in results/, or a baseline: a file, or a "
+    "name in results/baselines/. Exit codes: 0 compared, 13 not comparable (the text names every "
+    "part that differs), 15 stale, 2 a mistake."
 )
 @click.argument("runs", nargs=-1, required=True, metavar="REFERENCE RUN...")
 @click.option("--reference", metavar="RUN", help="Compare all with this one, not with the first.")
@@ -79,13 +79,13 @@ def command(
     """Compare runs with a reference: differences with intervals, and the samples behind them."""
     from evalkit.cli.pages import check_places, write_pages
     from evalkit.cli.screen import ENDLESS, terminal_columns
+    from evalkit.cli.show import places_read
     from evalkit.compare.comparing import compare_all
     from evalkit.report.table import printable
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     pages = {path: _kind(path) for path in outs}
-    given = (run for run in (*runs, reference) if run)
-    check_places(outs, [place for run in given for place in (Path(run), Path("results", run))])
+    check_places(outs, places_read(run for run in (*runs, reference) if run))
     first, others = _sides(runs, reference, task_paths)
     compared = compare_all(first, others, _choice(**chosen))
     sheet = _sheet(compared, data, flips, wants_pictures="html" in pages.values())
@@ -133,11 +133,11 @@ def _sides(
     Raises:
         UsageError: There is nothing to compare it with.
     """
-    from evalkit.cli.show import place_of
+    from evalkit.cli.show import side_of
     from evalkit.compare.sides import load
 
     names = list(runs) if reference is None else [reference, *runs]
-    places = list(dict.fromkeys(map(place_of, names))) if reference else list(map(place_of, names))
+    places = list(dict.fromkeys(map(side_of, names))) if reference else list(map(side_of, names))
     if len(places) == 1:
         message = "One run alone cannot be compared; name the reference and another run."
         raise UsageError(message)
@@ -166,11 +166,11 @@ def _sheet(
     most = (FLIPS if wants_pictures else 0) if flips is None else flips
     shown = tuple(one.shown(most) for one in compared)
     sides = [compared[0].first, *(one.second for one in compared)]
-    held = [flip for own in shown for flip in own]
+    held = [flip for own in shown for flip in own.flips]
     found = asked_of(sides, held, data, pictures=wants_pictures)
     return _Sheet(
-        comparisons=tuple(one.comparison for one in compared),
-        flips=shown,
+        comparisons=tuple(one.comparison for one in shown),
+        flips=tuple(one.flips for one in shown),
         questions=found.questions,
         absent=found.absent,
     )

@@ -37,7 +37,7 @@ _KEYS = 3  # columns that name a rule
     epilog="Exit codes: 0 pass, 10 regression, 11 inconclusive, 12 incomplete, 13 not comparable, "
     "14 judge unhealthy, 15 stale, 2 a mistake in the command or the policy, 20 infrastructure.",
 )
-@click.option("--baseline", metavar="RUN", help="A run's folder, its run.json, or a baseline file.")
+@click.option("--baseline", metavar="RUN", help="A run's folder, its run.json, or a baseline.")
 @click.option("--candidate", metavar="RUN", help="The run that is judged, named alike.")
 @click.option("--policy", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file.")
 @click.option(
@@ -84,7 +84,7 @@ def _gate(
 ) -> int:
     from evalkit.cli.pages import write_pages
     from evalkit.cli.screen import terminal_columns
-    from evalkit.cli.show import place_of
+    from evalkit.cli.show import places_read, side_of
     from evalkit.compare.comparable import allowed
     from evalkit.compare.sides import load
     from evalkit.gate.decide import decide
@@ -93,10 +93,9 @@ def _gate(
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     now = datetime.now(UTC)
     targets = [_target(out, kind) for out in outs]
-    runs = [place for run in (baseline, candidate) for place in (Path(run), Path("results", run))]
-    _forget([path for _, path in targets], [policy, *runs])
+    _forget([path for _, path in targets], [policy, *places_read((baseline, candidate))])
     rules = load_policy(policy, now.date())
-    first, second = (load(place_of(run), task_paths) for run in (baseline, candidate))
+    first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
     write_pages((path, page(found, form, policy, now)) for form, path in targets)
     if kind == "text" or any(form == kind for form, _ in targets):

@@ -48,14 +48,14 @@ def command(
     **given: Any,
 ) -> None:
     """Simulate what a gate says of equal runs, by margin, from A/A pairs, any pair, or one run."""
-    from evalkit.cli.show import place_of
+    from evalkit.cli.show import side_of
     from evalkit.compare.sides import load
     from evalkit.gate.calibrate import Repetitions, calibrate
     from evalkit.gate.policy import load_policy
     from evalkit.writing import write_text
 
     rules = load_policy(policy, datetime.now(UTC).date())
-    sides = [load(place_of(run), task_paths) for run in runs]
+    sides = [load(side_of(run), task_paths) for run in runs]
     page = _page(calibrate(rules, sides, Repetitions(**given)), kind)
     if out is None:
         print(page, end="")

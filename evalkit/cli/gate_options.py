@@ -102,7 +102,7 @@ def gate_of(given: dict[str, Any]) -> Gate | None:
     if file is None or baseline is None:
         message = "A gate needs both: --gate FILE and --baseline RUN."
         raise UsageError(message)
-    from evalkit.cli.show import place_of
+    from evalkit.cli.show import side_of
     from evalkit.compare.sides import load
     from evalkit.gate.policy import load_policy
 
@@ -110,7 +110,7 @@ def gate_of(given: dict[str, Any]) -> Gate | None:
     return Gate(
         file=file,
         policy=load_policy(file, datetime.now(UTC).date()),
-        baseline=load(place_of(baseline), paths),
+        baseline=load(side_of(baseline), paths),
         sequential=sequential,
         task_paths=paths,
     )

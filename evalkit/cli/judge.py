@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.cli.judge_options import TASK_PATHS, judge_options, judge_order
 from evalkit.cli.lazy import LazyGroup
 from evalkit.errors import UsageError
 
@@ -61,8 +61,17 @@ def command() -> None:
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="This task alone.")
 @judge_options
 @click.option("--offline", is_flag=True, help="Fetch nothing; fail where data is missing.")
+@TASK_PATHS
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
-def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **given: Any) -> int:
+def _run(
+    run: str,
+    tasks: tuple[str, ...],
+    *,
+    offline: bool,
+    task_paths: tuple[str, ...],
+    as_json: bool,
+    **given: Any,
+) -> int:
     """Judge the answers of a finished run; the model is not asked again."""
     import gc
     from dataclasses import replace
@@ -79,7 +88,9 @@ def _run(run: str, tasks: tuple[str, ...], *, offline: bool, as_json: bool, **gi
     gc.set_threshold(GARBAGE)
     with Screen(quiet=as_json) as screen:
         order = replace(order, offline=offline)
-        record = judge_run(place_of(run), order, names=tasks, observer=screen)
+        record = judge_run(
+            place_of(run), order, names=tasks, observer=screen, task_paths=task_paths
+        )
     if as_json:
         print_json(record)
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalkit.cli.judge_options import REFERENCES
+from evalkit.cli.judge_options import REFERENCES, TASK_PATHS
 
 _PATH = click.Path(path_type=Path, exists=True)
 
@@ -31,6 +31,7 @@ _PATH = click.Path(path_type=Path, exists=True)
     metavar="LOW HIGH",
     help="The scale of the ratings (default: the rubric's).",
 )
+@TASK_PATHS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     source: Path,
@@ -41,6 +42,7 @@ def command(
     positive: str | None,
     tolerance: float,
     scale: tuple[float, float] | None,
+    task_paths: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """How well a judge agrees with people: kappa, bias, and the mean that corrects for both."""
@@ -49,8 +51,10 @@ def command(
     from evalkit.judge.values import human_values, pairs_of, values_of
     from evalkit.report.judge_pages import calibration_page
 
-    judged = values_of(source, task, references)
-    people = human_values(labels, references, task=task, labels=judged.labels)
+    judged = values_of(source, task, references, task_paths=task_paths)
+    people = human_values(
+        labels, references, task=task, labels=judged.labels, task_paths=task_paths
+    )
     pairs, strays = pairs_of(judged, people)
     found = calibrate(
         pairs,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.judge_options import REFERENCES, judge_options, judge_order
+from evalkit.cli.judge_options import REFERENCES, TASK_PATHS, judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _PATH = click.Path(path_type=Path, exists=True)
     "--allowed", type=float, default=0.1, show_default=True, help="Share that may flip by chance."
 )
 @judge_options
+@TASK_PATHS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     anchors: Path,
@@ -46,6 +48,7 @@ def command(
     as_json: bool,
     tolerance: float,
     allowed: float,
+    task_paths: tuple[str, ...],
     **given: Any,
 ) -> int:
     """Whether a judge still gives the verdicts that it gave: flips, direction, size."""
@@ -58,8 +61,9 @@ def command(
     if now and order:
         message = "--now has the verdicts, so no judge is asked; leave --judge away, or --now."
         raise UsageError(message)
-    before = anchors_of(anchors, task, references)
-    after = anchors_of(now, task, references) if now else _again(anchors, task, order)
+    read = partial(anchors_of, task=task, references=references, task_paths=task_paths)
+    before = read(anchors)
+    after = read(now) if now else _again(anchors, task, order, task_paths)
     another, notes = compared(before, after)
     found = drift(
         before.values.verdicts,
@@ -71,10 +75,7 @@ def command(
         unhealthy="" if after.healthy else after.missing,
         early=after.unasked,
     )
-    if as_json:
-        print_json(found)
-    else:
-        print(drift_page(found), end="")
+    print_json(found) if as_json else print(drift_page(found), end="")
     return _exit_code(found.verdict, unasked=after.unasked)
 
 
@@ -88,7 +89,9 @@ def _exit_code(verdict: str, *, unasked: bool) -> ExitCode:
     return ExitCode.OK if verdict in (SAME, ALIKE) else ExitCode.JUDGE_UNHEALTHY
 
 
-def _again(anchors: Path, task: str | None, order: JudgeOrder | None) -> Anchors:
+def _again(
+    anchors: Path, task: str | None, order: JudgeOrder | None, task_paths: tuple[str, ...]
+) -> Anchors:
     """The verdicts of the judge that is there now, on the anchors' answers."""
     from evalkit.cli.screen import Screen
     from evalkit.judging import judged_again
@@ -100,4 +103,4 @@ def _again(anchors: Path, task: str | None, order: JudgeOrder | None) -> Anchors
         message = f"{anchors} holds verdicts but no questions; give --now, or a run's folder."
         raise UsageError(message)
     with Screen() as screen:
-        return judged_again(anchors, order, task, screen)
+        return judged_again(anchors, order, task, screen, task_paths=task_paths)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 REFERENCES = "MM-Vet's mm-vet.json, or LLaVA's questions.jsonl."
 """The help of the option that says what published verdicts are about."""
 
+TASK_PATHS = click.option(
+    "--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files."
+)
+"""A run's own task files are taken below the current folder alone; this names others."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (

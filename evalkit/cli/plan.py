@@ -89,11 +89,11 @@ def _sides(runs: tuple[str, ...], task_paths: tuple[str, ...]) -> list[Scored]:
         UsageError: There is none.
         EvalkitError: One that was named cannot be read.
     """
-    from evalkit.cli.show import place_of
+    from evalkit.cli.show import side_of
     from evalkit.compare.sides import load
 
     if runs:
-        return [load(place_of(run), task_paths) for run in runs]
+        return [load(side_of(run), task_paths) for run in runs]
     places = [p for p in _RESULTS.glob("*/*/run.json") if (p.parent / "scores").is_dir()]
     places.sort(key=lambda place: place.stat().st_mtime, reverse=True)
     if not places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from evalkit.store import RunFolder, load_run
 from evalkit.writing import write_text
 
 _RESULTS = Path("results")
+BASELINES = _RESULTS / "baselines"
+"""Where baselines are kept by name."""
 
 
 @click.command()
@@ -67,6 +70,36 @@ def place_of(run: str) -> Path:
         raise StoreError(message)
     message = f"There is no run record in {place}.{_near(run)}"
     raise StoreError(message)
+
+
+def side_of(name: str) -> Path:
+    """Where a side of a comparison stands: a run as `place_of`, or a baseline by its bare name.
+
+    Raises:
+        StoreError: There is neither.
+    """
+    try:
+        return place_of(name)
+    except StoreError:
+        if (kept := kept_at(name)) is None:
+            raise
+        return kept
+
+
+def kept_at(name: str) -> Path | None:
+    """The file of a baseline, by its path or its name in results/baselines; None: there is none."""
+    places = (Path(name), BASELINES / name, BASELINES / f"{name}.json")
+    return next((place for place in places if place.is_file()), None)
+
+
+def places_read(names: Iterable[str]) -> list[Path]:
+    """All places at which a side of such a name may stand: nothing is written there."""
+    return [
+        place
+        for name in names
+        for place in (Path(name), _RESULTS / name, kept_at(name))
+        if place is not None
+    ]
 
 
 def _near(run: str) -> str:

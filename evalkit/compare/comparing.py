@@ -62,19 +62,29 @@ class Compared:
     comparison: Comparison
     flips: tuple[Flip, ...]
 
-    def shown(self, most: int) -> tuple[Flip, ...]:
-        """The worst and the best flips of each task, with what both models wrote.
+    def shown(self, most: int) -> Compared:
+        """The same with the worst and the best flips alone, with what both models wrote.
+
+        What must be known of that (it is not what the record was made of) is in the tasks' notes.
 
         Args:
-            most: At most so many of the worst, and of the best.
+            most: At most so many of the worst of each task, and of the best.
 
         Raises:
             StoreError: Predictions are damaged.
         """
         found: list[Flip] = []
+        notes: dict[str, str] = {}  # each with the first task that it is about
         for task, held in groupby(extremes(self.flips, most), key=lambda flip: flip.task):
-            found += with_texts(list(held), self.first.texts(task), self.second.texts(task))
-        return tuple(found)
+            one, two = self.first.written(task), self.second.written(task)
+            found += with_texts(list(held), one, two)
+            for note in filter(None, (one.note, two.note)):
+                notes.setdefault(note, task)
+        tasks = tuple(
+            replace(task, notes=(*task.notes, *(n for n, of in notes.items() if of == task.task)))
+            for task in self.comparison.tasks
+        )
+        return replace(self, flips=tuple(found), comparison=replace(self.comparison, tasks=tasks))
 
 
 def compare(first: Scored, second: Scored, choice: Choice = Choice()) -> Compared:

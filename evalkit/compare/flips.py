@@ -10,6 +10,7 @@ from typing import Literal
 
 from evalkit.compare.matching import Pairs
 from evalkit.compare.measuring import rows_of
+from evalkit.compare.sides import Written
 from evalkit.comparison import Flip
 from evalkit.pairing import Paired, gains
 from evalkit.records import SampleScore
@@ -80,12 +81,15 @@ def extremes(flips: Sequence[Flip], most: int) -> tuple[Flip, ...]:
     )
 
 
-def with_texts(
-    flips: Sequence[Flip], first: Mapping[str, str], second: Mapping[str, str]
-) -> tuple[Flip, ...]:
-    """The flips of a task with what the two models wrote, by sample id."""
+def with_texts(flips: Sequence[Flip], first: Written, second: Written) -> tuple[Flip, ...]:
+    """The flips of a task with what the two models wrote, or why that is not shown."""
+    withheld = (first.withheld, second.withheld)
     return tuple(
-        replace(flip, texts=(first.get(flip.sample_id), second.get(flip.sample_id)))
+        replace(
+            flip,
+            texts=(first.texts.get(flip.sample_id), second.texts.get(flip.sample_id)),
+            withheld=withheld,
+        )
         for flip in flips
     )
 

@@ -38,10 +38,35 @@ class Source(Protocol):
         """
 
     def texts(self, result: TaskResult) -> Mapping[str, str]:
-        """What the model wrote, by sample id; empty where it is not kept."""
+        """What the model wrote, by sample id; empty where it is not kept.
+
+        Raises:
+            StoreError: It is damaged.
+            StaleError: It is not what the result was made of.
+        """
 
     def images(self, result: TaskResult) -> Mapping[str, tuple[str, ...]]:
-        """SHA-256 of each picture that was shown, by sample id; empty where it is not kept."""
+        """SHA-256 of each picture that was shown, by sample id; empty where it is not kept.
+
+        Raises:
+            StoreError: It is damaged.
+            StaleError: It is not what the result was made of.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a model wrote, as far as it can be shown.
+
+    Attributes:
+        texts: By sample id; empty where it is not kept, or not shown.
+        withheld: Why what stands there is not shown; empty where it is.
+        note: What a reader must know of it, in a sentence; empty for nothing.
+    """
+
+    texts: Mapping[str, str]
+    withheld: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +77,13 @@ class Scored:
         side: Who it is.
         record: The run's record.
         source: Where the scored samples are.
-        task_paths: Files or folders with further tasks.
-        strange: Task files that the record names and nobody here does: they are not run.
+        tasks: Where its tasks are from.
     """
 
     side: Side
     record: RunRecord
     source: Source
-    task_paths: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
+    tasks: registry.RecordedTasks
     _known: dict[str, tuple[Task, tuple[SampleScore, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -103,28 +126,40 @@ class Scored:
 
         Raises:
             StoreError: The predictions are damaged.
+            StaleError: They are not those of the record.
         """
         return self.source.texts(self.result(task))
+
+    def written(self, task: str) -> Written:
+        """What the model wrote; where that is not what the record was made of, why it is not shown.
+
+        Raises:
+            StoreError: The predictions are damaged.
+        """
+        try:
+            texts = self.texts(task)
+        except StaleError as error:
+            return Written(texts={}, withheld=str(error), note=f"Answers are not shown. {error}")
+        if not texts or self.result(task).predictions is not None:
+            return Written(texts=texts)
+        note = (
+            f"The record of {self.side.name} was made by an earlier evalkit and has no digest of "
+            "its answers: nothing shows that those on disk are what was scored."
+        )
+        return Written(texts=texts, note=note)
 
     def images(self, task: str) -> Mapping[str, tuple[str, ...]]:
         """SHA-256 of each picture that was shown, by sample id; empty where it is not at hand.
 
-        Raises:
-            StoreError: The predictions are damaged.
+        Errors are those of `texts`.
         """
         return self.source.images(self.result(task))
 
     def _installed(self, result: TaskResult) -> Task:
         try:
-            return counted_task(result, self.task_paths, self.side.name)
+            return counted_task(result, self.tasks.paths, self.side.name)
         except UsageError as error:
-            if not self.strange:
-                raise
-            message = (
-                f"{error} The run's record names the task files {', '.join(self.strange)}; not "
-                "below the current folder, they are run only if --task-path names them."
-            )
-            raise UsageError(message) from error
+            raise self.tasks.explained(error) from error
 
     def _counted(self, task: str) -> tuple[Task, tuple[SampleScore, ...]]:
         if task not in self._known:
@@ -178,15 +213,8 @@ def _scored(
         commit=record.commit,
         digest=record.digest,
     )
-    told = () if task_paths else record.config.task_paths
-    strange = tuple(path for path in told if not _is_here(path))
-    paths = (*task_paths, *(path for path in told if path not in strange))
-    return Scored(side=side, record=record, source=source, task_paths=paths, strange=strange)
-
-
-def _is_here(path: str) -> bool:
-    """Whether a path leads to somewhere below the current folder."""
-    return Path(path).resolve().is_relative_to(Path.cwd().resolve())
+    tasks = registry.RecordedTasks.of(record.config.task_paths, task_paths)
+    return Scored(side=side, record=record, source=source, tasks=tasks)
 
 
 def shared_task(name: str, own: Scored, *others: Scored) -> Task:
@@ -222,11 +250,11 @@ class _Folder:
         return self.folder.read_scores(file_stem(result.task), result.scores)
 
     def texts(self, result: TaskResult) -> Mapping[str, str]:
-        made = self.folder.read_predictions(file_stem(result.task))
+        made = self.folder.read_predictions(file_stem(result.task), result.predictions)
         return {one.sample_id: one.text for one in made if one.text is not None}
 
     def images(self, result: TaskResult) -> Mapping[str, tuple[str, ...]]:
-        made = self.folder.read_predictions(file_stem(result.task))
+        made = self.folder.read_predictions(file_stem(result.task), result.predictions)
         return {one.sample_id: one.images for one in made if one.images}
 
 

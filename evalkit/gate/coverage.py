@@ -21,6 +21,9 @@ LOST_BASELINE = 0.005
 """The largest share of samples that a baseline may lack without being incomplete: such samples are
 left out of both runs, since a baseline that is counted as wrong on them makes room for damage."""
 
+FLAKY = 0.01
+"""The largest share of a task's samples that a policy may leave out as flaky, with the rest of
+their groups: damage could hide in more."""
 
 _NOTHING = "The two runs have no sample in common."
 _LEFT_OUT = "they are left out of both runs."
@@ -55,6 +58,32 @@ def _check_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> Non
     if unknown := sorted(set(flaky) - set(ids)):
         message = (
             f"The policy names the flaky sample {unknown[0]!r} of {task}, which neither run has."
+        )
+        raise UsageError(message)
+
+
+def check_flaky(task: str, flaky: Collection[str], *sides: Sequence[SampleScore]) -> None:
+    """Check that few samples of a task are left out as flaky.
+
+    Args:
+        task: Its name.
+        flaky: The ids that the policy names.
+        sides: The scores of both runs, whole.
+
+    Raises:
+        UsageError: More are left out than `FLAKY`, the rest of their groups among them.
+    """
+    if not flaky:
+        return
+    named, scores = set(flaky), [score for side in sides for score in side]
+    groups = {score.group for score in scores if score.sample_id in named} - {None}
+    out = {s.sample_id for s in scores if s.sample_id in named or s.group in groups}
+    total = len({score.sample_id for score in scores})
+    if len(out) > FLAKY * total:
+        message = (
+            f"The policy leaves {len(out):,} of {total:,} samples of {task} out as flaky, with the "
+            f"rest of their groups; {int(FLAKY * total):,} may be at most (1 %), as damage could "
+            "hide in more."
         )
         raise UsageError(message)
 

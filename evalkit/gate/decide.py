@@ -76,6 +76,7 @@ def _result(
     if verdict == "inconclusive" and policy.inconclusive == "pass":
         verdict = "pass"
     neutral = verdict == "inconclusive" and policy.inconclusive == "neutral"
+    flips, told = worst_flips(runs, judgements)
     return GateResult(
         verdict=verdict,
         exit_code=ExitCode.OK if neutral else CODES[verdict],
@@ -86,9 +87,9 @@ def _result(
         family=policy.family if runs.rules is None else "bonferroni",
         inconclusive=policy.inconclusive,
         judgements=judgements,
-        flips=worst_flips(runs, judgements),
+        flips=flips,
         waived=runs.waived,
-        notes=notes,
+        notes=(*notes, *told),
     )
 
 

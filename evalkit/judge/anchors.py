@@ -6,7 +6,7 @@ verdicts too, and are refused. Another judge is compared as such.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from evalkit.judge.result import failures_of
 from evalkit.judge.review import read_review
 from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values, values_of
+from evalkit.judge.verdict_file import recorded_answers
 from evalkit.run_record import TaskResult
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
@@ -45,20 +46,27 @@ class Anchors:
     unasked: bool = False
 
 
-def anchors_of(path: Path, task: str | None = None, references: Path | None = None) -> Anchors:
+def anchors_of(
+    path: Path,
+    task: str | None = None,
+    references: Path | None = None,
+    *,
+    task_paths: Sequence[str] = (),
+) -> Anchors:
     """The verdicts of a run's folder, or of a grade or review file.
 
     Args:
         path: The folder or file.
         task: The task, where the run has several.
         references: For MM-Vet's grade files.
+        task_paths: Files or folders with further tasks, as for `evalkit.judge.values.values_of`.
 
     Raises:
         UsageError: There are no verdicts, or of several tasks.
         StoreError: A file of the run is damaged, or its verdicts are not those of its record.
     """
     if path.is_dir():
-        return _of_run(path, task, references)
+        return _of_run(path, task, task_paths)
     review = read_review(path, references)
     clusters = {sample.id: sample.cluster for sample in review.samples}
     swapped = any(verdict.swapped for verdict in review.verdicts)
@@ -71,12 +79,14 @@ def anchors_of(path: Path, task: str | None = None, references: Path | None = No
     )
 
 
-def _of_run(path: Path, task: str | None, references: Path | None) -> Anchors:
+def _of_run(path: Path, task: str | None, task_paths: Sequence[str]) -> Anchors:
     folder = RunFolder(path)
-    own = values_of(path, task, references)
+    own = values_of(path, task, task_paths=task_paths)
     stem = judged_stem(folder, task)
     answers = {
-        made.sample_id: made.text for made in folder.read_predictions(stem) if made.text is not None
+        made.sample_id: made.text
+        for made in recorded_answers(folder, stem)
+        if made.text is not None
     }
     report = _result_of(folder, stem).judge
     return Anchors(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from evalkit.errors import UsageError
+from evalkit.integrity import TwiceError, once
 from evalkit.judge.kinds import is_rating
 
 _FIELDS = ("sample_id", "label", "rating")
@@ -65,19 +66,15 @@ def _objects(path: Path, text: str | None) -> Iterator[tuple[int, dict[str, Any]
 
 
 def _object(where: str, line: str) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) < len(pairs):
-            message = f"{where} gives a field twice."
-            raise UsageError(message)
-        return fields
-
     def refused(constant: str) -> NoReturn:
         message = f"{where} holds {constant}, which is no number; leave unlabelled samples out."
         raise UsageError(message)
 
     try:
         fields = json.loads(line, object_pairs_hook=once, parse_constant=refused)
+    except TwiceError as error:
+        message = f"{where} gives a field twice."
+        raise UsageError(message) from error
     except (ValueError, RecursionError) as error:
         message = f"{where} is not JSON: {error}."
         raise UsageError(message) from error

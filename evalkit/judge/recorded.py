@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import UsageError
+from evalkit.integrity import once
 from evalkit.judge.review import one_object
 from evalkit.records import Failure, Prediction, Request
 from evalkit.run_record import ModelIdentity
@@ -119,10 +120,15 @@ def _grades(raw: Mapping[str, Any]) -> Iterator[tuple[Said, str]]:
 def _lines(text: str) -> Iterator[tuple[Said, str]]:
     """LLaVA's lines, of which a question's further ones are further runs; or verdicts."""
     runs = Counter[str]()
-    for line in text.split("\n"):  # not splitlines: a reply may hold other ends of lines
+    lines = text.split("\n")  # not splitlines: a reply may hold other ends of lines
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        row = json.loads(line)
+        try:
+            row = json.loads(line, object_pairs_hook=once)
+        except ValueError as error:
+            message = f"line {number}: {error}"
+            raise ValueError(message) from error
         if "sample_id" in row:
             if row.get("reply") is not None:
                 swapped = bool(row.get("swapped"))

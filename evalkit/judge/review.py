@@ -12,6 +12,7 @@ from evalkit import registry
 from evalkit.answer_files import source
 from evalkit.answers.judge_reply import first_line_pair, leading_grade
 from evalkit.errors import UsageError
+from evalkit.integrity import once
 from evalkit.judge.kinds import is_rating
 from evalkit.judge.review_notes import again, check_category, partial, repeated, repeated_keys
 from evalkit.judge.review_questions import Question, read_questions
@@ -112,7 +113,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=once)
         except (ValueError, RecursionError) as error:
             raise _wrong(where, f"is not JSON ({error})") from error
         if not isinstance(row, dict):

@@ -10,6 +10,7 @@ from typing import Any
 
 from evalkit.answer_files import source
 from evalkit.errors import UsageError
+from evalkit.integrity import once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ def read_questions(path: Path) -> Mapping[str, Question] | None:
         text = source.text(path)
         if "question_id" not in text and isinstance(json.loads(text), dict):
             return None
-        rows: list[Any] = [json.loads(line) for line in filter(str.strip, text.split("\n"))]
+        lines = filter(str.strip, text.split("\n"))
+        rows: list[Any] = [json.loads(line, object_pairs_hook=once) for line in lines]
         found = {str(row["question_id"]): _question(row) for row in rows}
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise _wrong(path, f"{type(error).__name__}: {error}") from error

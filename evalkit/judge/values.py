@@ -16,7 +16,7 @@ from evalkit.judge.order import judging_of
 from evalkit.judge.pairs import Pair, has_both
 from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
-from evalkit.judge.verdict_file import recorded_verdicts
+from evalkit.judge.verdict_file import recorded_answers, recorded_verdicts
 from evalkit.records import Verdict
 from evalkit.rubric import Judging
 from evalkit.store import RunFolder, load_run
@@ -77,6 +77,7 @@ def values_of(
     references: Path | None = None,
     *,
     text: str | None = None,
+    task_paths: Sequence[str] = (),
 ) -> Values:
     """A value for each judged sample.
 
@@ -85,13 +86,15 @@ def values_of(
         task: The task, where the run has several.
         references: For grade and review files (`evalkit.judge.review.read_review`).
         text: What the file holds, where that is known already.
+        task_paths: Files or folders with further tasks; none is those of a run that are below the
+            current folder (`evalkit.registry.RecordedTasks`).
 
     Raises:
         UsageError: There are no verdicts, or of several tasks.
         StoreError: A file of the run is damaged, or its verdicts are not those of its record.
     """
     if path.is_dir():
-        return _of_run(RunFolder(path), task)
+        return _of_run(RunFolder(path), task, task_paths)
     review = read_review(path, references, text=text)
     clusters = {sample.id: sample.cluster for sample in review.samples}
     notes = () if review.pictured else (f"In {path} each question is taken for independent.",)
@@ -100,14 +103,14 @@ def values_of(
     return Values(by_sample=found, notes=(*notes, *review.notes), scale=scale)
 
 
-def _of_run(folder: RunFolder, task: str | None) -> Values:
+def _of_run(folder: RunFolder, task: str | None, task_paths: Sequence[str]) -> Values:
     stem = judged_stem(folder, task)
     lengths = {
         made.sample_id: len(made.text)
-        for made in folder.read_predictions(stem)
+        for made in recorded_answers(folder, stem)
         if made.text is not None
     }
-    verdicts, judging = recorded_verdicts(folder, stem), _judging_of(folder, stem)
+    verdicts, judging = recorded_verdicts(folder, stem), _judging_of(folder, stem, task_paths)
     labels = judging.labels if judging else ()
     return Values(
         by_sample=values(verdicts, lengths, folder.read_clusters(stem), labels),
@@ -116,11 +119,11 @@ def _of_run(folder: RunFolder, task: str | None) -> Values:
     )
 
 
-def _judging_of(folder: RunFolder, stem: str) -> Judging | None:
+def _judging_of(folder: RunFolder, stem: str, task_paths: Sequence[str]) -> Judging | None:
     """What a run's task says of its judge."""
     config = load_run(folder.path).config
     name = next(choice.name for choice in config.tasks if file_stem(choice.name) == stem)
-    return registry.load_task(name, config.task_paths).judging
+    return registry.RecordedTasks.of(config.task_paths, task_paths).load(name).judging
 
 
 def judged_stem(folder: RunFolder, task: str | None) -> str:
@@ -185,6 +188,7 @@ def human_values(
     *,
     task: str | None = None,
     labels: Sequence[str] = (),
+    task_paths: Sequence[str] = (),
 ) -> dict[str, str | float]:
     """What people said: a labels file (`evalkit.judge.labels`), a run, or a grade or review file.
 
@@ -193,6 +197,7 @@ def human_values(
         references: For grade and review files.
         task: The task, where it is a run with several.
         labels: The labels of the judge's verdicts; people may give their numbers, 0, 1, ...
+        task_paths: As for `values_of`.
 
     Raises:
         UsageError: It is neither, or a rating is the number of no label.
@@ -201,7 +206,7 @@ def human_values(
     if text is not None and _is_labels(path, text):
         found = read_labels(path, text)
     else:
-        found = values_of(path, task, references, text=text).verdicts
+        found = values_of(path, task, references, text=text, task_paths=task_paths).verdicts
     return {key: _labelled(key, value, labels) for key, value in found.items()}
 
 

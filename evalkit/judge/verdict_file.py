@@ -1,4 +1,4 @@
-"""A run's file of verdicts, read again: it is that of the run's record, or it is refused."""
+"""A run's verdicts and answers, read again: they are those of the run's record, or refused."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def recorded_verdicts(folder: RunFolder, stem: str) -> tuple[Verdict, ...]:
         )
         raise StoreError(message)
     return read_verdicts(folder, stem, report)
+
+
+def recorded_answers(folder: RunFolder, stem: str) -> tuple[Prediction, ...]:
+    """The answers that a run's record was made of; empty where they are not kept.
+
+    Raises:
+        StoreError: The file is damaged.
+        StaleError: It holds others.
+    """
+    told = {file_stem(result.task): result.predictions for result in load_run(folder.path).results}
+    return folder.read_predictions(stem, told.get(stem))
 
 
 def read_verdicts(folder: RunFolder, stem: str, report: JudgeReport) -> tuple[Verdict, ...]:

@@ -170,7 +170,7 @@ def _template(name: str) -> jinja2.Template:
 def _card(flip: Flip, questions: Questions) -> Mapping[str, Any]:
     """A flip as the template shows it; all texts printable."""
     asked = questions.get((flip.task, flip.sample_id), Asked(question=""))
-    answers = zip((flip.first, flip.second), flip.texts, flip.rules, strict=True)
+    both = zip((flip.first, flip.second), flip.texts, flip.rules, flip.withheld, strict=True)
     tags = (
         f"{name}: {', '.join((held,) if isinstance(held, str) else held)}"
         for name, held in flip.tags.items()
@@ -185,8 +185,12 @@ def _card(flip: Flip, questions: Questions) -> Mapping[str, Any]:
         "picture_note": printable(asked.lacking),
         "right": shown(right(flip)),
         "answers": [
-            {"answer": _told(answer), "text": _beyond(answer, text), "rule": printable(rule)}
-            for answer, text, rule in answers
+            {
+                "answer": _told(answer),
+                "text": printable(why) or _beyond(answer, text),
+                "rule": printable(rule),
+            }
+            for answer, text, rule, why in both
         ],
         "tags": printable("; ".join(tags)),
     }

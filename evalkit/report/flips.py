@@ -88,8 +88,12 @@ def _question(flip: Flip, questions: Questions) -> str:
 
 def both_said(flip: Flip) -> tuple[str, str]:
     """The two answers as they were read, with what the models wrote where that is more."""
-    first, second = flip.texts
-    return said(flip.first, first), said(flip.second, second)
+    both = zip((flip.first, flip.second), flip.texts, flip.withheld, strict=True)
+    one, two = (
+        "(not shown)" if why and answer is None else said(answer, text)
+        for answer, text, why in both
+    )
+    return one, two
 
 
 def said(answer: str | None, text: str | None) -> str:

@@ -18,8 +18,8 @@ from evalkit.report.gate_page import (
     title,
     verdict_words,
 )
-from evalkit.report.markdown import safe
-from evalkit.report.table import Table, number, numeric_columns
+from evalkit.report.markdown import markdown_table, safe
+from evalkit.report.table import Table, number
 from evalkit.verdicts import GateResult, Judgement
 
 ROWS = 60
@@ -33,7 +33,7 @@ def gate_comment(result: GateResult) -> str:
     parts = [
         f"> [!{_alert(result)}]\n> **{safe(title(result))}**",
         f"{_side(result.candidate)} against {_side(result.baseline)}.",
-        _markdown(_verdicts(result, shown)),
+        _markdown(_verdicts(result, shown), numbers=2),
         _more(len(result.judgements) - len(shown)),
         _bullets(map(safe, _told(result))),
     ]
@@ -41,7 +41,8 @@ def gate_comment(result: GateResult) -> str:
         rows = tuple((*map(quoted, row[:-1]), safe(row[-1])) for row in flips.rows)
         table = Table(header=flips.header, rows=rows, notes=())
         parts += [f"**The {len(rows)} worst flips**", _markdown(table)]
-    parts += ["<details><summary>What to know</summary>", _markdown(_details(result, shown))]
+    details = _markdown(_details(result, shown), numbers=3)
+    parts += ["<details><summary>What to know</summary>", details]
     parts.append(_bullets(map(safe, (*result.waived, *result.notes, key_words(result)))))
     parts.append("</details>")
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -137,21 +138,19 @@ def _told(result: GateResult) -> Iterable[str]:
     yield from dict.fromkeys(f"{j.task} {j.metric}: waived by {j.waiver}." for j in waived)
 
 
-def _markdown(table: Table) -> str:
-    """The table, whose cells are Markdown, with numbers to the right; nothing without rows."""
-    from tabulate import tabulate
+def _markdown(table: Table, numbers: int | None = None) -> str:
+    """The table, whose cells are Markdown, with its columns of numbers to the right.
 
-    if not table.rows:
-        return ""
-    return str(
-        tabulate(
-            list(table.rows),
-            headers=list(table.header),
-            tablefmt="pipe",
-            colalign=["right" if right else "left" for right in numeric_columns(table)],
-            disable_numparse=True,
-        )
-    )
+    Args:
+        table: The table.
+        numbers: Where its columns of numbers begin; None is where there are none.
+
+    Returns:
+        Nothing where there are no rows.
+    """
+    places = range(len(table.header))
+    right = [numbers is not None and place >= numbers for place in places]
+    return markdown_table(table, str, right) if table.rows else ""
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
@@ -13,23 +13,28 @@ _MARKUP = re.compile(
 )
 
 
-def markdown_table(table: Table, cell: Callable[[str], str] | None = None) -> str:
+def markdown_table(
+    table: Table,
+    cell: Callable[[str], str] | None = None,
+    right: Sequence[bool] | None = None,
+) -> str:
     """A table in GitHub's Markdown, numbers to the right.
 
     Args:
         table: The table.
         cell: How a cell's text becomes Markdown; None is `escaped`.
+        right: Which columns are set to the right; None is those of numbers.
     """
     written = cell or escaped
     from tabulate import tabulate
 
-    align = ["right" if right else "left" for right in numeric_columns(table)]
+    turned = numeric_columns(table) if right is None else right
     return str(
         tabulate(
             [[written(text) for text in row] for row in table.rows],
             headers=list(table.header),
-            tablefmt="github",
-            colalign=align,
+            tablefmt="pipe",
+            colalign=["right" if each else "left" for each in turned],
             disable_numparse=True,
         )
     )

@@ -81,6 +81,7 @@ def test_the_last_of_two_answers_counts(replay, tmp_path):
         ("[]", "is not a JSON object"),
         ('{"text": "yes"}', "none of sample_id"),
         ('{"sample_id": "q000"}', "none of text"),
+        ('{"sample_id": "q000", "text": "a", "text": "b"}', "it gives 'text' twice"),
     ],
 )
 def test_broken_files_are_one_sentence(replay, tmp_path, content, said):

@@ -72,6 +72,31 @@ def test_a_side_may_be_a_folder_a_record_or_a_baseline(evalkit, place):
     assert "(baseline file one of dummy:hash" in done.out
 
 
+def test_a_baseline_is_named_alike_by_every_verb(evalkit, place):
+    assert evalkit("baseline", "accept", ONE, "--name", "named", cwd=place).code == 0
+    (place / "named").mkdir(exist_ok=True)  # no run, so it is in nobody's way
+    (place / "gate.toml").write_text('[[rule]]\ntask = "pope"\nmax_drop = 0.9\n')
+    policy = ("--policy", "gate.toml", *FAST)
+    whole, bare = (
+        evalkit("compare", name, TWO, *FAST, "--format", "json", cwd=place).record["runs"]
+        for name in ("results/baselines/named.json", "named")
+    )
+    assert whole == bare
+    done = evalkit("gate", "--baseline", "named", "--candidate", TWO, *policy, cwd=place)
+    assert done.code == 0, done.err
+    assert evalkit("baseline", "show", "named", cwd=place).code == 0
+    assert evalkit("baseline", "diff", "named", TWO, cwd=place).code == 0
+    planned = ("--from", "named", "--detect", "10pt")
+    assert evalkit("plan", *planned, cwd=place).code == 0
+    page = ("--out", "results/baselines/named.json")
+    before = (place / page[1]).read_bytes()
+    assert evalkit("compare", "named", TWO, *FAST, *page, cwd=place).code == 2
+    assert (place / page[1]).read_bytes() == before
+    done = evalkit("compare", "nobody", TWO, cwd=place)
+    assert done.code == 2
+    assert "There is no run at nobody" in done.err
+
+
 def test_a_run_beside_itself_is_identical(evalkit, place):
     done = evalkit("compare", ONE, ONE, *FAST, cwd=place)
     assert done.code == ExitCode.OK

@@ -218,15 +218,16 @@ def test_what_is_stale_is_never_compared(copied, edit, two):
 def test_what_the_models_wrote_is_read_for_what_is_shown(two):
     found = compare(*two, FAST)
     assert {flip.texts for flip in found.flips} == {(None, None)}
-    shown = found.shown(1)
+    shown = found.shown(1).flips
     assert [flip.gain for flip in shown] == [-1.0, 1.0]
     for flip in shown:
         assert flip.texts[1] == "yes"
         assert flip.texts[0] == two[0].texts("toy")[flip.sample_id]
 
 
-def test_other_pictures_are_other_data_where_one_run_is_limited(ran, copied):
+def test_other_pictures_are_other_data_where_one_run_is_limited(ran, copied, result_of):
     """Digests over all pictures cannot tell, as the runs are of other samples."""
+    result_of(copied, predictions=None)
     file = copied / "predictions" / "toy.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     for line in lines:

@@ -6,6 +6,7 @@ import pytest
 
 from evalkit.compare.flips import CAUSES, cause_of, counts, extremes, flips_of, with_texts
 from evalkit.compare.matching import pair_by_id
+from evalkit.compare.sides import Written
 from evalkit.metrics import accuracy, group_accuracy
 from evalkit.records import SampleScore
 from evalkit.registry import load_task
@@ -100,7 +101,7 @@ def test_the_ends_of_each_task_are_shown(task):
     assert [f.task for f in shown] == ["gqa"] * 4 + ["other"] * 4
     assert extremes(one, 0) == ()
     assert extremes(one, 99) == one
-    told = with_texts(shown[:1], {"9": "Nine"}, {})
+    told = with_texts(shown[:1], Written(texts={"9": "Nine"}), Written(texts={}))
     assert told[0].texts == ("Nine", None)
 
 

@@ -262,16 +262,30 @@ def test_a_waiver_covers_no_rule_that_cannot_be_judged(single, good, gate):
     assert "no waiver covers what cannot be judged" in done.out
 
 
+def flaky_of(numbers):
+    """A policy's list of flaky samples."""
+    ids = json.dumps([f"q{i:04}" for i in numbers])
+    return f'[[flaky]]\ntask = "sight"\nsamples = {ids}\nmeasured = "3 of 10 reruns differ (RUN)"\n'
+
+
+def test_2_is_a_policy_that_leaves_out_what_is_damaged_as_flaky(good, bad, gate):
+    """One in a hundred may be, the rest of its group among them, over all of the lists."""
+    parts = [flaky_of(range(0, 25, 5)), flaky_of([999])]
+    for rule in (DROP, '[[rule]]\ntask = "sight"\nmin = 0.7\n'):
+        done = gate(good, bad, rule + "".join(parts))
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert "leaves 12 of 1,000 samples of sight out as flaky" in done.err
+        assert "10 may be at most (1 %)" in done.err
+    assert gate(good, bad, DROP + flaky_of(range(0, 1000, 5))).code == 2
+
+
 def test_flaky_samples_are_left_out_of_both_and_told_of(good, bad, gate):
-    ids = json.dumps([f"q{i:04}" for i in range(0, 1000, 5)])
-    flaky = (
-        f'[[flaky]]\ntask = "sight"\nsamples = {ids}\nmeasured = "3 of 10 reruns differ (RUN)"\n'
-    )
+    flaky = flaky_of(range(0, 25, 5))
     done = gate(good, bad, DROP + flaky, "--format", "json")
-    assert done.code == 0
+    assert done.code == 10
     (rule,) = done.record["judgements"]
-    assert rule["n"] == 600  # and with each its pair
-    told = "sight: 200 of 1,000 samples are left out as flaky, with the 200 others of their groups."
+    assert rule["n"] == 990  # and with each its pair
+    told = "sight: 5 of 1,000 samples are left out as flaky, with the 5 others of their groups."
     assert told in done.record["notes"]
     assert any("3 of 10 reruns differ (RUN)" in note for note in done.record["notes"])
 
@@ -406,3 +420,20 @@ def test_the_page_is_a_function_of_runs_policy_and_seed(good, bad, gate):
     pages = [gate(good, bad, rule, "--format", "json").out for _ in range(2)]
     assert pages[0] == pages[1]
     assert json.loads(pages[0])["judgements"][0]["method"] != "cluster-robust t"
+
+
+# What the models wrote
+
+
+def test_changed_answers_are_not_on_the_page(good, bad, gate, tmp_path):
+    """Verdicts stand on scores, which have a digest of their own: the verdict is what it was."""
+    changed = copy(bad, tmp_path / "changed")
+    file = changed / "predictions" / "sight.jsonl"
+    file.write_text(file.read_text().replace('"perhaps"', '"a forged answer"'))
+    assert "(not read) perhaps" in gate(good, bad, DROP).out
+    done = gate(good, changed, DROP)
+    assert done.code == 10
+    assert "forged" not in done.out
+    assert "(not shown)" in done.out
+    told = " ".join(done.out.split())
+    assert told.count("are not those that its record was made of") == 1

@@ -94,6 +94,16 @@ def test_a_comment_of_many_rules_shows_the_gravest_and_fits(result, judgement):
     assert len(page) < 65_536
 
 
+def test_numbers_are_set_to_the_right_and_names_to_the_left(failing):
+    tables = MARKDOWN.render(gate_comment(failing)).split("<table>")[1:]
+    rows = [table.split("</tr>")[1] for table in tables]
+    sides = [re.findall(r'<td style="text-align:(\w+)">', row) for row in rows]
+    verdicts, flips, details = sides
+    assert verdicts == ["left"] * 2 + ["right"] * 4
+    assert flips == ["left"] * 6
+    assert details == ["left"] * 3 + ["right"] * 4
+
+
 def test_numbers_keep_the_decimals_of_their_scale(failing):
     mme, pope, *_ = gate_table(failing).rows
     assert mme[4:9] == ("1510.70", "1513.90", "-3.20", "-12.00 to +5.50", "20.00")

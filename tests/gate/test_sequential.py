@@ -229,6 +229,18 @@ def test_a_policy_that_cannot_be_meant_is_refused_before_the_model_is_loaded(gat
     assert "Loading the model" not in done.err
 
 
+def test_too_many_flaky_samples_are_refused_before_the_model_is_loaded(gated):
+    ids = json.dumps([f"q{i:04}" for i in range(11)])  # and their pairs: 12 of 2,000; 20 may be
+    flaky = f'[[flaky]]\ntask = "sight"\nsamples = {ids}\nmeasured = "x"\n'
+    done, _ = gated(DROP + flaky, 0)
+    assert done.code == 0, done.err
+    more = flaky.replace('"q0010"', ", ".join(f'"q{i:04}"' for i in range(10, 30)))
+    done, _ = gated(DROP + more, 0, name="more")
+    assert done.code == 2
+    assert "leaves 30 of 2,000 samples of sight out as flaky" in done.err
+    assert "Loading the model" not in done.err
+
+
 def test_other_samples_than_the_baselines_are_refused_before_the_model_is_loaded(gated):
     done, _ = gated(DROP, 0.02, "--limit", 500)
     assert done.code == 13

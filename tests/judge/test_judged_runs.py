@@ -141,7 +141,7 @@ def another_answer(folder):
     path.write_text("".join([changed + "\n", *others]))
 
 
-@pytest.mark.parametrize("harm", [gone, empty, cut, another_runs, another_answer])
+@pytest.mark.parametrize("harm", [gone, empty, cut, another_runs])
 def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
     chat_server, evalkit, run, folder, harm
 ):
@@ -155,23 +155,44 @@ def test_verdicts_that_are_not_the_records_are_refused_and_judged_again(
         assert f"{folder / 'verdicts' / 'llava_bench_coco.jsonl'} " in again.err
         assert f"`evalkit judge {folder} --judge ...` judges it again" in again.err
         assert (folder / "run.json").read_bytes() == record
-        if harm is not another_answer:
-            shown = evalkit("judge", "drift", "--anchors", folder, "--now", folder)
-            assert shown.code == (2 if harm is gone else 15), shown.out
-            assert harm is gone or "with which the run's record was made" in shown.err
+        shown = evalkit("judge", "drift", "--anchors", folder, "--now", folder)
+        assert shown.code == (2 if harm is gone else 15), shown.out
+        assert harm is gone or "with which the run's record was made" in shown.err
         mended = run(judge)
         assert mended.code == 0, mended.err
-        assert len(judge.asked) == asked + (harm is another_answer), "known replies are not asked"
+        assert len(judge.asked) == asked, "known replies are not asked"
         assert run(None).record == mended.record
-        if harm is not another_answer:
-            harm(folder)
+        harm(folder)
         spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
         assert evalkit("judge", folder, *spec).code == 0
-        assert len(judge.asked) == asked + (harm is another_answer)
+        assert len(judge.asked) == asked
     (before,), (after,) = first.record["results"], mended.record["results"]
-    assert (before["metrics"] == after["metrics"]) or harm is another_answer
+    assert before["metrics"] == after["metrics"]
     content = (folder / "verdicts" / "llava_bench_coco.jsonl").read_bytes()
     assert hashlib.sha256(content).hexdigest() == after["judge"]["digest"]
+
+
+def test_answers_that_are_not_the_records_are_neither_judged_nor_shown(
+    chat_server, evalkit, run, folder
+):
+    with chat_server(answer=grade) as judge:
+        assert run(judge).code == 0
+        asked = len(judge.asked)
+        another_answer(folder)
+        spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-cache", "none")
+        drift = ("judge", "drift", "--anchors", folder)
+        for done in (
+            run(None),
+            run(judge),
+            evalkit("judge", folder, *spec),
+            evalkit(*drift, *spec),
+            evalkit(*drift, "--now", folder),
+        ):
+            assert (done.code, done.err.count("\n")) == (15, 1), done.err
+            place = folder / "predictions" / "llava_bench_coco.jsonl"
+            assert f"The answers in {place} are not those that its record was made of" in done.err
+            assert "(--fresh)" in done.err
+        assert len(judge.asked) == asked
 
 
 def fair(asked):

@@ -468,5 +468,5 @@ def test_the_json_object_keeps_its_form():
     ]
     assert list(run["flips"][0]) == [
         *("task", "sample_id", "gain", "first", "second", "targets", "rules", "texts", "cause"),
-        "tags",
+        *("tags", "withheld"),
     ]

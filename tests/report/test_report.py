@@ -96,6 +96,13 @@ def test_a_page_is_a_function_of_the_record(record):
         assert said in run_page(record)
 
 
+def test_numbers_are_set_to_the_right(record):
+    head, rule = run_page(record).split("\n\n")[2].splitlines()[:2]
+    sides = zip(head.strip("| ").split("|"), rule.strip("|").split("|"), strict=True)
+    right = {name.strip() for name, side in sides if side.endswith(":")}
+    assert right == {"value", "95 % interval", "of", "n", "clusters", "failed", "unparsed"}
+
+
 def test_text_of_a_record_stays_in_its_cell(record):
     hostile = replace(record, model=replace(record.model, spec="a|b\n<script>", name="x\n# y"))
     page = run_page(hostile)

@@ -42,7 +42,7 @@ def spread(moved: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> tupl
     variance = float(parts.sum())
     if not variance:
         return 0.0, float((np.maximum(sizes, 1) - 1).sum())
-    return variance, float(variance**2 / (parts**2 / spare).sum())
+    return variance, float(1 / ((parts / variance) ** 2 / spare).sum())
 
 
 def centred(
@@ -136,8 +136,8 @@ class Alone:
         both = variance + self.variance
         if not self.variance:
             return variance, df
-        terms = [v**2 / f for v, f in ((variance, df), (self.variance, self.df)) if v and f]
-        return both, both**2 / sum(terms)
+        terms = [(v / both) ** 2 / f for v, f in ((variance, df), (self.variance, self.df)) if v]
+        return both, 1 / sum(terms)
 
 
 def alone(strata: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:

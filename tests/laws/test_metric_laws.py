@@ -285,7 +285,7 @@ def test_the_law_sees_a_broken_metric(law):
 
 
 def test_the_law_of_duplicates_sees_questions_counted_as_independent(monkeypatch):
-    def independent(metric, scores):
+    def independent(metric, scores, strata):
         rows = statistics(metric, scores).rows
         return Statistics(rows=rows, codes=np.arange(len(rows)), clusters=len(rows))
 

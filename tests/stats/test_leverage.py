@@ -148,8 +148,14 @@ def test_one_cluster_has_nothing_to_differ_from():
     assert leverage.collapsed(np.array([1.0, 2]), np.array([0, 0])) == leverage.Alone()
 
 
+def test_variances_that_are_next_to_nothing_have_degrees_of_freedom():
+    moved = np.array([-1.3e-96, 1.3e-96])
+    assert leverage.spread(moved, np.zeros(2, int))[1] == pytest.approx(1)
+
+
 def test_variances_are_added_with_their_degrees_of_freedom():
-    assert leverage.Alone(variance=2.0, df=3).added(1.0, 10) == (3.0, 9 / (0.1 + 4 / 3))
+    both = leverage.Alone(variance=2.0, df=3).added(1.0, 10)
+    assert both == pytest.approx((3.0, 9 / (0.1 + 4 / 3)))
     assert leverage.Alone().added(1.0, 10) == (1.0, 10)
 
 

@@ -14,7 +14,6 @@ import os
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -71,10 +70,6 @@ class OpenAIBackend(Backend):
         self._client = self._run(self._start())
 
     async def _start(self) -> Client:
-        with suppress(ImportError):  # else httpx2's parts find it out anew, many times a request
-            import sniffio
-
-            sniffio.thread_local.name = "asyncio"
         return Client(self._settings)
 
     def _begin(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:

@@ -42,7 +42,7 @@ def check_packages() -> None:
     Raises:
         MissingExtraError: It is not.
     """
-    for module, package in (("openai", "openai"), ("PIL", "pillow")):
+    for module, package in (("aiohttp", "aiohttp"), ("openai", "openai"), ("PIL", "pillow")):
         if find_spec(module) is None:
             raise MissingExtraError(package, "openai", "The backend openai")
 

@@ -145,10 +145,11 @@ def unconnected(error: BaseException) -> Trouble:
 
 
 def cause(error: BaseException) -> str:
-    """The innermost reason of an error of the connection, in the system's words."""
+    """The innermost reason of an error of the connection, in the system's words, on one line."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return str(error) or type(error).__name__
+    told = getattr(error, "message", str(error))  # aiohttp's texts begin with a status of its own
+    return (" ".join(told.split()) if isinstance(told, str) else "") or type(error).__name__
 
 
 def _shapeless(body: str, usage: Usage) -> Trouble:

@@ -1,67 +1,67 @@
 """Chat completions over HTTP: one body goes out, one comes back, or the trouble says why none does.
 
-It is httpx2 without the package openai, whose models and options take longer than all else that is
-done for a request, and, where no proxy is named, on asyncio's own sockets. No redirect is followed,
-so the key goes where the user said and nowhere else.
+It is aiohttp without the package openai, whose models and options take longer than all else that is
+done for a request. No redirect is followed, no cookie is kept and no file of passwords is read, so
+the key goes where the user said and nowhere else. It sends nothing twice: whoever asks does.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import io
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
-from urllib.request import getproxies
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from evalkit.backends.openai_replies import Trouble, late, read_refusal, unconnected
 from evalkit.backends.openai_settings import Settings
+from evalkit.errors import UsageError
 
 if TYPE_CHECKING:
     import ssl
 
-    import httpx2
-
-    Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
-    Close = Callable[[], Awaitable[None]]
+    import aiohttp
 
 MOST_BYTES = 16 * 2**20
 """Bytes of an answer, unpacked; no chat completion is as long."""
 
+IDLE = 5.0
+"""Seconds after which a connection that nobody used is not used again; the server may close it."""
+
+LONGEST_HEADER = 2**16
+"""Bytes of one header of an answer."""
+
 
 class Wire:
-    """Connections to one server; lives on one event loop."""
+    """Connections to one server; lives on one event loop, which runs when it is made."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect to nothing yet."""
-        import httpcore2
-        import httpx2
+        import aiohttp
 
-        self._httpx2 = httpx2
-        core = httpcore2.NetworkError, httpcore2.ProtocolError
-        self._broken = (httpx2.HTTPError, *core, OSError)
+        from evalkit.backends.openai_unasked import CleanRequest
+
+        self._broken = (aiohttp.ClientError, OSError)
         self._settings = settings
-        self._url = httpx2.URL(f"{settings.base_url}/chat/completions")
-        self._headers = [(b"Host", self._url.netloc), *httpx2.Headers(settings.headers).raw]
-        trusted = trusted_by(self._url.scheme)
-        self._pools = [self._pool(trusted) for _ in range(settings.concurrency)]
-        self._free = self._pools[::-1]
-
-    def _pool(self, trusted: ssl.SSLContext) -> tuple[Send, Close]:
-        """A pool of one connection, as what sends a request and what closes it.
-
-        All of a pool's connections are looked at each time that one is wanted, so it has but one.
-        A client knows the proxies of the environment, and takes longer than connections alone.
-        `post` has a timeout for the whole; one for each read would cost a timer each.
-        """
-        if _proxied():
-            limits = self._httpx2.Limits(max_connections=1)
-            client = self._httpx2.AsyncClient(verify=trusted, limits=limits, timeout=None)
-            return partial(client.send, stream=True), client.aclose
-        from evalkit.backends.openai_sockets import Direct
-
-        direct = Direct(trusted)
-        return direct.send, direct.close
+        self._headers = settings.headers  # the session's own would go to a proxy too, key and all
+        self._url = f"{settings.base_url}/chat/completions"
+        proxy = proxy_of(self._url)
+        connector = aiohttp.TCPConnector(
+            limit=settings.concurrency,
+            keepalive_timeout=IDLE,
+            ssl=trusted_by(urlsplit(self._url).scheme),
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            skip_auto_headers=("Accept-Encoding",),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(),  # none: `post` has one for the whole
+            proxy=proxy,
+            request_class=CleanRequest,
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
+        )
 
     async def post(self, body: bytes) -> str:
         """The body that the server sends with a status of success.
@@ -73,37 +73,25 @@ class Wire:
         try:
             async with asyncio.timeout(seconds):
                 response, text = await self._exchange(body)
-        except (TimeoutError, self._httpx2.TimeoutException) as error:
+        except TimeoutError as error:
             raise late(seconds) from error
         except self._broken as error:
             raise unconnected(error) from error
-        if response.is_success:
+        if 200 <= response.status < 300:  # noqa: PLR2004 - the range that means success
             return text
-        raise read_refusal(response.status_code, response.headers, text, datetime.now(UTC))
+        raise read_refusal(response.status, response.headers, text, datetime.now(UTC))
 
-    async def _exchange(self, body: bytes) -> tuple[httpx2.Response, str]:
-        """Send a body through the pool that was used last of those that are free.
-
-        The limiter lets no more requests out than there are pools.
-        """
-        headers = [*self._headers, (b"Content-Length", b"%d" % len(body))]
-        stream = self._httpx2.ByteStream(body)  # with `content` all headers would be looked through
-        request = self._httpx2.Request("POST", self._url, headers=headers, stream=stream)
-        pool = self._free.pop()
-        try:
-            send, _ = pool
-            response = await send(request)
-            try:
-                return response, await _text(response)
-            finally:
-                await response.aclose()
-        finally:
-            self._free.append(pool)
+    async def _exchange(self, body: bytes) -> tuple[aiohttp.ClientResponse, str]:
+        """Send a body; a connection whose answer is not read to its end is closed."""
+        data = io.BytesIO(body)  # aiohttp warns of long bytes
+        async with self._session.post(
+            self._url, data=data, headers=self._headers, allow_redirects=False
+        ) as response:
+            return response, await _text(response)
 
     async def close(self) -> None:
         """Close all connections."""
-        for _, close in self._pools:
-            await close()
+        await self._session.close()
 
 
 def trusted_by(scheme: str) -> ssl.SSLContext:
@@ -121,19 +109,39 @@ def trusted_by(scheme: str) -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for an address; None where there is to be none.
+
+    Raises:
+        UsageError: It is of a kind that cannot be spoken to.
+    """
+    parts, proxies = urlsplit(url), getproxies()
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    if not named or proxy_bypass(parts.hostname or ""):
+        return None
+    kind, found, _ = named.partition("://")
+    if found and kind not in ("http", "https"):
+        message = (
+            f"The environment names a proxy of the kind {kind}:// for {parts.hostname}; it must be "
+            "http:// or https://, or no_proxy must name the server."
+        )
+        raise UsageError(message)
+    return named if found else f"http://{named}"
+
+
 def _proxied() -> bool:
     """Whether the environment names a proxy."""
     return bool(getproxies().keys() - {"no"})
 
 
-async def _text(response: httpx2.Response) -> str:
+async def _text(response: aiohttp.ClientResponse) -> str:
     """A response's body.
 
     Raises:
         Trouble: It is too long.
     """
     parts, size = [], 0
-    async for part in response.aiter_bytes():
+    async for part in response.content.iter_any():
         size += len(part)
         if size > MOST_BYTES:
             words = f"the server's answer is longer than {MOST_BYTES} bytes"

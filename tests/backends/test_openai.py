@@ -491,7 +491,9 @@ def test_a_key_that_no_header_can_carry_is_refused():
         read_settings(BackendOptions(spec="x", name="m"), {"OPENAI_API_KEY": "a\nb"})
 
 
-@pytest.mark.parametrize(("module", "package"), [("openai", "openai"), ("PIL", "pillow")])
+@pytest.mark.parametrize(
+    ("module", "package"), [("aiohttp", "aiohttp"), ("openai", "openai"), ("PIL", "pillow")]
+)
 def test_a_missing_package_names_the_extra(monkeypatch, module, package):
     monkeypatch.setitem(sys.modules, module, None)
     said = rf"needs the package '{package}'.*pip install -e '\.\[openai\]'"

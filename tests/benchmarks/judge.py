@@ -38,7 +38,7 @@ VERDICTS, KNOWN = 1_000, 10_000
 SECONDS, CAPACITY = 0.05, 64
 TURNS = 3
 PROMISES = {"share_of_best": (0.9, "at least"), "cached_s": (3.0, "at most")}
-NAMED = ("openai", "httpx2", "pyarrow")
+NAMED = ("aiohttp", "openai", "httpx2", "pyarrow")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "transformers", "datasets", "ray", "pandas", "PIL", "openai"}
+HEAVY = {"aiohttp", "torch", "transformers", "datasets", "ray", "pandas", "PIL", "openai"}
 WAITING = {"numpy", "scipy", "pyarrow", "pydantic", "jinja2"}
 CODE = """
 import json, sys

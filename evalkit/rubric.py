@@ -8,7 +8,6 @@ the reply. What the ratings are worth is the task's business (`Judging`).
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 OWN, OFFICIAL, FILE = "evalkit", "official", "file"
 """Whose words a rubric's are: evalkit's, those of the benchmark's authors, or anybody's."""
-
-_LAST_WORD = re.compile(r"\S+\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +87,14 @@ class Rubric:
         if self.origin != OWN or finish != "length":
             return False
         ratings = self.read(reply)
-        return ratings is not None and self.read(_LAST_WORD.sub("", reply)) != ratings
+        return ratings is not None and self.read(_without_last_word(reply)) != ratings
+
+
+def _without_last_word(reply: str) -> str:
+    """A reply without the word at its very end; as it is where it ends in white space."""
+    if not reply or reply[-1].isspace():
+        return reply
+    return reply.removesuffix(reply.rsplit(maxsplit=1)[-1])
 
 
 def unjudged(sample: Sample, text: str | None) -> Outcome:  # noqa: ARG001 - a scorer

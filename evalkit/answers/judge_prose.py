@@ -1,35 +1,40 @@
 """A judge's reply to evalkit's own words -> ratings, as judges write them. evalkit's own rules.
 
 Official scripts read what they read (`evalkit.answers.judge_reply`, `evalkit.answers.verdict`).
-Here " 0.4", "**0.7**", "Grade: 0.7", "0.7/1" and "0.7." are ratings, and reasons may follow. What
-can be meant in two ways is none: two numbers, a number beyond the scale or of another one, a range,
-a yes that takes itself back.
+Here " 0.4", "**0.7**", "Grade: 0.7", "0.7/1" and "0.7." are grades, each alone on its line, and
+reasons stand on other lines. What can be meant in two ways is none: an item of a list ("1. The
+answer"), two numbers, a number beyond the scale or of another one, a yes that takes itself back, a
+reply that corrects itself (`evalkit.answers.judge_reasons`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-Scale = tuple[float, float]
-"""The smallest and the largest rating that is asked for."""
+from evalkit.answers.judge_reasons import (
+    NUMBER,
+    Scale,
+    corrects,
+    gives_a_grade,
+    gives_a_pair,
+    rating,
+)
+
+LONGEST = 20_000
+"""Characters of a reply that is looked at; what judges are let write is a tenth of it."""
 
 _EMPHASIS = re.compile(r"[*_`]+")
+_HEADING = re.compile(r"#{1,6} ")
+_QUOTES = frozenset({('"', '"'), ("'", "'"), ("\u201c", "\u201d")})
 
-_NUMBER = r"(?:[0-9]{1,3}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})"
-_RATED = rf"({_NUMBER})(?:(?: ?/ ?| ?\(?out of )({_NUMBER})\)?)?"
 _LABEL = (
     r"(?:(?:the|my|final|overall|total|correctness) ){0,3}(?:grade|score|rating|correctness)"
     r"(?: is| would be)? ?[:=]? ?"
 )
-_WORDS = r"(?!(?:or|to|and|through|maybe|perhaps|possibly|but)\b)[^\W\d_]\D*"
-_REASON = (  # on the same line, without a further number
-    r"(?:[.!]?|\.? ?\(\D*"
-    rf"|(?:[.;:,]| [-\u2013\u2014]) {_WORDS}"
-    rf"| (?:because|since|as)\b\D*| (?-i:(?=[A-Z])){_WORDS})"
-)
-_GRADE = re.compile(rf"({_LABEL})?{_RATED}{_REASON}", re.IGNORECASE)
+_GRADE = re.compile(rf"({_LABEL})?({NUMBER})(?: ?/ ?({NUMBER}))?(\.?)", re.IGNORECASE)
 
+_RATED = rf"({NUMBER})(?:(?: ?/ ?| ?\(?out of )({NUMBER})\)?)?"
 _NAME = (
     r"(?:(?:the )?(?:rating|score) (?:of |for )?)?"
     r"(?:the )?(?:answer|assistant|response|rating|score) ?"
@@ -55,60 +60,77 @@ _AGAINST = {
 
 
 def written_grade(reply: str, scale: Scale) -> tuple[float] | None:
-    """The grade that a reply gives, alone on its first line or after a word such as "Grade:".
+    """The grade that a reply gives, alone on its first line, or on a line after "Grade:".
 
-    Reasons may follow, after the number as words without a further number, or on other lines. Two
-    lines that give different grades give none.
+    On its line only "/1" (the scale's end) and a full stop may follow it. Reasons may stand on
+    other lines, unless one gives something that could be a grade too.
     """
-    lines = list(_lines(reply))
+    lines = _lines(reply)
     found = [(place, _GRADE.fullmatch(line)) for place, line in enumerate(lines)]
-    given = [match for place, match in found if match and (place == 0 or match[1])]
-    grades = {_rating(match[2], match[3], scale) for match in given}
-    grade = grades.pop() if len(grades) == 1 else None
+    given = [(place, match) for place, match in found if match and (place == 0 or match[1])]
+    if len(given) != 1:
+        return None
+    place, match = given[0]
+    reasons = lines[:place] + lines[place + 1 :]
+    if reasons and match[4] and match[2].isdigit() and not (match[1] or match[3]):
+        return None  # "1." above other lines may be an item of a list
+    if any(gives_a_grade(line, scale) for line in reasons) or any(map(corrects, reasons)):
+        return None
+    grade = rating(match[2], match[3], scale)
     return None if grade is None else (grade,)
 
 
 def written_pair(reply: str, scale: Scale) -> tuple[float, float] | None:
     """The two ratings on a reply's first line, or on its first two, named in that order.
 
-    Between them stands a blank, a comma, a semicolon, a bar or "and"; "8/10" is one of them.
+    Between them stands a blank, a comma, a semicolon, a bar or "and"; "8/10" is one of them. An
+    explanation may follow on other lines, unless it gives another pair or corrects itself.
     """
-    lines = list(_lines(reply))
+    lines = _lines(reply)
     if not lines:
         return None
-    whole = ", ".join(lines[:2]) if _NAMED_FIRST.fullmatch(lines[0]) else lines[0]
+    used = 2 if _NAMED_FIRST.fullmatch(lines[0]) else 1
+    whole = ", ".join(lines[:used])
     match = _PAIR.fullmatch(whole) or _NAMED_PAIR.fullmatch(whole)
     if match is None:
         return None
-    first, second = _rating(match[1], match[2], scale), _rating(match[3], match[4], scale)
-    return None if first is None or second is None else (first, second)
+    first, second = rating(match[1], match[2], scale), rating(match[3], match[4], scale)
+    if first is None or second is None:
+        return None
+    pair, reasons = (first, second), lines[used:]
+    if any(gives_a_pair(line, pair, scale) for line in reasons) or any(map(corrects, reasons)):
+        return None
+    return pair
 
 
 def written_verdict(reply: str) -> str | None:
     """The "yes" or "no" that a reply begins with, in any case, where no later word disputes it."""
-    match = _VERDICT.fullmatch("\n".join(_lines(reply)))
-    if match is None:
+    lines = _lines(reply)
+    match = _VERDICT.fullmatch("\n".join(lines))
+    if match is None or any(map(corrects, lines)):
         return None
     word = match[1].lower()
     return None if _AGAINST[word].search(match[0], match.end(1)) else word
 
 
-def _lines(reply: str) -> Iterator[str]:
-    """Lines that hold something, with single blanks, and without marks around and in them."""
-    for line in reply.splitlines():
-        bare = " ".join(_EMPHASIS.sub(_unless_between_digits, line).split())
-        if bare := bare.lstrip("#> ").strip("\"'\u201c\u201d "):
-            yield bare
+def _lines(reply: str) -> Sequence[str]:
+    """Lines that hold something, with single blanks, and without marks around and in them.
+
+    There are none of a reply that is longer than any that was asked for.
+    """
+    if len(reply) > LONGEST:
+        return []
+    return [bare for line in reply.splitlines() if (bare := _bare(line))]
+
+
+def _bare(line: str) -> str:
+    bare = " ".join(_EMPHASIS.sub(_unless_between_digits, line).split())
+    bare = _HEADING.sub("", bare, count=1) if _HEADING.match(bare) else bare
+    return bare[1:-1].strip() if len(bare) > 1 and (bare[0], bare[-1]) in _QUOTES else bare
 
 
 def _unless_between_digits(marks: re.Match[str]) -> str:
     """Marks of Markdown are left out; "0*5" is no 05."""
-    before, after = marks.string[: marks.start()][-1:], marks.string[marks.end() :][:1]
+    start, end = marks.span()
+    before, after = marks.string[max(start - 1, 0) : start], marks.string[end : end + 1]
     return marks[0] if before.isdigit() and after.isdigit() else ""
-
-
-def _rating(number: str, of: str | None, scale: Scale) -> float | None:
-    """A number of the scale; None where it lies beyond, or is said to be of another scale."""
-    low, high = scale
-    rating = float(number)
-    return rating if low <= rating <= high and (of is None or float(of) == high) else None

@@ -1,5 +1,6 @@
 """A reply that was ended by its length: what of it is a rating, and what may have changed."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,9 @@ OWN = load_task("mmvet").judging.own
         (OWN, "0.", True),
         (OWN, "0.4", True),
         (OWN, "0.4 since", False),
+        (OWN, "1. The answer mentions that the picture shows", False),
+        (OWN, "Grade: 0.", True),
+        (OWN, "0.4\nOne part", False),
         (OWN, "0.4 ", False),
         (OWN, "perhaps", False),
         (own_review(), "8 1", True),
@@ -40,7 +44,17 @@ def test_only_a_rating_at_the_very_end_is_cut(rubric, reply, cut):
         assert not replace(rubric, origin=origin).is_cut(reply, "length")
 
 
-@given(grade=st.integers(0, 10), more=st.text(max_size=20))
+@pytest.mark.parametrize(
+    "reply", ["0.5\n" + "x" * 60_000 + " ", "0.5\n" + "x" * 60_000, "x " * 10**5]
+)
+def test_a_long_reply_is_looked_at_in_a_time_as_its_length(reply):
+    started = time.process_time()
+    assert not replace(OWN, read=lambda text: (float(text[:3] == "0.5"),)).is_cut(reply, "length")
+    assert not OWN.is_cut(reply, "length")
+    assert time.process_time() - started < 1
+
+
+@given(grade=st.integers(0, 10), more=st.text("abcxyz ,.;'-*_()", max_size=20))
 def test_what_follows_a_rating_on_another_line_does_not_change_it(grade, more):
     reply = f"{grade / 10}\nThe answer {more}"
     assert OWN.read(reply) == (grade / 10,)

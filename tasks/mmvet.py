@@ -12,7 +12,8 @@ the spread of their totals.
 
 The questions are about 200 pictures, which are the clusters. The authors' file names them
 (`imagename`), the hub's rows do not: there the same bytes are the same picture, for which all 218
-are read once. One picture that the rows hold in two encodings is taken for two.
+are read once. One picture that the rows hold in two encodings is taken for two. Names count where
+every row has one: a picture that one row names and another does not would be two.
 """
 
 import hashlib
@@ -28,9 +29,13 @@ def to_sample(row: Row) -> Sample:
 
     Args:
         row: question_id, image, question, answer (with <AND> and <OR>), capability ("ocr,math"),
-            and imagename where the file has it.
+            and imagename where the file has it. Capabilities are told apart in lower case, and each
+            counts once.
+
+    Raises:
+        ValueError: There is no picture or capability, or no imagename where there is that column.
     """
-    needed = tuple(sorted(part.strip() for part in row["capability"].split(",")))
+    needed = _capabilities(row)
     return Sample(
         id=str(row["question_id"]),
         question=row["question"],
@@ -41,15 +46,31 @@ def to_sample(row: Row) -> Sample:
     )
 
 
-def _picture(row: Row) -> str:
-    """What tells a question's picture from others: its name, else the SHA-256 of its bytes.
+def _capabilities(row: Row) -> tuple[str, ...]:
+    """What a question needs, each once, in sorted order."""
+    told = row["capability"]
+    parts = told.lower().split(",") if isinstance(told, str) else ()
+    if not (needed := {part.strip() for part in parts} - {""}):
+        message = f'question {row["question_id"]!r} needs a capability, as in "ocr,math"'
+        raise ValueError(message)
+    return tuple(sorted(needed))
 
-    Published grades come with neither where mm-vet.json is cut down; there it is the question.
-    """
-    if row.get("imagename"):
-        return str(row["imagename"])
-    image = row["image"]
-    return str(row["question_id"]) if image is None else hashlib.sha256(image.read()).hexdigest()
+
+def _picture(row: Row) -> str:
+    """What tells a question's picture from others: its name, else the SHA-256 of its bytes."""
+    if row["image"] is None:
+        message = f"question {row['question_id']!r} has no picture (image)"
+        raise ValueError(message)
+    if "imagename" not in row:
+        return hashlib.sha256(row["image"].read()).hexdigest()
+    name = row["imagename"]
+    if not isinstance(name, str) or not name.strip():
+        message = (
+            f"question {row['question_id']!r} has the imagename {name!r}, which names no picture; "
+            "name one in each row, or leave the column out"
+        )
+        raise ValueError(message)
+    return name.strip()
 
 
 TASK = Task(

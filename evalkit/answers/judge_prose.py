@@ -10,7 +10,6 @@ reply that corrects itself (`evalkit.answers.judge_reasons`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from evalkit.answers.judge_reasons import (
     NUMBER,
@@ -113,7 +112,7 @@ def written_verdict(reply: str) -> str | None:
     return None if _AGAINST[word].search(match[0], match.end(1)) else word
 
 
-def _lines(reply: str) -> Sequence[str]:
+def _lines(reply: str) -> list[str]:
     """Lines that hold something, with single blanks, and without marks around and in them.
 
     There are none of a reply that is longer than any that was asked for.

@@ -118,9 +118,10 @@ def _notes(review: Review) -> Iterator[str]:
     if review.outside:
         yield f"{_stored(review.outside)} not from 0 to 10; the official script counts such."
     if not review.pictured:
+        told = "MM-Vet's own mm-vet.json" if review.task == "mmvet" else "LLaVA's questions.jsonl"
         yield (
             "Questions about one picture are taken for independent, so intervals may be too "
-            "narrow: LLaVA's questions.jsonl says which they are (--references)."
+            f"narrow: {told} says which they are (--references)."
         )
 
 

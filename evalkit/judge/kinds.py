@@ -15,7 +15,10 @@ ROUNDING = 1e-9
 """Two ratings that differ by the tolerance and this much more are within it: 0.4 - 0.3 > 0.1."""
 
 
-_LARGEST = 1e150  # squares of larger numbers overflow
+LARGEST = 1e150
+"""The largest rating that is counted with: squares of larger numbers overflow."""
+
+_SHOWN = 40  # characters of a wrong value that an error shows
 
 
 def kind_of(verdicts: Iterable[tuple[str, object]]) -> Kind:
@@ -46,7 +49,8 @@ def _kind(what: str, value: object) -> Kind:
         return "labels"
     if is_rating(value):
         return "ratings"
-    message = f"A verdict is a label (text) or a finite number, but {what} is {value!r}."
+    asked = f"number up to {LARGEST:g}" if is_beyond(value) else "finite number"
+    message = f"A verdict is a label (text) or a {asked}, but {what} is {str(value)[:_SHOWN]}."
     raise UsageError(message)
 
 
@@ -55,9 +59,15 @@ def is_rating(value: object) -> bool:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     try:
-        return abs(float(value)) <= _LARGEST
+        return abs(float(value)) <= LARGEST
     except OverflowError:  # a whole number of more than 308 digits
         return False
+
+
+def is_beyond(value: object) -> bool:
+    """Whether a value is a finite number that is too large to count with."""
+    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return finite and not is_rating(value) and not isinstance(value, bool)
 
 
 def within(first: float, second: float, tolerance: float) -> bool:

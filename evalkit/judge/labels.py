@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from evalkit.errors import UsageError
 from evalkit.integrity import TwiceError, once
-from evalkit.judge.kinds import is_rating
+from evalkit.judge.kinds import LARGEST, is_beyond, is_rating
 
 _FIELDS = ("sample_id", "label", "rating")
 
@@ -115,5 +115,6 @@ def _rating(where: str, fields: dict[str, Any]) -> float:
     if is_rating(rating):
         return float(rating)
     told = f"{str(rating)[:40]!r}, a text" if isinstance(rating, str) else str(rating)[:40]
-    message = f"{where} has the rating {told}; it must be a finite number."
+    asked = f"from {-LARGEST:g} to {LARGEST:g}" if is_beyond(rating) else "a finite number"
+    message = f"{where} has the rating {told}; it must be {asked}."
     raise UsageError(message)

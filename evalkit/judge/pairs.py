@@ -99,7 +99,9 @@ def _check_labels(pairs: Iterable[Pair], positive: str | None, labels: Sequence[
     occurring = {str(verdict): what for what, verdict in _named(pairs)}
     known = list(labels) or sorted(occurring)
     if odd := sorted(occurring.keys() - set(known)):
-        message = f"{occurring[odd[0]]} is {odd[0]!r}, which is none of: {', '.join(known)}."
+        meant = [label for label in known if label.lower() == odd[0].strip().lower()]
+        hint = f" Write it as {meant[0]!r}: case and blanks count." if meant else ""
+        message = f"{occurring[odd[0]]} is {odd[0]!r}, which is none of: {', '.join(known)}.{hint}"
         raise UsageError(message[0].upper() + message[1:])
     if positive is not None and known and positive not in known:
         message = f"The positive label {positive!r} is none of those given: {', '.join(known)}."

@@ -13,10 +13,11 @@ from evalkit.answer_files import source
 from evalkit.answers.judge_reply import first_line_pair, leading_grade
 from evalkit.errors import UsageError
 from evalkit.integrity import once
-from evalkit.judge.kinds import is_rating
+from evalkit.judge.kinds import LARGEST, is_beyond, is_rating
 from evalkit.judge.review_notes import again, check_category, partial, repeated, repeated_keys
 from evalkit.judge.review_questions import Question, read_questions
 from evalkit.judge.units import UNREADABLE
+from evalkit.official.interface import no_picture
 from evalkit.records import Failure, Sample, Verdict
 from evalkit.task import Task
 
@@ -129,7 +130,8 @@ def _ratings(where: str, raw: Any, count: int | None = None) -> tuple[float, ...
     for rating in raw:
         if not is_rating(rating):
             told = f"{rating[:_SHOWN]!r}, a text," if isinstance(rating, str) else rating
-            raise _wrong(where, f"has the rating {told!s:.{_SHOWN + 12}}, which is no number")
+            what = f"beyond {LARGEST:g}" if is_beyond(rating) else "no number"
+            raise _wrong(where, f"has the rating {told!s:.{_SHOWN + 12}}, which is {what}")
     return tuple(map(float, raw))
 
 
@@ -156,7 +158,8 @@ def _grades(path: Path, raw: Mapping[str, Any], references: Path | None) -> Revi
     if unknown := sorted(set(raw) - set(known)):
         message = f"The references {references} have no question {unknown[0]!r}."
         raise UsageError(message)
-    samples = tuple(_samples(task, raw, known))
+    named = all(map(_is_named, known.values()))
+    samples = tuple(_samples(task, raw, known, named=named))
     verdicts, differing = [], []
     for sample in samples:
         for run, (reply, score) in enumerate(told[sample.id], start=1):
@@ -172,6 +175,7 @@ def _grades(path: Path, raw: Mapping[str, Any], references: Path | None) -> Revi
         samples=samples,
         verdicts=tuple(verdicts),
         differing=tuple(differing),
+        pictured=named,
         notes=tuple(partial(path.name, len(samples), known)),
     )
 
@@ -186,16 +190,30 @@ def _graded(path: Path, sample_id: str, own: Any) -> list[tuple[str, float]]:
         raise _wrong(where, f"has the rating {odd[0]:g}, which is not from 0 to 1")
     if not grades or not isinstance(replies, list) or len(replies) != len(grades):
         raise _wrong(where, "must have as many replies (content) as grades (score), at least one")
-    return [(_text(where, reply), grade) for reply, grade in zip(replies, grades, strict=True)]
+    told = list(zip(replies, grades, strict=True))
+    if odd := [grade for reply, grade in told if reply is None and grade > 0]:
+        message = (
+            f"{where} has the grade {odd[0]:g} without a reply (its content is null); give the "
+            "file with the replies from which the grades were read."
+        )
+        raise UsageError(message)
+    return [(_text(where, reply), grade) for reply, grade in told]
+
+
+def _is_named(own: Mapping[str, Any]) -> bool:
+    """Whether references name a question's picture."""
+    name = own.get("imagename")
+    return isinstance(name, str) and bool(name.strip())
 
 
 def _samples(
-    task: Task, raw: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]
+    task: Task, raw: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], *, named: bool
 ) -> Iterator[Sample]:
-    """The questions that were graded, in the references' order."""
+    """The questions that were graded, in the references' order; each its own picture if unnamed."""
     for sample_id, own in known.items():
         if sample_id in raw:
-            row = {"question_id": sample_id, "image": None, **own}
+            name = own["imagename"] if named else sample_id
+            row = {**own, "question_id": sample_id, "image": no_picture(name), "imagename": name}
             yield task.to_sample({**row, "capability": ",".join(own["capability"])})
 
 
@@ -209,8 +227,10 @@ def _references(path: Path) -> dict[str, Any]:
     for sample_id, own in known.items() if isinstance(known, dict) else [("", None)]:
         told = own if isinstance(own, dict) else {}
         needed, texts = told.get("capability"), (told.get("question"), told.get("answer"))
-        if not isinstance(needed, list) or not all(
-            isinstance(text, str) for text in (*needed, *texts)
+        if (
+            not isinstance(needed, list)
+            or not all(isinstance(text, str) for text in (*needed, *texts))
+            or not any(text.strip(" ,") for text in needed)
         ):
             message = (
                 f"The references {path} are no mm-vet.json: {sample_id!r} needs question, answer "

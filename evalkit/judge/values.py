@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -222,11 +223,24 @@ def _labelled(sample_id: str, value: str | float, labels: Sequence[str]) -> str 
 
 
 def _is_labels(path: Path, text: str) -> bool:
-    """Whether a file is one of labels: no object of grades, and no lines about questions."""
+    """Whether a file is one of labels: no object of grades, and no lines about questions.
+
+    A first line with a sample_id is about a sample, whatever else it has.
+    """
     if one_object(path, text) is not None:
         return False
     first = next((line for line in text.split("\n") if line.strip()), "")
+    if _has_sample_id(first):
+        return True
     return '"question_id"' not in first and '"content"' not in first
+
+
+def _has_sample_id(line: str) -> bool:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and "sample_id" in row
 
 
 def pairs_of(judged: Values, people: Mapping[str, str | float]) -> tuple[list[Pair], str]:

@@ -52,6 +52,15 @@ def test_one_label_is_a_file_of_labels(evalkit, place):
     assert (done.code, done.record["labelled"]) == (0, 1)
 
 
+def test_a_stray_field_does_not_make_a_file_of_labels_a_review(evalkit, place):
+    words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
+    path = place / "human.jsonl"
+    path.write_text(json.dumps({"sample_id": IDS[0], "rating": 0.4, "question_id": 1}))
+    done = evalkit(*words, "--labels", path)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "has the unknown field 'question_id'; known are sample_id, label, rating" in done.err
+
+
 def test_labels_of_samples_that_were_not_judged_are_counted(evalkit, place):
     words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
     some = evalkit(*words, "--labels", people(place / "h.jsonl", [*IDS[:9], "v1_99", "v1_98"]))

@@ -42,16 +42,21 @@ WRONG = {
     "grade too low": (grades({"content": ["a", "b"], "score": [-1, -1]}), "not from 0 to 1"),
     "grade NaN": (grades({}).replace("[0.5]", "[NaN]"), "no number"),
     "grade infinite": (grades({}).replace("[0.5]", "[1e400]"), "no number"),
-    "grade long": (grades({}).replace("[0.5]", f"[{LONG}]"), "no number"),
+    "grade long": (grades({}).replace("[0.5]", f"[{LONG}]"), "which is beyond 1e+150"),
     "grade a word": (grades({"score": ["0.5"]}), "no number"),
     "grade true": (grades({"score": [True]}), "no number"),
+    "grade without a reply": (
+        grades({}, {"content": [None], "score": [0.5]}),
+        "wrong.jsonl has the grade 0.5 without a reply (its content is null); give",
+    ),
     "unknown question": (json.dumps({"v9_9": GRADE}), "no question 'v9_9'"),
     "three": (review(tuple=[8, 7, 6]), "needs 2 ratings"),
     "one": (review(tuple=[8]), "needs 2 ratings"),
     "a text": (review(tuple="87"), "needs 2 ratings"),
     "rating NaN": (review().replace("[8.0", "[NaN"), "no number"),
     "rating infinite": (review().replace("[8.0", "[1e400"), "no number"),
-    "rating long": (review().replace("[8.0", f"[{LONG}"), "no number"),
+    "rating long": (review().replace("[8.0", f"[{LONG}"), "which is beyond 1e+150"),
+    "rating large": (review(tuple=[1e308, 7]), "which is beyond 1e+150"),
     "no question": (
         json.dumps({k: v for k, v in ROW.items() if k != "question_id"} | {"s": 1}),
         "",
@@ -90,7 +95,13 @@ def test_a_wrong_file_is_one_sentence(evalkit, place, name):
 
 @pytest.mark.parametrize(
     "content",
-    [DEEP, "[]", '{"v1_0": 3}', '{"v1_0": {"question": "Q?", "answer": "a", "capability": "rec"}}'],
+    [
+        *(DEEP, "[]", '{"v1_0": 3}'),
+        *(
+            json.dumps({"v1_0": {"question": "Q?", "answer": "a", "capability": needed}})
+            for needed in ("rec", [], [" , "])
+        ),
+    ],
 )
 def test_wrong_references_are_one_sentence(evalkit, place, content):
     (place / "mm-vet.json").write_text(content)
@@ -98,6 +109,38 @@ def test_wrong_references_are_one_sentence(evalkit, place, content):
     done = evalkit("judge", "review", "grades.json", "-r", "mm-vet.json", cwd=place)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("evalkit: The references mm-vet.json")
+
+
+def test_a_failed_grade_may_be_without_a_reply(evalkit, place):
+    (place / "grades.json").write_text(grades({}, {"content": [None], "score": [0]}))
+    done = evalkit("judge", "review", "grades.json", "-r", "mm-vet.json", "--json", cwd=place)
+    assert (done.code, done.err) == (14, ""), "one of two verdicts has failed"
+    assert json.loads(done.out)[0]["metrics"]["total"]["value"] == 25
+
+
+@pytest.mark.parametrize(
+    ("names", "clusters"),
+    [
+        (("a.png", " a.png "), 1),
+        (("a.png", "b.png"), 2),
+        *(((("a.png"), odd), 2) for odd in (None, " ", 0, ["a.png"])),
+        ((" ", " "), 2),
+    ],
+)
+def test_questions_share_a_picture_where_every_one_is_named(evalkit, place, names, clusters):
+    known = {
+        name: {**own, "imagename": picture}
+        for (name, own), picture in zip(REFERENCES.items(), names, strict=True)
+    }
+    (place / "mm-vet.json").write_text(json.dumps(known))
+    (place / "grades.json").write_text(grades({}, {}))
+    words = ("judge", "review", "grades.json", "-r", "mm-vet.json")
+    done = evalkit(*words, "--json", cwd=place)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)[0]["metrics"]["total"]["clusters"] == clusters
+    page = " ".join(evalkit(*words, cwd=place).out.split())
+    noted = "MM-Vet's own mm-vet.json says which they are" in page
+    assert noted == (not all(isinstance(name, str) and name.strip() for name in names))
 
 
 def no_constant(word):

@@ -116,7 +116,9 @@ def test_people_may_say_one_and_nought(evalkit, run, people):
     assert "is no label: no (0), yes (1)" in half.err
     odd = evalkit(*words, people(4, words=("no", "Yes")))
     assert (odd.code, odd.err.count("\n")) == (2, 1)
-    assert "is 'Yes', which is none of: no, yes" in odd.err
+    assert (
+        "is 'Yes', which is none of: no, yes. Write it as 'yes': case and blanks count" in odd.err
+    )
 
 
 SAME, MOVED = "the judge gives the verdicts it gave", "the judge has moved"

@@ -76,6 +76,7 @@ def test_what_is_written_is_read(tmp_path_factory, ratings):
         (['{"sample_id": "a", "rating": -Infinity}'], "Line 1 of {} holds -Infinity"),
         (['{"sample_id": "a", "rating": 1e999}'], "Line 1 of {} has the rating inf"),
         ([f'{{"sample_id": "a", "rating": 1{"0" * 400}}}'], "Line 1 of {} has the rating 1000"),
+        (['{"sample_id": "a", "rating": 1e308}'], "the rating 1e+308; it must be from -1e+150"),
         (['{"sample_id": "a", "label": "x", "label": "y"}'], "Line 1 of {} gives a field twice."),
         ([GOOD, '{"sample_id": "b", "lab'], "Line 2 of {} is not JSON: "),
         (["[" * 100_000], "Line 1 of {} is not JSON: "),

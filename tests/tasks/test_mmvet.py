@@ -5,6 +5,7 @@ import json
 import pytest
 
 from evalkit.data import DataSource, load
+from evalkit.errors import DataError
 from evalkit.judging import judge_run
 from evalkit.records import Image
 from evalkit.tasks.mmvet import TASK, to_sample
@@ -27,15 +28,46 @@ def test_the_same_bytes_are_the_same_picture():
     assert one.cluster == two.cluster != other.cluster
 
 
-def test_a_name_goes_before_bytes_and_an_empty_one_is_none():
-    one, two = (to_sample(row(f"v1_{i}", c, imagename="a.png")) for i, c in enumerate((b"x", b"y")))
+@pytest.mark.parametrize("needed", ["ocr,math", "ocr,ocr,math", ",math, ,ocr,", "OCR, Math"])
+def test_a_capability_counts_once_in_whatever_case(needed):
+    tags = to_sample(row("v1_0", b"x", capability=needed)).tags
+    assert tags == {"capability": ("math", "ocr"), "integration": "math_ocr"}
+
+
+def test_a_name_goes_before_bytes():
+    one, two = (
+        to_sample(row(f"v1_{i}", content, imagename=name))
+        for i, (content, name) in enumerate(((b"x", "a.png"), (b"y", " a.png ")))
+    )
     assert one.cluster == two.cluster == "a.png"
-    bytes_alone = to_sample(row("v1_0", b"x")).cluster
-    assert to_sample(row("v1_0", b"x", imagename=None)).cluster == bytes_alone
 
 
-def test_published_questions_without_a_picture_stand_alone():
-    assert to_sample({**row("v1_0", b""), "image": None}).cluster == "v1_0"
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        *(({"imagename": odd}, "imagename") for odd in (None, "", " ", 0, float("nan"), ["a.png"])),
+        ({"image": None}, "no picture (image)"),
+        ({"image": None, "imagename": "a.png"}, "no picture (image)"),
+        *(({"capability": odd}, "needs a capability") for odd in (None, "", " , ", ["ocr"])),
+    ],
+)
+def test_what_a_row_lacks_is_said_with_its_name(change, said):
+    with pytest.raises(ValueError, match=r"question 'v1_3'") as caught:
+        to_sample({**row("v1_3", b"x"), **change})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"imagename": None}, {"image": None}])
+def test_a_file_with_a_row_that_lacks_a_picture_or_its_name_is_one_sentence(tmp_path, change):
+    folder = tmp_path / "mmvet"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"picture")
+    told = {**row("v1_0", b""), "image": "a.png", "imagename": "a.png"}
+    lines = [json.dumps(told), json.dumps({**told, "question_id": "v1_1", **change})]
+    (folder / "test.jsonl").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"row 1 cannot be made .* question 'v1_1' has") as caught:
+        load(TASK, DataSource(folder=tmp_path))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "by bytes"])

@@ -31,6 +31,7 @@ from evalkit import registry
 from evalkit.judge.order import JudgeOrder
 from evalkit.judge.stage import JudgeStage
 from evalkit.judge.units import Unit, request_of
+from evalkit.official.interface import no_picture
 from evalkit.records import Prediction, Sample
 from evalkit.task import Task
 
@@ -66,10 +67,14 @@ def answered(url: str) -> int:
 
 def questions(task: Task, count: int) -> list[Sample]:
     """Samples of MM-Vet with questions that are all different."""
-    row = {"image": None, "answer": "a dog<OR>dog", "capability": "ocr,rec"}
-    return [
-        task.to_sample({**row, "question_id": f"v{i}", "question": f"What is thing {i} here?"})
+    told = {"answer": "a dog<OR>dog", "capability": "ocr,rec"}
+    rows = (
+        {**told, "question_id": f"v{i}", "imagename": f"{i}.png", "image": no_picture(f"{i}.png")}
         for i in range(count)
+    )
+    return [
+        task.to_sample({**row, "question": f"What is thing {i} here?"})
+        for i, row in enumerate(rows)
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from evalkit import registry
 from evalkit.judge.units import Unit, request_of
+from evalkit.official.interface import no_picture
 from evalkit.records import Message
 from evalkit.rubric import Rubric
 from evalkit.task import Task
@@ -44,7 +45,8 @@ ROWS = {
         "question": "What is <b>this</b> & that?",
         "answer": "a dog<AND>a barn<OR>a dog",
         "capability": "rec",
-        "image": None,
+        "image": no_picture("v1.png"),
+        "imagename": "v1.png",
     },
     "llava_bench_wild": {
         "question_id": "1",

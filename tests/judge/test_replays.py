@@ -17,6 +17,7 @@ from evalkit.judge.order import JudgeOrder
 from evalkit.judge.result import further, judged_task
 from evalkit.judge.stage import JudgeStage
 from evalkit.metrics import official_relative
+from evalkit.official.interface import no_picture
 from evalkit.records import Prediction
 from evalkit.score import score_predictions, total
 
@@ -63,7 +64,12 @@ def test_mm_vet(chat_server, shared, tmp_path):
 
     raw = json.loads((folder / "mm-vet.json").read_text())
     rows = [
-        {**own, "question_id": key, "image": None, "capability": ",".join(own["capability"])}
+        {
+            **own,
+            "question_id": key,
+            "image": no_picture(own["imagename"]),
+            "capability": ",".join(own["capability"]),
+        }
         for key, own in raw.items()
     ]
     answers = json.loads((folder / "pred" / "llava-v1.5-13b.json").read_text())

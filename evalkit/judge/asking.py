@@ -140,17 +140,29 @@ class Asker:
         self._alike: dict[str, Prediction] = {}
 
     def verdicts(
-        self, units: Sequence[Unit], purse: Purse, progress: Progress | None = None
+        self,
+        units: Sequence[Unit],
+        purse: Purse,
+        progress: Progress | None = None,
+        *,
+        settled: Mapping[str, Prediction] | None = None,
     ) -> list[Verdict]:
         """A verdict for each unit, in order.
 
         Units whose verdict failed in an earlier session are asked anew; in this session they are
         asked once. Where the purse is empty the rest is `unasked`.
 
+        Args:
+            units: What is judged.
+            purse: What it may cost.
+            progress: Who is told how far the judge is.
+            settled: Replies, or failures, that are known without asking, by the names of attempts.
+
         Raises:
             BackendError: Nothing works any more; what was answered is in journal and cache.
         """
         self._recall([unit for unit in units if unit.name(0) not in self._seen])
+        self._replies.update(settled or {})
         found: dict[str, Verdict] = {}
         asks, more = self._next(units, found), True
         if asks and self._recalled:

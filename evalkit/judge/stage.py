@@ -107,7 +107,7 @@ class JudgeStage:
                 verdicts,
                 paid=journal.paid,
                 price=self._price,
-                notes=known.notes,
+                notes=(*known.notes, *asker.notes()),
             ),
             fingerprint=fingerprint_of(self._order, identity, rubric, verdicts),
         )

@@ -232,6 +232,27 @@ def test_a_reply_that_the_journal_had_is_as_old_as_the_journal(chat_server, judg
         assert cache.prune(date(2025, 6, 1)) == 6
 
 
+@pytest.mark.parametrize("part", ["backend", "model", "rubric"])
+def test_a_reply_that_says_it_is_another_judge_s_is_asked_for(chat_server, judge, tmp_path, part):
+    """A hand changed it in an export, under the key of this very question."""
+    with chat_server(answer=lambda asked: "0.4") as server:
+        judge(server, "one", TEXTS)
+        with VerdictCache(tmp_path / "cache.sqlite") as cache:
+            cache.export(tmp_path / "all.jsonl")
+        lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+        for row in lines[:5]:
+            row |= {part: "another", "text": "1.0"}
+        (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+        with VerdictCache(tmp_path / "other.sqlite") as cache:
+            assert cache.import_file(tmp_path / "all.jsonl").new == 12
+        found = judge(server, "two", TEXTS, cache=tmp_path / "other.sqlite")
+        assert len(server.asked) == 12 + 5
+    assert {verdict.ratings for verdict in found.verdicts} == {(0.4,)}
+    assert found.report.cached == 7
+    (note,) = found.report.notes
+    assert note.startswith("5 replies in the cache other.sqlite say that they are of another judge")
+
+
 def test_replies_that_were_paid_for_in_vain_stay_in_the_bill(chat_server, judge):
     wrong = ["cut"]
     with chat_server(

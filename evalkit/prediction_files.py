@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, ValuesView
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,10 @@ FEW = 1 << 22
 
 _LINE = 1024
 """Bytes that are read at first: most lines are shorter."""
+
+
+Parse = Callable[[bytes, Path, int], Prediction | None]
+"""What a line says, by the line, its file and its number; None where it is left out."""
 
 
 class Predictions(MutableMapping[str, Prediction]):
@@ -71,13 +75,21 @@ class Predictions(MutableMapping[str, Prediction]):
                 fed.check(digest, str(path))
         return found
 
-    def add_file(self, path: Path, *, torn: bool = False, fed: AnswerDigest | None = None) -> int:
+    def add_file(
+        self,
+        path: Path,
+        *,
+        torn: bool = False,
+        fed: AnswerDigest | None = None,
+        parse: Parse = parse_prediction,
+    ) -> int:
         """Take in a file's lines; later ones win.
 
         Args:
             path: The file. Lines may be added to it, and are then said by `add_line`.
             torn: Whether the last line may lack its end; it is then left out.
             fed: Is fed every line's answer; None where nobody asks.
+            parse: Reads a line, which may have further fields.
 
         Returns:
             The length of what was taken in, in bytes.
@@ -93,10 +105,11 @@ class Predictions(MutableMapping[str, Prediction]):
             for number, line in enumerate(file, start=1):
                 if torn and not line.endswith(b"\n"):
                     break
-                made = parse_prediction(line, path, number)
-                self.add_line(made, place)
-                if fed is not None:
-                    fed.add(made)
+                made = parse(line, path, number)
+                if made is not None:
+                    self.add_line(made, place)
+                    if fed is not None:
+                        fed.add(made)
                 place += len(line)
         return place
 

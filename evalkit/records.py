@@ -189,6 +189,8 @@ class Verdict:
         cached: Whether all its replies had been given before.
         served: What the server said of itself with the reply: model, system fingerprint, date;
             empty where it says nothing.
+        about: The first 16 digits of the SHA-256 of the answer that is judged; None where nothing
+            says which it was.
     """
 
     sample_id: str
@@ -200,6 +202,7 @@ class Verdict:
     requests: int = 1
     cached: bool = False
     served: tuple[str, ...] = ()
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,8 @@ class JudgeReport:
         answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
         max_failures: Share of the verdicts that was allowed to be missing; None where the record
             does not say.
+        notes: What else a reader must know of the verdicts, as parts of a sentence; None where
+            there is nothing.
     """
 
     judge: str
@@ -172,6 +174,7 @@ class JudgeReport:
     digest: str
     answers: str
     max_failures: float | None = None
+    notes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,8 +133,13 @@ def import_file(file: str, path: str | None) -> None:
         message = f"There is no file {file}; give one that `evalkit judge cache export` wrote."
         raise UsageError(message)
     with VerdictCache(_place(path)) as cache:
-        new, known = cache.import_file(Path(file))
-    print(f"{_replies(new)} taken in, {known:,} known before.")
+        found = cache.import_file(Path(file))
+    differing = (
+        f", of which {found.differing:,} say something else and were not taken"
+        if found.differing
+        else ""
+    )
+    print(f"{_replies(found.new)} taken in, {found.known:,} known before{differing}.")
 
 
 def _place(path: str | None) -> Path:

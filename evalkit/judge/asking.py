@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from evalkit.errors import EvalkitError
-from evalkit.judge.cache import CachedReply, VerdictCache, cache_key
+from evalkit.judge.cache import CachedReply, VerdictCache, cache_key, reply_of
 from evalkit.judge.estimate import most_costly
 from evalkit.judge.receipts import cost_of
 from evalkit.judge.together import Together
@@ -138,19 +138,32 @@ class Asker:
         self._cached: set[str] = set()
         self._seen: set[str] = set()
         self._alike: dict[str, Prediction] = {}
+        self._strange: set[str] = set()
 
     def verdicts(
-        self, units: Sequence[Unit], purse: Purse, progress: Progress | None = None
+        self,
+        units: Sequence[Unit],
+        purse: Purse,
+        progress: Progress | None = None,
+        *,
+        settled: Mapping[str, Prediction] | None = None,
     ) -> list[Verdict]:
         """A verdict for each unit, in order.
 
         Units whose verdict failed in an earlier session are asked anew; in this session they are
         asked once. Where the purse is empty the rest is `unasked`.
 
+        Args:
+            units: What is judged.
+            purse: What it may cost.
+            progress: Who is told how far the judge is.
+            settled: Replies, or failures, that are known without asking, by the names of attempts.
+
         Raises:
             BackendError: Nothing works any more; what was answered is in journal and cache.
         """
         self._recall([unit for unit in units if unit.name(0) not in self._seen])
+        self._replies.update(settled or {})
         found: dict[str, Verdict] = {}
         asks, more = self._next(units, found), True
         if asks and self._recalled:
@@ -278,13 +291,34 @@ class Asker:
         if self._cache is None:
             return
         wanted = {name: key for name, key in keys.items() if name not in self._replies}
-        found = self._cache.find(list(dict.fromkeys(wanted.values())))
+        found = self._own_lines(self._cache, wanted.values())
         for name, key in wanted.items():
             if key in found and not self._rubric.is_cut(found[key].text, found[key].finish):
                 made = self._replies[name] = _prediction(name, found[key])
                 if not self._journal.any_done():
                     self._journal.predictions[name] = made  # it shows that the judge does answer
                 self._cached.add(name)
+
+    def _own_lines(self, cache: VerdictCache, keys: Iterable[str]) -> dict[str, CachedReply]:
+        """Known replies, but for those that say themselves that they are another judge's."""
+        identity = self._workers.crew().identity
+        own = identity.backend, identity.name, self._rubric.digest
+        lines = cache.find_lines(list(dict.fromkeys(keys)))
+        fitting = {
+            k: one for k, one in lines.items() if (one.backend, one.model, one.rubric) == own
+        }
+        self._strange |= lines.keys() - fitting.keys()
+        return {key: reply_of(line) for key, line in fitting.items()}
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the verdicts must know of the cache, as parts of a sentence."""
+        if self._cache is None or not self._strange:
+            return ()
+        note = (
+            f"{len(self._strange):,} replies in the cache {self._cache.path.name} say that they "
+            "are of another judge or rubric than their keys are, and were not taken"
+        )
+        return (note,)
 
     def _ask(self, wave: _Wave, bundles: Iterator[Bundle], purse: Purse) -> None:
         ahead = list(islice(bundles, PROBE))

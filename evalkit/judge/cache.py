@@ -18,8 +18,17 @@ from typing import Any, Literal, Self
 
 from evalkit.errors import StoreError, UsageError
 from evalkit.judge.cache_database import Database
-from evalkit.judge.cache_lines import CacheLine, fault, read_lines, written
-from evalkit.judge.cache_rows import CHOSEN, FIND, GROUPS, KEEP, choice, line_of, row_of
+from evalkit.judge.cache_lines import CacheLine, Imported, fault, read_lines, written
+from evalkit.judge.cache_rows import (
+    CHOSEN,
+    DIFFERING,
+    FIND,
+    GROUPS,
+    KEEP,
+    choice,
+    line_of,
+    row_of,
+)
 from evalkit.records import Generation, Image, Message, Request, plain
 from evalkit.run_record import ModelIdentity
 from evalkit.writing import write_lines
@@ -188,12 +197,20 @@ class VerdictCache:
         Raises:
             StoreError: The cache cannot be read.
         """
-        wanted, found = list(dict.fromkeys(keys)), {}
+        return {key: reply_of(line) for key, line in self.find_lines(keys).items()}
+
+    def find_lines(self, keys: Sequence[str]) -> dict[str, CacheLine]:
+        """As `find`, with whose each reply is said to be: a line of an import may say anything.
+
+        Raises:
+            StoreError: The cache cannot be read.
+        """
+        wanted, found = list(dict.fromkeys(keys)), dict[str, CacheLine]()
         for start in range(0, len(wanted), CHUNK):
             asked = json.dumps(wanted[start : start + CHUNK])
             with self._database.reading() as connection:
                 rows = connection.execute(FIND, (asked,)).fetchall()
-            found.update({row[0]: _reply(line_of(row, self.path)) for row in rows})
+            found.update({row[0]: line_of(row, self.path) for row in rows})
         return found
 
     def keep(self, key: str, reply: CachedReply, *, backend: str, model: str, rubric: str) -> bool:
@@ -301,10 +318,11 @@ class VerdictCache:
             rows = connection.execute(f"SELECT *{CHOSEN} ORDER BY key", told)
             return write_lines(path, (written(line_of(row, self.path)) for row in rows))
 
-    def import_file(self, path: Path) -> tuple[int, int]:
+    def import_file(self, path: Path) -> Imported:
         """Keep what an export holds; says how many replies were new, and how many known.
 
-        A reply to a known key counts as known, and the known one stays, also where the two differ.
+        A reply to a known key counts as known, and the known one stays, also where the two differ:
+        in whose they are, in their text, or in how it ended.
 
         Args:
             path: An export.
@@ -312,15 +330,20 @@ class VerdictCache:
         Raises:
             StoreError: The file cannot be read, or a line is no reply; nothing is imported then.
         """
-        total = new = 0
+        new = known = differing = 0
         try:
             with path.open("rb") as file, self._database.writing() as connection:
-                for total, line in enumerate(read_lines(file, path), start=1):  # noqa: B007
-                    new += connection.execute(KEEP, row_of(line)).rowcount
+                for line in read_lines(file, path):
+                    row = row_of(line)
+                    if connection.execute(KEEP, row).rowcount:
+                        new += 1
+                        continue
+                    known += 1
+                    differing += connection.execute(DIFFERING, row).fetchone()[0]
         except OSError as error:
             message = f"{path} cannot be read: {error.strerror}."
             raise StoreError(message) from error
-        return new, total - new
+        return Imported(new=new, known=known, differing=differing)
 
     def close(self) -> None:
         """Close the file; everything kept is on disk already."""
@@ -335,7 +358,8 @@ class VerdictCache:
         self.close()
 
 
-def _reply(line: CacheLine) -> CachedReply:
+def reply_of(line: CacheLine) -> CachedReply:
+    """What a line says that the judge replied."""
     return CachedReply(
         text=line.text,
         finish=line.finish,

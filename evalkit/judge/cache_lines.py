@@ -61,6 +61,15 @@ class CacheLine:
     asked: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What came of an import: replies that were new, known ones, and those of them that differ."""
+
+    new: int
+    known: int
+    differing: int
+
+
 def fault(line: CacheLine) -> str | None:
     """What no cache may hold although its type is right; None where there is nothing.
 

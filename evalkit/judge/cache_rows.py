@@ -24,6 +24,12 @@ KEEP = (
 )
 """INSERT OR IGNORE would also pass over what is wrong with a row in silence."""
 
+DIFFERING = (
+    "SELECT count(*) FROM replies WHERE key = :key AND (backend, model, rubric, text, finish)"
+    " IS NOT (:backend, :model, :rubric, :text, :finish)"
+)
+"""Whether the known reply to a key says something else than a row."""
+
 CHOSEN = (
     " FROM replies WHERE (:before IS NULL OR asked < :before)"
     " AND (:model IS NULL OR model = :model) AND (:rubric IS NULL OR rubric = :rubric)"

@@ -1,27 +1,30 @@
 """Replies that a judge has given before, from a file: `--judge replay:FILE`.
 
-Forms: MM-Vet's grade files ({id: {model, content, score}}, a reply for each run); LLaVA's review
-files (lines with question_id and content, or text); evalkit's own verdict files.
+The replies go the way of a live judge's. What the file has no reply for fails without being asked:
+a failure that was recorded is that failure again, and a reply to another answer is none to this.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from evalkit.backends.interface import Backend, BackendOptions
 from evalkit.errors import UsageError
-from evalkit.integrity import once
-from evalkit.judge.review import one_object
+from evalkit.judge.recording import Recording, Saying, read_recording
+from evalkit.judge.units import Unit, digest_of_answer
 from evalkit.records import Failure, Prediction, Request
+from evalkit.rubric import Rubric
 from evalkit.run_record import ModelIdentity
 
-Said = tuple[str, int, bool]
-"""What a reply is to: sample id, repetition from 1, and whether the answers were swapped."""
+UNRECORDED = "unrecorded"
+"""The failure of a verdict of which the file says nothing."""
+
+NOTHING_READ = ((0.0,), (-1.0, -1.0))
+"""What the official scripts store where they can read no rating."""
 
 
 class RecordedBackend(Backend):
@@ -29,32 +32,30 @@ class RecordedBackend(Backend):
 
     option_names: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, options: BackendOptions, digest: str, replies: Mapping[Said, str]) -> None:
-        """Take the replies of a file, and the SHA-256 of its bytes."""
+    def __init__(self, options: BackendOptions, digest: str, recording: Recording) -> None:
+        """Take what a file says, and the SHA-256 of its bytes."""
         self._options, self._digest = options, digest
-        self._replies = replies
+        self._said = recording.said
 
     @classmethod
     def preflight(cls, options: BackendOptions) -> None:
-        """Check that the file is there.
+        """Check that the file can be read, and does not contradict itself.
 
         Raises:
-            UsageError: It is not.
+            UsageError: It is not there, of no known form, or contradicts itself.
         """
-        if not Path(options.name).expanduser().is_file():
-            message = f"The recorded replies {options.name} are no file."
-            raise UsageError(message)
+        recording_of(options.name)
 
     @classmethod
     def load(cls, options: BackendOptions) -> Self:
         """Read the file.
 
         Raises:
-            UsageError: It is of no known form.
+            UsageError: As for `preflight`.
         """
         path = Path(options.name).expanduser()
         content = _content(path)
-        return cls(options, hashlib.sha256(content).hexdigest(), read_replies(content, path))
+        return cls(options, hashlib.sha256(content).hexdigest(), read_recording(content, path))
 
     def identity(self) -> ModelIdentity:
         """The file stands for the judge: its name, and its bytes."""
@@ -71,16 +72,34 @@ class RecordedBackend(Backend):
         sample, _, place = name.rpartition("#")
         told = place.partition(".")[0]
         repetition, swapped = int(told.removesuffix("s")), told.endswith("s")
-        text = self._replies.get((sample, repetition, swapped))
-        if text is None:
+        saying = self._said.get((sample, repetition, swapped))
+        if saying is None:
             order = ", with the answers in the other order" if swapped else ""
             words = f"the file has no reply to {sample!r}, repetition {repetition}{order}"
-            failure = Failure(kind="unrecorded", message=words)
+            failure = Failure(kind=UNRECORDED, message=words)
             return Prediction(sample_id=name, failure=failure)
-        return Prediction(sample_id=name, text=text, finish="stop")
+        if saying.failure is not None:
+            return Prediction(sample_id=name, failure=saying.failure)
+        return Prediction(sample_id=name, text=saying.reply, finish="stop")
+
+
+def recording_of(name: str) -> Recording:
+    """What the file of a judge `replay:FILE` says.
+
+    Args:
+        name: The file.
+
+    Raises:
+        UsageError: It cannot be read, is of no known form, or contradicts itself.
+    """
+    path = Path(name).expanduser()
+    return read_recording(_content(path), path)
 
 
 def _content(path: Path) -> bytes:
+    if not path.is_file():
+        message = f"The recorded replies {path} are no file."
+        raise UsageError(message)
     try:
         return path.read_bytes()
     except OSError as error:
@@ -88,53 +107,85 @@ def _content(path: Path) -> bytes:
         raise UsageError(message) from error
 
 
-def read_replies(content: bytes, path: Path) -> dict[Said, str]:
-    """The replies in a file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a recording settles before anything is looked up in it.
 
-    Args:
-        content: The file's.
-        path: The file, for errors.
+    Attributes:
+        failed: Failures, by the names of the attempts that they stand for.
+        notes: What a reader of the numbers must know, as parts of a sentence.
+    """
+
+    failed: Mapping[str, Prediction]
+    notes: tuple[str, ...]
+
+
+def settled(recording: Recording, rubric: Rubric, units: Sequence[Unit]) -> Settled:
+    """What of a recording is no verdict on these answers.
 
     Raises:
-        UsageError: It is of no known form.
+        UsageError: A verdict's ratings are not what the rubric reads in its reply.
     """
-    try:
-        text = content.decode("utf-8")
-        grades = one_object(path, text)
-        return dict(_lines(text) if grades is None else _grades(grades))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    told = [
+        (unit, saying)
+        for unit in units
+        if (saying := recording.said.get((unit.sample.id, unit.repetition, unit.swapped)))
+    ]
+    failed = dict[str, Prediction]()
+    strange, unbound, differing = 0, 0, list[str]()
+    for unit, saying in told:
+        if _differs(rubric, unit, saying):
+            differing.append(unit.sample.id)
+        failure = saying.failure
+        if saying.about not in (None, digest_of_answer(unit.answer)):
+            strange += 1
+            words = f"the file's reply to {unit.sample.id!r} is about another answer"
+            failure = Failure(kind=UNRECORDED, message=words)
+        unbound += saying.about is None and failure is None
+        if failure is not None:
+            name = unit.name(0)
+            failed[name] = Prediction(sample_id=name, failure=failure)
+    notes = _notes(recording, strange=strange, unbound=unbound, differing=differing)
+    return Settled(failed=failed, notes=tuple(notes))
+
+
+def _differs(rubric: Rubric, unit: Unit, saying: Saying) -> bool:
+    """Whether published ratings are not what the rubric reads.
+
+    Raises:
+        UsageError: A verdict's are not.
+    """
+    if saying.ratings is None or saying.reply is None:
+        return False
+    read = rubric.ratings(saying.reply, swapped=unit.swapped)
+    if saying.published:
+        return saying.ratings not in (NOTHING_READ if read is None else (read,))
+    if read is not None and read != saying.ratings:
         message = (
-            f"The recorded replies {path} are no grade file of MM-Vet, no review file of LLaVA and "
-            f"no verdict file: {type(error).__name__}: {error}."
+            f"{saying.where} has the ratings {list(saying.ratings)}, and the rubric reads "
+            f"{list(read)} in its reply: mend the line, or give the --rubric that it was read with."
         )
-        raise UsageError(message) from error
+        raise UsageError(message)
+    return False
 
 
-def _grades(raw: Mapping[str, Any]) -> Iterator[tuple[Said, str]]:
-    """MM-Vet's file; a null reply is one that cannot be read."""
-    for sample, own in raw.items():
-        for run, reply in enumerate(own["content"], start=1):
-            yield (sample, run, False), "" if reply is None else str(reply)
-
-
-def _lines(text: str) -> Iterator[tuple[Said, str]]:
-    """LLaVA's lines, of which a question's further ones are further runs; or verdicts."""
-    runs = Counter[str]()
-    lines = text.split("\n")  # not splitlines: a reply may hold other ends of lines
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line, object_pairs_hook=once)
-        except ValueError as error:
-            message = f"line {number}: {error}"
-            raise ValueError(message) from error
-        if "sample_id" in row:
-            if row.get("reply") is not None:
-                swapped = bool(row.get("swapped"))
-                yield (row["sample_id"], int(row.get("repetition", 1)), swapped), row["reply"]
-            continue
-        reply = row["content"] if "content" in row else row["text"]
-        sample = str(row["question_id"])
-        runs[sample] += 1
-        yield (sample, runs[sample], False), str(reply)
+def _notes(
+    recording: Recording, *, strange: int, unbound: int, differing: Sequence[str]
+) -> Iterator[str]:
+    if strange:
+        yield f"{strange:,} recorded verdicts are about other answers, and were not taken"
+    if unbound:
+        yield (
+            f"{unbound:,} recorded replies do not say which answers they are about, and are taken "
+            "to be about these"
+        )
+    if differing:
+        yield (
+            f"{len(differing):,} stored ratings are not what the rubric reads in their replies "
+            f"({differing[0]!r} first); what it reads counts"
+        )
+    if recording.repeated:
+        yield (
+            f"{len(recording.repeated):,} questions are graded again in {recording.name} "
+            f"({recording.repeated[0]!r} first); the last grade counts"
+        )

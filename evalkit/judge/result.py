@@ -90,6 +90,7 @@ def report_of(
     *,
     paid: Sequence[Prediction],
     price: tuple[Price, str] | None,
+    notes: Sequence[str] = (),
 ) -> JudgeReport:
     """What the record says of the judging.
 
@@ -100,6 +101,7 @@ def report_of(
         verdicts: What came of it.
         paid: Replies that were paid for, in all sessions, also those that failed.
         price: The judge's, and its day.
+        notes: What else a reader must know, as parts of a sentence.
     """
     return JudgeReport(
         judge=order.model,
@@ -118,6 +120,7 @@ def report_of(
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
         digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
         answers=digest_of_units(units),
+        notes=tuple(notes) or None,
     )
 
 

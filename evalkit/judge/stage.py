@@ -11,8 +11,17 @@ from typing import Self
 from evalkit.judge.asking import Asker, Progress, Purse
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.design import place_of
-from evalkit.judge.order import JudgeOrder, cache_of, judge_workers, price_of, rubric_of, share_of
+from evalkit.judge.order import (
+    JudgeOrder,
+    cache_of,
+    judge_workers,
+    price_of,
+    rubric_of,
+    share_of,
+    spec_of,
+)
 from evalkit.judge.receipts import Receipts
+from evalkit.judge.recorded import Settled, recording_of, settled
 from evalkit.judge.result import Judged, fingerprint_of, report_of
 from evalkit.judge.units import units_of
 from evalkit.records import Prediction, Sample
@@ -43,6 +52,8 @@ class JudgeStage:
             price = self._price and self._price[0]
             self._purse = Purse(order.budget, price, share_of(order))
             undo.callback(self.abandon)
+            spec = spec_of(order)
+            self._recording = recording_of(spec.name) if spec.backend == "replay" else None
             self._workers = self._loaded.enter_context(judge_workers(order, self._folder))
             known = cache_of(order)
             self._cache = known and undo.enter_context(VerdictCache(known))
@@ -75,6 +86,7 @@ class JudgeStage:
 
         Raises:
             BackendError: The judge cannot be asked any more; what it said is kept.
+            UsageError: Recorded verdicts are not what the rubric reads.
         """
         rubric = self._rubrics[task.name]
         for own in self._tasks:  # all that was paid counts before the first question
@@ -82,12 +94,20 @@ class JudgeStage:
         asker, journal = self._asker(task, rubric)
         swap = self._order.swap and rubric.pairwise
         units = units_of(samples, predictions, self._order.votes, swap=swap)
-        verdicts = asker.verdicts(units, self._purse, progress)
+        known = self._recording and settled(self._recording, rubric, units)
+        known = known or Settled(failed={}, notes=())
+        verdicts = asker.verdicts(units, self._purse, progress, settled=known.failed)
         identity = self._workers.crew().identity
         return Judged(
             verdicts=tuple(verdicts),
             report=report_of(
-                self._order, rubric, units, verdicts, paid=journal.paid, price=self._price
+                self._order,
+                rubric,
+                units,
+                verdicts,
+                paid=journal.paid,
+                price=self._price,
+                notes=(*known.notes, *asker.notes()),
             ),
             fingerprint=fingerprint_of(self._order, identity, rubric, verdicts),
         )

@@ -77,6 +77,11 @@ def digest_of_units(units: Iterable[Unit]) -> str:
     return total.hexdigest()
 
 
+def digest_of_answer(answer: str) -> str:
+    """The first 16 digits of an answer's SHA-256, which bind a verdict to it."""
+    return hashlib.sha256(answer.encode(errors="replace")).hexdigest()[:16]
+
+
 def request_of(task: str, rubric: Rubric, unit: Unit, attempt: int) -> Request:
     """The question of one attempt.
 
@@ -152,6 +157,7 @@ def _verdict(
         failure=failure,
         requests=attempt + 1,
         served=(reply.served or ()) if reply else (),
+        about=digest_of_answer(unit.answer),
     )
 
 

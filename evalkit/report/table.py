@@ -144,6 +144,10 @@ def _notes(record: RunRecord) -> Iterable[str]:
             yield f"{result.task}: {judge_line(result.judge)}"
 
 
+UNPAID = ("dummy", "replay", "hf")
+"""Backends of judges whose replies nobody is paid for."""
+
+
 def judge_line(report: JudgeReport) -> str:
     """Who judged, what failed, and what it cost, in one line."""
     words = {"official": "the official rubric", "evalkit": "evalkit's own rubric"}
@@ -153,11 +157,12 @@ def judge_line(report: JudgeReport) -> str:
     counted = f"{report.verdicts:,} verdicts, {missing} missing" + (f" ({kinds})" if kinds else "")
     if not report.rubric:  # published verdicts: nothing says in which words they were asked for
         return f"{_mark(report)}verdicts of {report.judge}, as published; {counted}."
+    taken = "answered" if report.judge.partition(":")[0] in UNPAID else "paid for"
     parts = [
         f"judged by {report.judge} with {rubric} ({report.rubric[:8]})",
         counted,
         *_allowed(report),
-        f"{report.requests:,} questions paid for, {report.cached:,} verdicts known before",
+        f"{report.requests:,} questions {taken}, {report.cached:,} verdicts known before",
         f"{report.prompt_tokens:,} tokens read and {report.output_tokens:,} written",
     ]
     if report.cost_usd is not None:
@@ -166,6 +171,7 @@ def judge_line(report: JudgeReport) -> str:
         parts.append(f"both orders agree on {report.consistency:.0%}")
     if report.spread is not None:
         parts.append(f"votes spread by {report.spread:.3f}")
+    parts += report.notes or ()
     return _mark(report) + "; ".join(parts) + "."
 
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from evalkit.errors import StoreError, UnwritableError
+from evalkit.errors import EvalkitError, UnwritableError
 from evalkit.prediction_files import Predictions
 from evalkit.records import Prediction
-from evalkit.store import prediction_line
+from evalkit.store import parse_prediction, prediction_line
 
 
 class Journal:
@@ -45,7 +45,7 @@ class Journal:
         except OSError as error:
             self.close()
             raise self._unwritable(error) from error
-        except StoreError:
+        except EvalkitError:
             self.close()
             raise
 
@@ -53,9 +53,17 @@ class Journal:
         return UnwritableError(f"The journal {self.path}", error)
 
     def _read(self) -> None:
-        self._end = self.predictions.add_file(self.path, torn=True)
+        self._end = self.predictions.add_file(self.path, torn=True, parse=self._parsed)
         if self._file.seek(0, os.SEEK_END) > self._end:
             self._file.truncate(self._end)
+
+    def _parsed(self, line: bytes, path: Path, number: int) -> Prediction | None:
+        """What a line says; None where it is not believed. The inverse of `_line`."""
+        return parse_prediction(line, path, number)
+
+    def _line(self, made: Prediction) -> bytes:
+        """A prediction as a line."""
+        return prediction_line(made).encode()
 
     def is_done(self, sample_id: str) -> bool:
         """Whether the sample has an answer. One that failed is asked again."""
@@ -71,7 +79,7 @@ class Journal:
         Raises:
             UnwritableError: The disk is full, or the file cannot be written.
         """
-        lines = [prediction_line(made).encode() for made in predictions]
+        lines = [self._line(made) for made in predictions]
         try:
             self._file.write(b"".join(lines))
             self._file.flush()

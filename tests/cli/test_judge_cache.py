@@ -147,6 +147,21 @@ def test_an_export_and_an_import_carry_verdicts_to_another_cache(told, filled, t
     assert (tmp_path / "theirs.jsonl").read_bytes() == (tmp_path / "mine.jsonl").read_bytes()
 
 
+def test_an_import_says_how_many_lines_contradict_known_replies(told, filled, tmp_path):
+    assert told("export", "mine.jsonl", "--model", "judge-1")[0] == 0
+    lines = (tmp_path / "mine.jsonl").read_text().splitlines(keepends=True)
+    lines[3] = json.dumps({**json.loads(lines[3]), "text": "another"}) + "\n"
+    lines[5] = json.dumps({**json.loads(lines[5]), "model": "judge-9"}) + "\n"
+    lines[7] = json.dumps({**json.loads(lines[7]), "finish": None}) + "\n"
+    lines[9] = json.dumps({**json.loads(lines[9]), "asked": "2026-01-01T00:00:00Z"}) + "\n"
+    (tmp_path / "mine.jsonl").write_text("".join(lines))
+    assert told("import", "mine.jsonl")[1] == (
+        "0 replies taken in, 1,200 known before, "
+        "of which 3 say something else and were not taken.\n"
+    )
+    assert told("export", "again.jsonl", "--model", "judge-9")[1].startswith("0 replies")
+
+
 def test_a_bad_line_is_named(told, filled, tmp_path):
     assert told("export", "mine.jsonl")[0] == 0
     lines = (tmp_path / "mine.jsonl").read_text().splitlines()

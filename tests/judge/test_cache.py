@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import StoreError, UsageError
 from evalkit.judge.cache import CachedReply, VerdictCache, cache_key, default_path
+from evalkit.judge.cache_lines import Imported
 from evalkit.records import Generation, Image, Message, Request
 from evalkit.run_record import ModelIdentity
 
@@ -172,10 +173,14 @@ def test_replies_come_back_and_an_export_is_the_whole(
         assert one.keep_all(kept, **owner) == len(kept)
         assert one.find([*kept, key_of(2**256 - 1)]).items() >= kept.items()
         first = exported(one, folder / "one.jsonl")
-        assert two.import_file(folder / "one.jsonl") == (len(kept), 0)
+        assert two.import_file(folder / "one.jsonl") == Imported(
+            new=len(kept), known=0, differing=0
+        )
         assert two.find(list(kept)) == kept
         assert exported(two, folder / "two.jsonl") == first
-        assert two.import_file(folder / "one.jsonl") == (0, len(kept))
+        assert two.import_file(folder / "one.jsonl") == Imported(
+            new=0, known=len(kept), differing=0
+        )
         assert one.statistics().groups == two.statistics().groups
 
 
@@ -342,14 +347,14 @@ def test_a_bad_line_is_named_and_nothing_is_imported(cache, tmp_path, bad):
 def test_a_line_of_another_order_and_spacing_is_the_same_line(cache, tmp_path):
     turned = dict(reversed(json.loads(line_of()).items()))
     (tmp_path / "in").write_text(json.dumps(turned, indent=None, separators=(" , ", " : ")))
-    assert cache.import_file(tmp_path / "in") == (1, 0)
+    assert cache.import_file(tmp_path / "in") == Imported(new=1, known=0, differing=0)
 
 
 def test_where_an_import_differs_the_known_reply_stays(cache, tmp_path):
     cache.keep(key_of(1), reply_of("mine"), **OWNER)
     lines = [line_of(text="theirs"), line_of(key=key_of(2)), line_of(key=key_of(2), text="again")]
     (tmp_path / "in").write_text("\n".join(lines))
-    assert cache.import_file(tmp_path / "in") == (1, 2)
+    assert cache.import_file(tmp_path / "in") == Imported(new=1, known=2, differing=2)
     found = cache.find([key_of(1), key_of(2)])
     assert (found[key_of(1)].text, found[key_of(2)].text) == ("mine", "1")
 

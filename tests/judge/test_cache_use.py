@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
 from evalkit import registry
+from evalkit.errors import StaleError
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.design import server_of
 from evalkit.judge.order import JudgeOrder
@@ -230,6 +231,69 @@ def test_a_reply_that_the_journal_had_is_as_old_as_the_journal(chat_server, judg
         assert (found.replies, found.oldest[:19]) == (12, "2025-01-01T00:00:00")
         assert found.newest > "2025-01-02"
         assert cache.prune(date(2025, 6, 1)) == 6
+
+
+def journal_of(folder):
+    (journal,) = (folder / "judge").glob("mmvet-*.jsonl")
+    return journal
+
+
+def test_a_journal_s_line_that_a_hand_changed_is_not_believed(chat_server, judge, tmp_path):
+    with chat_server(answer=lambda asked: "0.4") as server:
+        judge(server, "one", TEXTS, cache=None)
+        journal = journal_of(tmp_path / "one")
+        lines = journal.read_text().splitlines(keepends=True)
+        changed = lines[4].replace('"text":"0.4"', '"text":"1.0"')
+        assert changed != lines[4]
+        journal.write_text("".join([*lines[:4], changed, *lines[5:]]))
+        with pytest.raises(
+            StaleError, match=r"mmvet-.*\.jsonl, line 5, .* Remove the line"
+        ) as told:
+            judge(server, "one", TEXTS)
+        assert told.value.exit_code == 15
+        journal.write_text("".join([*lines[:4], *lines[5:]]))
+        again = judge(server, "one", TEXTS)
+        assert len(server.asked) == 13
+        assert judge(server, "two", TEXTS).report.cached == 12
+    assert {verdict.ratings for verdict in again.verdicts} == {(0.4,)}
+
+
+def test_a_line_without_a_seal_is_in_the_bill_and_asked_again(chat_server, judge, tmp_path):
+    """Else a hand would take the seal away with the reply."""
+    with chat_server(answer=lambda asked: "0.4") as server:
+        judge(server, "one", TEXTS, cache=None)
+        journal = journal_of(tmp_path / "one")
+        first, *others = journal.read_text().splitlines(keepends=True)
+        bare = {k: v for k, v in json.loads(first).items() if k != "seal"} | {"text": "1.0"}
+        journal.write_text("".join([json.dumps(bare) + "\n", *others]))
+        again = judge(server, "one", TEXTS)
+        assert len(server.asked) == 13
+        assert judge(server, "one", TEXTS).report.requests == 13
+        assert len(server.asked) == 13
+        assert judge(server, "two", TEXTS).report.cached == 12
+    assert {verdict.ratings for verdict in again.verdicts} == {(0.4,)}
+    assert again.report.requests == 13
+
+
+@pytest.mark.parametrize("part", ["backend", "model", "rubric"])
+def test_a_reply_that_says_it_is_another_judge_s_is_asked_for(chat_server, judge, tmp_path, part):
+    """A hand changed it in an export, under the key of this very question."""
+    with chat_server(answer=lambda asked: "0.4") as server:
+        judge(server, "one", TEXTS)
+        with VerdictCache(tmp_path / "cache.sqlite") as cache:
+            cache.export(tmp_path / "all.jsonl")
+        lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+        for row in lines[:5]:
+            row |= {part: "another", "text": "1.0"}
+        (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+        with VerdictCache(tmp_path / "other.sqlite") as cache:
+            assert cache.import_file(tmp_path / "all.jsonl").new == 12
+        found = judge(server, "two", TEXTS, cache=tmp_path / "other.sqlite")
+        assert len(server.asked) == 12 + 5
+    assert {verdict.ratings for verdict in found.verdicts} == {(0.4,)}
+    assert found.report.cached == 7
+    (note,) = found.report.notes
+    assert note.startswith("5 replies in the cache other.sqlite say that they are of another judge")
 
 
 def test_replies_that_were_paid_for_in_vain_stay_in_the_bill(chat_server, judge):

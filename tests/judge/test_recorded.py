@@ -148,4 +148,4 @@ def test_several_replies_to_a_question_are_its_runs(bench):
 def test_a_file_of_another_kind_is_refused(bench):
     done = bench.judge(bench.review("one", [{"id": 1}]))
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "review.jsonl are no grade file of MM-Vet" in done.err
+    assert "review.jsonl needs a list of replies (content)" in done.err

@@ -7,7 +7,7 @@ import pytest
 from evalkit.errors import EvalkitError, StaleError
 from evalkit.integrity import TwiceError, once
 from evalkit.judge.labels import read_labels
-from evalkit.judge.recorded import read_replies
+from evalkit.judge.recording import read_recording
 from evalkit.judge.review import read_review
 from evalkit.judge.review_questions import read_questions
 from evalkit.prediction_files import Predictions
@@ -31,7 +31,7 @@ READERS = {
     "predictions": (PREDICTIONS, lambda p: folder_of(p, "predictions").read_predictions("toy")),
     "stored predictions": (PREDICTIONS, Predictions.stored),
     "verdicts": (VERDICTS, lambda p: folder_of(p, "verdicts").read_verdicts("toy")),
-    "replayed verdicts": (VERDICTS, lambda p: read_replies(p.read_bytes(), p)),
+    "replayed verdicts": (VERDICTS, lambda p: read_recording(p.read_bytes(), p)),
     "a review": (REVIEW * 2, read_review),
     "questions": (QUESTION * 2, read_questions),
     "labels": (LABEL + LABEL.replace('"a"', '"b"'), lambda p: read_labels(p, p.read_text())),

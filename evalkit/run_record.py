@@ -150,6 +150,8 @@ class JudgeReport:
         answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
         max_failures: Share of the verdicts that was allowed to be missing; None where the record
             does not say.
+        untold: Those of the questions whose tokens the server did not tell: the most that they can
+            be is counted, so that tokens and cost are upper bounds.
     """
 
     judge: str
@@ -172,6 +174,7 @@ class JudgeReport:
     digest: str
     answers: str
     max_failures: float | None = None
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

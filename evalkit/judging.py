@@ -28,12 +28,11 @@ from evalkit.judge.order import (
 )
 from evalkit.judge.result import Judged
 from evalkit.judge.stage import JudgeStage
-from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prediction_files import stored_predictions
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
-from evalkit.records import Prediction
+from evalkit.records import UNASKED, Prediction
 from evalkit.report.table import judge_line
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held

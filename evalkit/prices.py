@@ -18,8 +18,12 @@ from datetime import date
 from typing import Any
 
 from evalkit.errors import UsageError
+from evalkit.records import Billed, Request
 
 MILLION = 1_000_000
+
+FRAME = 32
+"""Tokens, at most, that a server's chat template puts around a turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,23 @@ class PriceTable:
         """The table of a service that costs so many times as much."""
         models = {name: price.times(factor) for name, price in self.models.items()}
         return PriceTable(day=self.day, models=models)
+
+
+def most_billed(request: Request) -> Billed:
+    """The most that a server can bill for a text if it keeps to the limit of the answer's tokens.
+
+    No vocabulary of bytes makes more than one token of a byte. What a picture comes to is not
+    known, and is not in it.
+
+    Args:
+        request: The request.
+    """
+    size = len(request.text.encode("utf-8", "replace"))
+    return Billed(
+        prompt_tokens=size + FRAME * len(request.messages),
+        output_tokens=request.generation.max_new_tokens,
+        bound=True,
+    )
 
 
 def parse_prices(text: str, source: str) -> PriceTable:

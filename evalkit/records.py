@@ -124,6 +124,9 @@ class Failure:
 HOPELESS = frozenset({"unauthorized", "quota"})
 """Kinds of failures that all further requests share: a key has expired, or money is spent."""
 
+UNASKED = "unasked"
+"""The failure of what nobody was asked: the budget was spent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
@@ -134,12 +137,15 @@ class Billed:
         output_tokens: Tokens that were written.
         cached_tokens: Tokens that were read before, which may be cheaper.
         share: Of the usual price that is asked; a batch service asks a half.
+        bound: Whether the server did not tell some of them, and the most that they can be stand
+            in their place.
     """
 
     prompt_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     share: float = 1.0
+    bound: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,6 +152,8 @@ class JudgeReport:
             does not say.
         notes: What else a reader must know of the verdicts, as parts of a sentence; None where
             there is nothing.
+        untold: Those of the questions whose tokens the server did not tell: the most that they can
+            be is counted, so that tokens and cost are upper bounds.
     """
 
     judge: str
@@ -175,6 +177,7 @@ class JudgeReport:
     answers: str
     max_failures: float | None = None
     notes: tuple[str, ...] | None = None
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

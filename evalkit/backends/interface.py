@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from evalkit.errors import UsageError
-from evalkit.records import Prediction, Request
+from evalkit.records import Billed, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
 
@@ -27,6 +27,7 @@ class BackendOptions:
         image_preprocess: "processor" or "pad-square".
         seed: Seeds decoding that samples.
         offline: Nothing may be fetched.
+        unbilled: `preflight` may ask nothing that costs.
         batch_size: Requests in a batch; None: as many as `capacity` says.
         prefix_sharing: "auto" shares prefixes where it can be done, "on" refuses to run without,
             "off" never does.
@@ -41,6 +42,7 @@ class BackendOptions:
     image_preprocess: str = "processor"
     seed: int = 0
     offline: bool = False
+    unbilled: bool = False
     batch_size: int | None = None
     prefix_sharing: str = "auto"
     options: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +62,16 @@ class Capacity:
     rows: int = 8
     tokens: int | None = None
     image_tokens: int = 576
+
+
+class Allowance(Protocol):
+    """What may be spent; asked from any thread."""
+
+    def take(self, most: Billed) -> bool:
+        """Set aside what a request may cost at most; False where it may not be sent."""
+
+    def settle(self, most: Billed, billed: Billed | None) -> None:
+        """Count what is billed for it, in place of what was set aside; None is nothing."""
 
 
 class Backend(ABC):
@@ -118,6 +130,10 @@ class Backend(ABC):
     @abstractmethod
     def identity(self) -> ModelIdentity:
         """Which model this is; constant over the backend's life."""
+
+    def keep_within(self, allowance: Allowance) -> bool:  # noqa: ARG002 - a backend may
+        """Spend no more than is allowed; whether each request is asked for before it is sent."""
+        return False
 
     def preprocessing(self) -> Mapping[str, str]:
         """What happens to pictures before the model sees them, for the fingerprint."""

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
 from evalkit.backends.data_urls import RULE, DataUrl, data_url
-from evalkit.backends.interface import Backend, BackendOptions, Capacity
+from evalkit.backends.interface import Allowance, Backend, BackendOptions, Capacity
 from evalkit.backends.openai_client import Answered, Client
 from evalkit.backends.openai_door import check_packages, check_server
-from evalkit.backends.openai_replies import Usage
 from evalkit.backends.openai_settings import OPTIONS, Settings, read_settings
 from evalkit.backends.pictures import UnreadableError
 from evalkit.backends.stopping import cut_at_stop
 from evalkit.errors import BackendError
+from evalkit.prices import most_billed
 from evalkit.records import Billed, Failure, Image, Prediction, Request
 from evalkit.run_record import ModelIdentity
 
@@ -109,7 +109,7 @@ class OpenAIBackend(Backend):
         """
         settings = read_settings(options, os.environ)
         check_packages()
-        check_server(settings)
+        check_server(settings, trial=not options.unbilled)
 
     @classmethod
     def load(cls, options: BackendOptions) -> Self:
@@ -130,6 +130,11 @@ class OpenAIBackend(Backend):
             "processor": "the server's",
             "sent": RULE,
         }
+
+    def keep_within(self, allowance: Allowance) -> bool:
+        """Ask before each request that is sent, one that is sent again included."""
+        self._client.allowance = allowance
+        return True
 
     def capacity(self) -> Capacity:
         """Small bundles: the limiter, not the bundle, says how much is asked at once."""
@@ -208,14 +213,14 @@ class OpenAIBackend(Backend):
         self, requests: Sequence[Request], pictures: Mapping[str, DataUrl]
     ) -> list[Answered]:
         """Ask the first question, and soon after it the others, which share its pictures."""
-        bodies = [self.body(request, pictures) for request in requests]
+        bodies = [(self.body(request, pictures), most_of(request)) for request in requests]
         sent = asyncio.Event()
         if not bodies[1:]:
-            return [await self._client.ask(bodies[0], sent)]
-        first = asyncio.create_task(self._client.ask(bodies[0], sent))
+            return [await self._client.ask(*bodies[0], sent)]
+        first = asyncio.create_task(self._client.ask(*bodies[0], sent))
         await sent.wait()
         await asyncio.wait({first}, timeout=AHEAD)
-        others = [self._client.ask(body, asyncio.Event()) for body in bodies[1:]]
+        others = [self._client.ask(*body, asyncio.Event()) for body in bodies[1:]]
         return list(await asyncio.gather(first, *others))
 
     def body(self, request: Request, pictures: Mapping[str, DataUrl]) -> dict[str, Any]:
@@ -253,7 +258,7 @@ class OpenAIBackend(Backend):
         """
         reply, billed = answered.reply, None
         if request.verbatim:
-            billed = _billed(answered.used, self.price_share)
+            billed = answered.used.billed(self.price_share)
         if reply is None:
             return Prediction(sample_id=request.sample_id, failure=answered.failure, billed=billed)
         text, stopped = cut_at_stop(reply.text, request.generation.stop)
@@ -315,13 +320,6 @@ def beams_failed(request: Request) -> Prediction:
     return failed(request, "refused", words)
 
 
-def _billed(used: Usage, share: float) -> Billed | None:
-    """What is billed; None where the server told nothing."""
-    if used == Usage():
-        return None
-    return Billed(
-        prompt_tokens=used.prompt or 0,
-        output_tokens=used.output or 0,
-        cached_tokens=used.cached,
-        share=share,
-    )
+def most_of(request: Request) -> Billed | None:
+    """The most that is billed for a request; None where nobody keeps a bill of single ones."""
+    return most_billed(request) if request.verbatim else None

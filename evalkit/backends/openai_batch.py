@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from evalkit.backends.interface import BackendOptions, Capacity
-from evalkit.backends.openai import OpenAIBackend, beams_failed, failed
+from evalkit.backends.interface import Allowance, BackendOptions, Capacity
+from evalkit.backends.openai import OpenAIBackend, beams_failed, failed, most_of
 from evalkit.backends.openai_batch_desk import NOT_FOUND, Desk
 from evalkit.backends.openai_batch_files import MOST_BYTES, Answers, Line, Part, ended, line_of
 from evalkit.backends.openai_batch_state import Job, States
@@ -116,6 +116,10 @@ class OpenAIBatchBackend(OpenAIBackend):
         super().preflight(options)
         states.check()
 
+    def keep_within(self, allowance: Allowance) -> bool:  # noqa: ARG002 - the interface's
+        """Nothing: a batch goes out as a whole."""
+        return False
+
     def capacity(self) -> Capacity:
         """As much as there is: files are cut here, not by the plan."""
         return Capacity(rows=self._options.batch_size or ROWS)
@@ -159,13 +163,14 @@ class OpenAIBatchBackend(OpenAIBackend):
         if place in sheet.made:
             return sheet.made[place]
         asked = sheet.asked[place]
-        found = sheet.answers.known[asked.id]
+        found, request = sheet.answers.known[asked.id], sheet.requests[place]
         if isinstance(found, Reply):
-            reply = self._client.hidden(found)
-            answered = Answered(reply=reply, seconds=seconds, used=found.usage)
+            used = found.usage.at_most(most_of(request))
+            answered = Answered(reply=self._client.hidden(found), seconds=seconds, used=used)
         else:
-            answered = Answered(failure=self._client.failure(found), used=found.usage)
-        return self.prediction_of(sheet.requests[place], answered, asked.digests)
+            used = found.usage.at_most(most_of(request) if found.paid else None)
+            answered = Answered(failure=self._client.failure(found), used=used)
+        return self.prediction_of(request, answered, asked.digests)
 
     def _must_ask_again(self, sheet: _Sheet) -> bool:
         """Ask, and wait; whether some of it was in batches that the server has forgotten."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from evalkit.backends.interface import Allowance
 from evalkit.backends.openai_limiter import Limiter, Place
 from evalkit.backends.openai_replies import (
     Reply,
@@ -24,7 +25,7 @@ from evalkit.backends.openai_replies import (
 )
 from evalkit.backends.openai_settings import NO_KEY, Settings
 from evalkit.backends.openai_wire import Wire
-from evalkit.records import HOPELESS, Failure
+from evalkit.records import HOPELESS, UNASKED, Billed, Failure
 
 SHORTEST, LONGEST = 0.5, 30.0
 """Seconds up to which the first retry waits, and any retry."""
@@ -45,7 +46,7 @@ class Answered:
         reply: The answer.
         failure: Why there is none.
         seconds: Its share of the time that it was out, among all that were out.
-        used: Tokens of all attempts together, as far as the server told.
+        used: Tokens of all attempts together, as far as the server told, or the most they can be.
     """
 
     reply: Reply | None = None
@@ -64,13 +65,18 @@ class Client:
         self._api: Any = None
         self.limiter = Limiter(settings.concurrency, time.monotonic)
         self.counters = Counter[str]()
+        self.allowance: Allowance | None = None
         self._hopeless: Trouble | None = None
 
-    async def ask(self, body: Mapping[str, Any], sent: asyncio.Event) -> Answered:
+    async def ask(
+        self, body: Mapping[str, Any], most: Billed | None, sent: asyncio.Event
+    ) -> Answered:
         """Ask, and ask again where that may help.
 
         Args:
             body: The request.
+            most: What is billed for it at most, which counts where the server does not tell; None
+                where only what it tells counts.
             sent: Set when the request goes out for the first time.
         """
         used = Usage()
@@ -78,7 +84,7 @@ class Client:
             place = await self.limiter.enter()
             sent.set()
             try:
-                reply = await self._counted(body, again=attempt > 0)
+                reply, told = await self._paid(body, most, again=attempt > 0)
             except asyncio.CancelledError:
                 self.limiter.failed(place, overloaded=False)
                 raise
@@ -92,11 +98,34 @@ class Client:
             else:
                 out = self.limiter.out
                 seconds = self.limiter.answered(place)
-                self.spend(reply.usage)
+                self.spend(told)
                 seconds = round(seconds / max(out, 1), 6)
-                return Answered(reply=reply, seconds=seconds, used=used + reply.usage)
+                return Answered(reply=reply, seconds=seconds, used=used + told)
             await asyncio.sleep(wait)
         raise AssertionError  # the last attempt returns
+
+    async def _paid(
+        self, body: Mapping[str, Any], most: Billed | None, *, again: bool
+    ) -> tuple[Reply, Usage]:
+        """A reply and what is billed for it, within what may be spent.
+
+        Raises:
+            Trouble: There is none, or it cannot be paid for.
+        """
+        within = self.allowance if most is not None else None
+        if within and most and not within.take(most):
+            raise Trouble(kind=UNASKED, words="the budget does not last for it")
+        told = Usage()
+        try:
+            reply = await self._counted(body, again=again)
+            told = reply.usage.at_most(most)
+        except Trouble as error:
+            told = error.usage = error.usage.at_most(most if error.paid else None)
+            raise
+        finally:
+            if within and most:
+                within.settle(most, told.billed())
+        return reply, told
 
     async def _counted(self, body: Mapping[str, Any], *, again: bool) -> Reply:
         """Send a request, unless the server has said that none will be answered any more.

@@ -47,8 +47,13 @@ def check_packages() -> None:
             raise MissingExtraError(package, "openai", "The backend openai")
 
 
-def check_server(settings: Settings) -> None:
+def check_server(settings: Settings, *, trial: bool = True) -> None:
     """Ask the server for its models; where that does not settle it, ask the model for a word.
+
+    Args:
+        settings: Which server.
+        trial: Whether the model may be asked, which costs a few tokens; else the first question
+            will tell.
 
     Raises:
         BackendError: The server is not there, refuses the key, or does not have the model.
@@ -64,7 +69,7 @@ def check_server(settings: Settings) -> None:
         status, body = _status(settings, lambda: api.get("models", timeout=PATIENCE), PATIENCE)
         _check_key(settings, status, body)
         models = _ids(body) if status == OK else []
-        if settings.model in models:
+        if settings.model in models or not trial:
             return
         status, body = _status(settings, lambda: _try(api, settings), settings.timeout)
     _check_key(settings, status, body)

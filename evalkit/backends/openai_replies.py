@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+
+from evalkit.records import Billed
 
 FILTERED = ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation")
 SPENT = ("insufficient_quota", "billing_hard_limit_reached")
@@ -25,11 +27,19 @@ ABROAD = {403: "forbidden", 404: "not_found"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of a request, as the server counted them; None where it did not say."""
+    """Tokens of a request, as the server counted them; None where it did not say.
+
+    Attributes:
+        prompt: Tokens that were read.
+        output: Tokens that were written.
+        cached: Tokens that were read before.
+        bound: Whether the most that they can be stands for some that the server did not tell.
+    """
 
     prompt: int | None = None
     output: int | None = None
     cached: int = 0
+    bound: bool = False
 
     def __add__(self, other: Usage) -> Usage:
         """Both together."""
@@ -39,6 +49,35 @@ class Usage:
             prompt=(self.prompt or 0) + (other.prompt or 0),
             output=(self.output or 0) + (other.output or 0),
             cached=self.cached + other.cached,
+            bound=self.bound or other.bound,
+        )
+
+    def at_most(self, most: Billed | None) -> Usage:
+        """What is told, and the most that it can be where nothing sensible is.
+
+        Args:
+            most: That; None where nobody wants to know.
+        """
+        if most is None or (self.prompt and self.output is not None):
+            return self
+        if not self.prompt:  # no request has none
+            return Usage(prompt=most.prompt_tokens, output=most.output_tokens, bound=True)
+        return replace(self, output=most.output_tokens, bound=True)
+
+    def billed(self, share: float = 1.0) -> Billed | None:
+        """As what is billed; None where nothing is told.
+
+        Args:
+            share: Of the usual price that is asked.
+        """
+        if self == Usage():
+            return None
+        return Billed(
+            prompt_tokens=self.prompt or 0,
+            output_tokens=self.output or 0,
+            cached_tokens=self.cached,
+            share=share,
+            bound=self.bound,
         )
 
 
@@ -53,6 +92,7 @@ class Trouble(Exception):  # noqa: N818 - some of it passes
         overloaded: Whether fewer requests at once may help.
         wait: Seconds that the server asks to wait; None where it does not.
         usage: Tokens that were spent nevertheless.
+        paid: Whether it is an answer all the same, with a status of success: such are billed.
         status: The HTTP status that said so; None where none did.
     """
 
@@ -62,6 +102,7 @@ class Trouble(Exception):  # noqa: N818 - some of it passes
     overloaded: bool = False
     wait: float | None = None
     usage: Usage = Usage()
+    paid: bool = False
     status: int | None = None
 
 
@@ -81,6 +122,14 @@ def read_reply(body: str) -> Reply:
     Raises:
         Trouble: There is none.
     """
+    try:
+        return _reply(body)
+    except Trouble as error:
+        error.paid = True
+        raise
+
+
+def _reply(body: str) -> Reply:
     try:
         raw = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -147,7 +147,7 @@ def _told(judged: Judged | None) -> dict[str, Any]:
 
 
 def _exit_code(sources: Sources, judged: Judged | None) -> ExitCode:
-    from evalkit.judge.units import UNASKED
+    from evalkit.records import UNASKED
 
     if not sources.is_whole or (judged is not None and UNASKED in judged.report.failed):
         return ExitCode.INCOMPLETE

@@ -11,7 +11,7 @@ import click
 from evalkit.cli.gate_options import gate_of, gate_options
 from evalkit.cli.judge_options import judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
-from evalkit.judge.units import UNASKED
+from evalkit.records import UNASKED
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
 

@@ -14,9 +14,9 @@ from evalkit.errors import NotComparableError
 from evalkit.judge.design import DESIGN, WHO, check_design, differences
 from evalkit.judge.result import failures_of
 from evalkit.judge.review import read_review
-from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values, values_of
 from evalkit.judge.verdict_file import recorded_answers
+from evalkit.records import UNASKED
 from evalkit.run_record import TaskResult
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem

@@ -18,72 +18,18 @@ from itertools import islice
 
 from evalkit.errors import EvalkitError
 from evalkit.judge.cache import CachedReply, VerdictCache, cache_key, reply_of
-from evalkit.judge.estimate import most_costly
-from evalkit.judge.receipts import cost_of
+from evalkit.judge.purse import Purse
 from evalkit.judge.together import Together
 from evalkit.judge.units import Unit, request_of, step, unasked
-from evalkit.prices import Price
-from evalkit.records import Prediction, Request, Verdict
+from evalkit.records import UNASKED, Prediction, Request, Verdict
 from evalkit.rubric import Rubric
 from evalkit.runner import engine
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import PROBE, Bundle, plan
-from evalkit.runner.workers import Outcome, Workers
+from evalkit.runner.workers import Workers
 
 PORTION = 64
 """Questions that are written and looked up together, before the first of them is asked."""
-
-
-class Purse(engine.Watch):
-    """What the judge may cost in all sessions together, and has cost."""
-
-    def __init__(
-        self, budget: float | None, price: Price | None = None, share: float = 1.0
-    ) -> None:
-        """Start with a budget.
-
-        Args:
-            budget: In USD; None is no limit.
-            price: The judge's, by which a question is known to be too dear before it is asked.
-            share: Of the price that is paid (a half for a batch service).
-        """
-        self.budget = budget
-        self._price, self._share = price, share
-        self.spent = 0.0
-        self.requests = 0
-        self.stopped = False
-
-    def came(self, outcome: Outcome) -> None:
-        """Count what an outcome cost."""
-        self.spent += outcome.counts.get("cost_usd", 0.0)
-        self.requests += int(outcome.counts.get("requests", len(outcome.lease.requests)))
-
-    def paid(self, replies: Iterable[Prediction]) -> None:
-        """Count what earlier sessions paid for."""
-        if self._price is not None:
-            self.spent += sum(cost_of(made, self._price) for made in replies)
-
-    def is_empty(self) -> bool:
-        """Whether nothing more may be asked: all is spent, or somebody said stop."""
-        return self.stopped or (self.budget is not None and self.spent >= self.budget)
-
-    def affords(self, requests: Sequence[Request]) -> list[Request]:
-        """As many of the first questions as can be paid for if every reply is as long as it may be.
-
-        Args:
-            requests: In the order in which they are asked.
-        """
-        if self.stopped:
-            return []
-        if self.budget is None or self._price is None:
-            return list(requests)
-        left, chosen = self.budget - self.spent, list[Request]()
-        for request in requests:
-            left -= most_costly(request, self._price, self._share)
-            if left < 0:
-                break
-            chosen.append(request)
-        return chosen
 
 
 @dataclass(slots=True)
@@ -191,7 +137,7 @@ class Asker:
         keys = self._keys(asks, [request_of(self._task, self._rubric, *one) for one in asks])
         for name, key in keys.items():
             made = self._journal.predictions.get(_marked(name, key))
-            if made is not None:
+            if made is not None and not _was_unasked(made):
                 self._replies[name] = replace(made, sample_id=name)
         self._forget_failed(units, keys)
         self._recalled |= {name: key for name, key in keys.items() if name in self._replies}
@@ -324,7 +270,8 @@ class Asker:
         ahead = list(islice(bundles, PROBE))
 
         def came(_: str, predictions: Sequence[Prediction]) -> None:
-            made = [replace(p, sample_id=p.sample_id.rpartition("@")[0]) for p in predictions]
+            asked = [made for made in predictions if not _was_unasked(made)]
+            made = [replace(p, sample_id=p.sample_id.rpartition("@")[0]) for p in asked]
             self._replies.update({one.sample_id: one for one in made})
             for one in made:
                 if one.failure is None:
@@ -357,6 +304,11 @@ class Asker:
 def _marked(name: str, key: str) -> str:
     """An attempt's name with the first 12 digits of what it asks."""
     return f"{name}@{key[:12]}"
+
+
+def _was_unasked(made: Prediction) -> bool:
+    """Whether a question was not sent after all, as the budget did not last for it."""
+    return made.failure is not None and made.failure.kind == UNASKED
 
 
 def _moment(seconds: float) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from string import ascii_letters
 
-from evalkit.judge.token_count import CHARACTERS, count_tokens
+from evalkit.judge.token_count import count_tokens
 from evalkit.judge.units import Unit, request_of
 from evalkit.prices import Price
-from evalkit.records import Generation, Request, Sample
+from evalkit.records import Generation, Sample
 from evalkit.rubric import Rubric
 
 WORD = " the"
@@ -80,24 +78,6 @@ def estimate(
         cost_usd=cost,
         how=counted.how,
     )
-
-
-def most_costly(request: Request, price: Price, share: float = 1.0) -> float:
-    """USD that a question costs with the longest reply, as far as can be known before.
-
-    Args:
-        request: The question.
-        price: The judge's price.
-        share: Of the price that is paid (a half for a batch service).
-    """
-    most = _most_tokens(request.text)
-    return share * price.cost(most, request.generation.max_new_tokens)
-
-
-def _most_tokens(text: str) -> int:
-    """About as many tokens as a text can be: every byte that is no Latin letter or blank is one."""
-    plain = sum(character == " " or character in ascii_letters for character in text)
-    return math.ceil(plain / CHARACTERS) + len(text.encode("utf-8", "replace")) - plain
 
 
 def expected_units(

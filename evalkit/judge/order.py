@@ -10,6 +10,7 @@ from pathlib import Path
 from evalkit import registry
 from evalkit.backends.interface import Backend, BackendOptions, check_options
 from evalkit.errors import BackendError, EvalkitError, UsageError
+from evalkit.judge.purse import Purse
 from evalkit.judge.recorded import RecordedBackend
 from evalkit.prices import Price, parse_prices
 from evalkit.records import Sample
@@ -256,12 +257,13 @@ def cache_of(order: JudgeOrder) -> Path | None:
 
 
 @contextmanager
-def judge_workers(order: JudgeOrder, state: Path) -> Iterator[Workers]:
+def judge_workers(order: JudgeOrder, state: Path, purse: Purse) -> Iterator[Workers]:
     """The judge, loaded; closed in the end.
 
     Args:
         order: Which one.
         state: Where a batch that is under way is remembered.
+        purse: What it may cost.
 
     Raises:
         EvalkitError: It cannot be had.
@@ -275,6 +277,8 @@ def judge_workers(order: JudgeOrder, state: Path) -> Iterator[Workers]:
     except Exception as error:
         message = f"The judge {order.model!r} cannot be loaded: {type(error).__name__}: {error}."
         raise BackendError(message) from error
+    if purse.budget is not None:
+        purse.settled = loaded.keep_within(purse)
     with closing(loaded) as backend, closing(workers_of(backend)) as workers:
         yield workers
 
@@ -310,6 +314,7 @@ def backend_of(order: JudgeOrder, state: Path) -> tuple[type[Backend], BackendOp
         name=spec.name,
         revision=spec.revision,
         offline=order.offline,
+        unbilled=True,  # a trial question is in no bill; the first question is one
         options=spec.options,
     )
     if spec.backend == "replay":

@@ -68,7 +68,12 @@ class Receipts(Journal):
         self._count(predictions)
 
     def _count(self, predictions: Sequence[Prediction]) -> None:
-        self.paid += [p for p in predictions if p.text is not None or p.billed is not None]
+        self.paid += filter(is_paid, predictions)
+
+
+def is_paid(made: Prediction) -> bool:
+    """Whether it was paid for: it has a text, or is a failure that was billed."""
+    return made.text is not None or made.billed is not None
 
 
 def billed(made: Prediction) -> Billed:

@@ -19,8 +19,7 @@ from evalkit.integrity import once
 from evalkit.judge.kinds import is_rating
 from evalkit.judge.review import one_object
 from evalkit.judge.review_notes import repeated_keys
-from evalkit.judge.units import UNASKED
-from evalkit.records import Failure
+from evalkit.records import UNASKED, Failure
 
 Said = tuple[str, int, bool]
 """What a reply is to: sample id, repetition from 1, and whether the answers were swapped."""

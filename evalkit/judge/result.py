@@ -13,9 +13,9 @@ from typing import Any
 from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
 from evalkit.judge.receipts import billed, cost_of
-from evalkit.judge.units import UNASKED, Unit, by_sample, digest_of_units
+from evalkit.judge.units import Unit, by_sample, digest_of_units
 from evalkit.prices import Price
-from evalkit.records import MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
+from evalkit.records import UNASKED, MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
 from evalkit.rubric import Rubric
 from evalkit.run_record import JudgeReport, ModelIdentity
 from evalkit.score import fitting
@@ -132,6 +132,7 @@ def _bill(paid: Sequence[Prediction], price: tuple[Price, str] | None) -> dict[s
         "output_tokens": sum(billed(made).output_tokens for made in paid),
         "cost_usd": None if price is None else round(sum(cost_of(p, price[0]) for p in paid), 6),
         "prices": None if price is None else price[1],
+        "untold": sum(billed(made).bound for made in paid),
     }
 
 

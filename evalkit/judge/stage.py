@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from evalkit.judge.asking import Asker, Progress, Purse
+from evalkit.judge.asking import Asker, Progress
 from evalkit.judge.cache import VerdictCache
 from evalkit.judge.design import place_of
 from evalkit.judge.order import (
@@ -20,6 +20,7 @@ from evalkit.judge.order import (
     share_of,
     spec_of,
 )
+from evalkit.judge.purse import Purse
 from evalkit.judge.receipts import Receipts
 from evalkit.judge.recorded import Settled, recording_of, settled
 from evalkit.judge.result import Judged, fingerprint_of, report_of
@@ -27,6 +28,9 @@ from evalkit.judge.units import units_of
 from evalkit.records import Prediction, Sample
 from evalkit.rubric import Rubric
 from evalkit.task import Task
+
+DIGITS = 8
+"""Digits of a SHA-256 that a journal's name holds, of each of two."""
 
 
 class JudgeStage:
@@ -43,7 +47,7 @@ class JudgeStage:
         Raises:
             EvalkitError: The judge, a rubric or the cache cannot be had.
         """
-        self._order, self._folder, self._tasks = order, folder / "judge", tuple(tasks)
+        self._order, self._folder = order, folder / "judge"
         self._rubrics = {task.name: rubric_of(task, order) for task in tasks}
         self._askers: dict[str, tuple[Asker, Receipts]] = {}
         self._undo, self._loaded = ExitStack(), ExitStack()
@@ -54,7 +58,10 @@ class JudgeStage:
             undo.callback(self.abandon)
             spec = spec_of(order)
             self._recording = recording_of(spec.name) if spec.backend == "replay" else None
-            self._workers = self._loaded.enter_context(judge_workers(order, self._folder))
+            self._workers = self._loaded.enter_context(
+                judge_workers(order, self._folder, self._purse)
+            )
+            self._count_paid()
             known = cache_of(order)
             self._cache = known and undo.enter_context(VerdictCache(known))
             self._undo = undo.pop_all()
@@ -89,8 +96,6 @@ class JudgeStage:
             UsageError: Recorded verdicts are not what the rubric reads.
         """
         rubric = self._rubrics[task.name]
-        for own in self._tasks:  # all that was paid counts before the first question
-            self._asker(own, self._rubrics[own.name])
         asker, journal = self._asker(task, rubric)
         swap = self._order.swap and rubric.pairwise
         units = units_of(samples, predictions, self._order.votes, swap=swap)
@@ -112,17 +117,37 @@ class JudgeStage:
             fingerprint=fingerprint_of(self._order, identity, rubric, verdicts),
         )
 
+    def _count_paid(self) -> None:
+        """Count all that this judge has cost in this run, whatever it was asked.
+
+        Raises:
+            StoreError: A journal of its replies is damaged.
+        """
+        if self._order.budget is None:
+            return
+        for path in sorted(self._folder.glob(f"*-{self._judge()}{'?' * DIGITS}.jsonl")):
+            with Receipts(path) as journal:
+                self._purse.paid(journal.paid)
+
+    def _judge(self) -> str:
+        """A digest of what has one price: the judge's name, wherever it is served."""
+        identity = self._workers.crew().identity
+        return _digest(f"{identity.backend} {identity.name}")
+
     def _asker(self, task: Task, rubric: Rubric) -> tuple[Asker, Receipts]:
-        """One for a task; its journal's name holds a digest of judge, rubric and server."""
+        """One for a task; its journal's name holds digests of judge, and of rubric and server."""
         if task.name not in self._askers:
             identity = self._workers.crew().identity
             place = place_of(self._order, identity)
             who = f"{identity.backend} {identity.name} {identity.digest} {identity.revision}"
             about = f"{who} {rubric.digest} {place}"
-            name = f"{task.file_stem}-{hashlib.sha256(about.encode()).hexdigest()[:8]}.jsonl"
+            name = f"{task.file_stem}-{self._judge()}{_digest(about)}.jsonl"
             journal = self._undo.enter_context(Receipts(self._folder / name))
-            self._purse.paid(journal.paid)
             cache = self._cache or None
             asker = Asker(task.name, rubric, self._workers, journal, cache=cache, place=place)
             self._askers[task.name] = asker, journal
         return self._askers[task.name]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

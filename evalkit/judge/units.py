@@ -7,7 +7,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit.records import Failure, Generation, Message, Prediction, Request, Sample, Verdict
+from evalkit.records import (
+    UNASKED,
+    Failure,
+    Generation,
+    Message,
+    Prediction,
+    Request,
+    Sample,
+    Verdict,
+)
 from evalkit.rubric import Rubric
 
 UNREADABLE = "unreadable"
@@ -18,9 +27,6 @@ CUT = "cut"
 
 EMPTY = "empty"
 """The failure of a reply without a text, which is a reply that cannot be read."""
-
-UNASKED = "unasked"
-"""The failure of a verdict for which the judge was not asked: the budget was spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from evalkit.records import MetricValue
@@ -163,16 +163,24 @@ def judge_line(report: JudgeReport) -> str:
         counted,
         *_allowed(report),
         f"{report.requests:,} questions {taken}, {report.cached:,} verdicts known before",
-        f"{report.prompt_tokens:,} tokens read and {report.output_tokens:,} written",
+        *_bill(report),
     ]
-    if report.cost_usd is not None:
-        parts.append(f"{report.cost_usd:.4f} USD (prices of {report.prices})")
     if report.consistency is not None:
         parts.append(f"both orders agree on {report.consistency:.0%}")
     if report.spread is not None:
         parts.append(f"votes spread by {report.spread:.3f}")
     parts += report.notes or ()
     return _mark(report) + "; ".join(parts) + "."
+
+
+def _bill(report: JudgeReport) -> Iterator[str]:
+    """Tokens and their price, and whether they are no more than bounds."""
+    most = "at most " if report.untold else ""
+    yield f"{most}{report.prompt_tokens:,} tokens read and {report.output_tokens:,} written"
+    if report.cost_usd is not None:
+        yield f"{most}{report.cost_usd:.4f} USD (prices of {report.prices})"
+    if report.untold:
+        yield f"the server did not tell the tokens of {report.untold:,} questions"
 
 
 def _mark(report: JudgeReport) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from evalkit.errors import BackendError
-from evalkit.records import HOPELESS, Failure, Prediction
+from evalkit.records import HOPELESS, UNASKED, Failure, Prediction
 from evalkit.runner.journal import Journal
 from evalkit.runner.plan import PROBE, Bundle
 
@@ -24,7 +24,7 @@ OUTAGE = frozenset(
 OWN = frozenset(
     {
         *("image_unreadable", "out_of_memory", "content_filter", "unsupported", "empty"),
-        "unrecorded",
+        *("unrecorded", UNASKED),
     }
 )
 """Kinds of failures that are a sample's own even at a task's start."""

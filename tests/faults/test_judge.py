@@ -262,7 +262,7 @@ def test_a_spent_budget_stops_cleanly_and_a_larger_one_goes_on(chat_server, benc
         assert set(kinds.values()) == {"unasked"}
         assert len(kinds) == ANSWERS - len(server.asked)
         spent = 0.01 * len(server.asked)
-        assert 0.1 <= spent <= 0.155, "the cap is kept, and used"
+        assert 0.07 <= spent <= 0.155, "the cap is kept, and used: less than a question is left"
         assert result(done)["judge"]["cost_usd"] == pytest.approx(spent)
         assert not result(done)["judge"]["healthy"]
         check_scores(done, bench, server)

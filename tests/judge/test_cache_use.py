@@ -111,7 +111,7 @@ def test_what_is_asked_beside_the_model_is_asked_once(chat_server, tmp_path, cac
     assert found.report.requests == 2
 
 
-@pytest.mark.parametrize(("budget", "paid"), [(0.0001, 0), (0.03, 1)])
+@pytest.mark.parametrize(("budget", "paid"), [(0.0001, 0), (0.08, 1)])
 def test_equal_questions_that_cannot_be_paid_for_are_not_waited_for(
     chat_server, judge, tmp_path, budget, paid
 ):

@@ -5,7 +5,7 @@
 
 A script is asked about every request to /chat/completions and names a fault, or returns None for a
 good answer. `capacity` requests are worked on at once, each for `seconds`; more wait (or, with
-`refuses`, are answered 429).
+`refuses`, are answered 429). `usage` gives what a good answer says of its tokens.
 """
 
 import hashlib
@@ -116,9 +116,11 @@ class ChatServer:
         seconds=0.0,
         capacity=1000,
         refuses=False,
+        usage=None,
     ):
         self.script, self.answer, self.models, self.key = script, answer, models, key
         self.seconds, self.capacity, self.refuses = seconds, capacity, refuses
+        self.usage = usage
         self.asked = []
         self.working = 0
         self.most = 0
@@ -225,9 +227,10 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.chat.script(asked)
         if fault is None:
             good = self.chat.work()
-            self.reply(
-                *((200, {}, completion(self.chat.answer(asked))) if good else STATUSES["429"])
-            )
+            said = completion(self.chat.answer(asked))
+            if self.chat.usage is not None:
+                said["usage"] = self.chat.usage(asked)
+            self.reply(*((200, {}, said) if good else STATUSES["429"]))
         elif fault in STATUSES:
             status, headers, value = STATUSES[fault]
             if fault == "429 date":

@@ -23,13 +23,16 @@ _PATH = click.Path(path_type=Path, exists=True)
     "--positive", metavar="LABEL", help="The label that counts as 1 (of MMVP's verdicts: yes)."
 )
 @click.option(
-    "--tolerance", type=float, default=0.0, help="Ratings that differ by this much agree."
+    "--tolerance",
+    type=float,
+    default=0.0,
+    help="Ratings that differ by this much, on the rubric's scale, agree.",
 )
 @click.option(
     "--scale",
     type=(float, float),
     metavar="LOW HIGH",
-    help="The scale of the ratings (default: the rubric's).",
+    help="The labels' scale, if it is not the rubric's; they are put on the rubric's.",
 )
 @TASK_PATHS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -48,6 +51,7 @@ def command(
     """How well a judge agrees with people: kappa, bias, and the mean that corrects for both."""
     from evalkit.cli.screen import print_json
     from evalkit.judge.agreement import calibrate
+    from evalkit.judge.labels import rescaled
     from evalkit.judge.values import human_values, pairs_of, values_of
     from evalkit.report.judge_pages import calibration_page
 
@@ -55,13 +59,16 @@ def command(
     people = human_values(
         labels, references, task=task, labels=judged.labels, task_paths=task_paths
     )
+    moved = ""
+    if scale and judged.scale:
+        people, moved = rescaled(people, scale, judged.scale)
     pairs, strays = pairs_of(judged, people)
     found = calibrate(
         pairs,
         positive=positive or (judged.labels[-1] if judged.labels else None),
         tolerance=tolerance,
         labels=judged.labels,
-        scale=scale or judged.scale_held,
-        notes=[*filter(None, [strays]), *judged.notes],
+        scale=judged.scale_held or scale,
+        notes=[*filter(None, [moved, strays]), *judged.notes],
     )
     print_json(found) if as_json else print(calibration_page(found), end="")

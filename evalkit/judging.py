@@ -28,7 +28,6 @@ from evalkit.judge.order import (
 )
 from evalkit.judge.result import Judged
 from evalkit.judge.stage import JudgeStage
-from evalkit.judge.units import UNASKED
 from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prediction_files import stored_predictions
 from evalkit.prepare import Prepared, prepare
@@ -186,7 +185,7 @@ def _anchors(name: str, task: Task, stem: str, judged: Judged) -> Anchors:
         judge=parts_of(judged.fingerprint, stem),
         missing=missing_in(judged.report.failed, judged.report.verdicts),
         healthy=judged.report.healthy,
-        unasked=UNASKED in judged.report.failed,
+        unasked=judged.report.unasked > 0 and not judged.report.fails,
     )
 
 

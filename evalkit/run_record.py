@@ -122,6 +122,10 @@ class Audit:
     bounds: Mapping[str, tuple[float, float]]
 
 
+USUAL_FAILURES = 0.01
+"""The share of missing verdicts that is allowed where nothing is said of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeReport:
     """How a task was judged, and what that cost.
@@ -150,6 +154,8 @@ class JudgeReport:
         answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
         max_failures: Share of the verdicts that was allowed to be missing; None where the record
             does not say.
+        example: A reply that could not be read, as it begins; None where there is none, or the
+            record does not say.
     """
 
     judge: str
@@ -172,6 +178,26 @@ class JudgeReport:
     digest: str
     answers: str
     max_failures: float | None = None
+    example: str | None = None
+
+    @property
+    def unasked(self) -> int:
+        """Verdicts that were not asked for, since the budget was spent."""
+        return self.failed.get("unasked", 0)
+
+    @property
+    def fails(self) -> bool:
+        """Whether of the verdicts that were asked for a larger share failed than was allowed."""
+        if not self.unasked:
+            return not self.healthy
+        allowed = USUAL_FAILURES if self.max_failures is None else self.max_failures
+        asked = self.verdicts - self.unasked
+        return sum(self.failed.values()) - self.unasked > allowed * asked
+
+    @property
+    def is_void(self) -> bool:
+        """Whether verdicts were wanted, and there is not one."""
+        return 0 < self.verdicts <= sum(self.failed.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
 from evalkit.judge.receipts import billed, cost_of
-from evalkit.judge.units import UNASKED, Unit, by_sample, digest_of_units
+from evalkit.judge.units import CUT, UNASKED, UNREADABLE, Unit, by_sample, digest_of_units
 from evalkit.prices import Price
 from evalkit.records import MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
 from evalkit.rubric import Rubric
@@ -21,6 +21,9 @@ from evalkit.run_record import JudgeReport, ModelIdentity
 from evalkit.score import fitting
 from evalkit.store import verdict_lines
 from evalkit.task import Task
+
+EXAMPLE = 200
+"""Characters of a reply that could not be read, which a record holds as an example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ def report_of(
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
         digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
         answers=digest_of_units(units),
+        example=_example(verdicts),
     )
 
 
@@ -135,6 +139,13 @@ def _bill(paid: Sequence[Prediction], price: tuple[Price, str] | None) -> dict[s
 def failures_of(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """Missing verdicts by kind, the most frequent first."""
     return dict(Counter(v.failure.kind for v in verdicts if v.failure).most_common())
+
+
+def _example(verdicts: Iterable[Verdict]) -> str | None:
+    """How the first reply that could not be read begins."""
+    unread = (v.reply for v in verdicts if v.failure and v.failure.kind in (UNREADABLE, CUT))
+    reply = next((reply for reply in unread if reply), None)
+    return None if reply is None else reply[:EXAMPLE]
 
 
 def _is_healthy(failed: Mapping[str, int], total: int, allowed: float) -> bool:

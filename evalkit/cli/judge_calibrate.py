@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from evalkit.cli.judge_options import REFERENCES, TASK_PATHS
+from evalkit.cli.judge_options import REFERENCES, TASK_PATHS, VerdictPath
 
-_PATH = click.Path(path_type=Path, exists=True)
+_PATH = VerdictPath()
+_FILE = click.Path(path_type=Path, exists=True)
 
 
 @click.command(
@@ -18,7 +19,7 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.argument("source", type=_PATH, metavar="RUN|FILE")
 @click.option("--labels", type=_PATH, required=True, metavar="FILE", help="What people said.")
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
+@click.option("--references", "-r", type=_FILE, metavar="FILE", help=REFERENCES)
 @click.option(
     "--positive", metavar="LABEL", help="The label that counts as 1 (of MMVP's verdicts: yes)."
 )

@@ -91,6 +91,25 @@ def test_another_run_may_be_the_labels(evalkit, place):
     assert "name one with --task" in unnamed.err
 
 
+def test_a_run_is_named_as_it_is_elsewhere(evalkit, tmp_path):
+    done = evalkit(
+        *("run", "mmvet", "--model", "dummy:constant,text=a dog", "--data", "demo", "--limit", "3"),
+        *("--name", "one", "--judge", "dummy:constant,text=0.5", "--judge-cache", "none"),
+        cwd=tmp_path,
+    )
+    assert done.code == 0, done.err
+    for name in ("constant/one", "results/constant/one/run.json"):
+        for words in (
+            ("judge", "calibrate", name, "--labels", "constant/one"),
+            ("judge", "drift", "--anchors", name, "--now", "constant/one"),
+        ):
+            assert evalkit(*words, cwd=tmp_path).code in (0, 11), words
+    lost = evalkit("judge", "calibrate", "constant/onee", "--labels", "constant/one", cwd=tmp_path)
+    assert (lost.code, lost.out, lost.err.count("\n")) == (2, "", 1)
+    assert "There is no file or run at constant/onee, nor in results/." in lost.err
+    assert "Did you mean results/constant/one?" in lost.err
+
+
 def test_the_scale_is_the_rubrics_unless_another_is_given(evalkit, place):
     words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
     within = people(place / "h.jsonl", IDS[:9], value=0.4)

@@ -268,8 +268,12 @@ def _import_path(path: Path) -> ModuleType:
 # Models
 
 
-def parse_model(text: str) -> ModelSpec:
+def parse_model(text: str, *, usual: str = "hf") -> ModelSpec:
     """Take a model spec apart; "demo" and "demo-early" stand for the embedded checkpoints.
+
+    Args:
+        text: The spec.
+        usual: The backend that an error's example names; of names with a slash it is hf.
 
     Raises:
         UsageError: The spec is not of the form `backend:name[@revision][,option=value...]`.
@@ -281,7 +285,9 @@ def parse_model(text: str) -> ModelSpec:
         backend = f"{backend}:{class_name}"
     if not colon or not backend:
         example = _EXAMPLES.get(text) or (
-            f"{text}:NAME" if text in BACKENDS else f"hf:{text or 'NAME'}"
+            f"{text}:NAME"
+            if text in BACKENDS
+            else f"{'hf' if '/' in text else usual}:{text or 'NAME'}"
         )
         message = (
             f"The model {text!r} names no backend and name; write backend:name, such as {example} "

@@ -136,8 +136,15 @@ def _order(own: Mapping[str, Any]) -> JudgeOrder:
 
 
 def _spec(own: Mapping[str, Any]) -> str:
-    """The judge's spec with the options that have words of their own."""
+    """The judge's spec with the options that have words of their own.
+
+    Raises:
+        UsageError: It is none.
+    """
+    from evalkit import registry
+
     spec: str = own["judge"]
+    registry.parse_model(spec, usual="openai")
     for name, option in (("base_url", "judge_base_url"), ("prices", "judge_prices")):
         if own[option] is not None:
             spec += f",{name}={own[option]}"

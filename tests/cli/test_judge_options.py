@@ -70,3 +70,24 @@ def test_the_environment_may_say_that_nothing_is_kept(evalkit, tmp_path):
     stats = evalkit("judge", "cache", "stats", **environment)
     assert (stats.code, stats.out, stats.err.count("\n")) == (2, "", 1)
     assert "EVALKIT_JUDGE_CACHE is none" in stats.err
+
+
+def test_a_judge_without_a_backend_is_hinted_at_where_judges_are(evalkit, tmp_path):
+    words = ("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--out", tmp_path)
+    done = evalkit(*words, "--judge", "gpt-4o")
+    assert done.code == 2
+    assert "write backend:name, such as openai:gpt-4o (" in done.err
+    local = evalkit(*words, "--judge", "Qwen/Qwen2.5-VL-7B-Instruct")
+    assert "such as hf:Qwen/Qwen2.5-VL-7B-Instruct (" in local.err
+
+
+def test_a_second_judge_says_whose_verdicts_it_replaces(evalkit, tmp_path):
+    done = evalkit(
+        *("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--out", tmp_path),
+        *("--name", "r", "--judge", "dummy:constant,text=0.5", "--judge-cache", "none"),
+    )
+    said = "mmvet: replaces the verdicts of dummy:constant,text=0.5 (50.00)."
+    assert (done.code, "replaces" in done.err) == (0, False)
+    words = ("judge", tmp_path / "echo" / "r", "--judge-cache", "none", "--judge")
+    assert "replaces" not in evalkit(*words, "dummy:constant,text=0.5").err
+    assert said in " ".join(evalkit(*words, "dummy:constant,text=0.7").err.split())

@@ -22,7 +22,7 @@ TASK_PATHS = click.option(
 """A run's own task files are taken below the current folder alone; this names others."""
 
 
-class VerdictPath(click.ParamType):
+class VerdictPath(click.ParamType[Path]):
     """A run's folder, its run.json, MODEL/RUN in results/, or a file of verdicts or labels."""
 
     name = "path"

@@ -1,5 +1,7 @@
 """The options of a judge without a judge: each is named as it was given."""
 
+import re
+
 import pytest
 
 OPTIONS = {
@@ -91,3 +93,33 @@ def test_a_second_judge_says_whose_verdicts_it_replaces(evalkit, tmp_path):
     words = ("judge", tmp_path / "echo" / "r", "--judge-cache", "none", "--judge")
     assert "replaces" not in evalkit(*words, "dummy:constant,text=0.5").err
     assert said in " ".join(evalkit(*words, "dummy:constant,text=0.7").err.split())
+
+
+def test_what_judging_will_take_is_summed_and_held_against_the_budget(
+    evalkit, chat_server, tmp_path
+):
+    pytest.importorskip("openai", reason="the extra openai is not installed")
+    words = ("run", "mmvet", "llava_bench_coco", "--model", "dummy:echo", "--data", "demo")
+    out = ("--out", tmp_path, "--name", "r", "--limit", 4)
+    assert evalkit(*words, *out, "--no-judge").code == 0
+    table = tmp_path / "prices.toml"
+    table.write_text('date = "2026-11-01"\n[models.toy-model]\ninput = 1\noutput = 1\n')
+    with chat_server() as server:
+        done = evalkit(
+            *(
+                "judge",
+                tmp_path / "echo" / "r",
+                "--judge-cache",
+                "none",
+                "--judge-budget",
+                "0.0001",
+            ),
+            *("--judge", f"openai:toy-model,base_url={server.url},prices={table}"),
+        )
+    told = " ".join(done.err.split())
+    costs = [float(cost) for cost in re.findall(r"about ([0-9]+\.[0-9]{4}) USD", told)]
+    assert len(costs) == 3, told
+    assert costs[2] == pytest.approx(costs[0] + costs[1], abs=2e-4)
+    assert "Judging all 2 tasks: 8 questions; about" in told
+    said = "The judge's budget is 0.0001 USD, all sessions together, which is less"
+    assert said in told

@@ -33,7 +33,7 @@ from evalkit.prediction_files import stored_predictions
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.records import Prediction
-from evalkit.report.table import judge_line, number
+from evalkit.report.table import is_void, judge_line, number
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
@@ -230,10 +230,8 @@ def judge_prepared(
     wanted = [p for p in prepared if p.task.judging is not None]
     results = {result.task: result for result in record.results}
     for p in wanted:
-        before = _result_of(folder, record, p.task)
+        _say_replaced(_result_of(folder, record, p.task), p.task, order, watch)
         check_questions(p.task, p.samples, order)
-        if replaced := _replaced(before, p.task, order):
-            watch.note(replaced)
     answers = {p.task.name: _answers(folder, p, results[p.task.name]) for p in wanted}
     with ExitStack() as stack:
         if beside is None:
@@ -280,21 +278,21 @@ def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
     return found
 
 
-def _replaced(before: TaskResult, task: Task, order: JudgeOrder) -> str:
-    """Whose verdicts will be no more, in a sentence; empty where the same judge goes on."""
+def _say_replaced(before: TaskResult, task: Task, order: JudgeOrder, watch: Observer) -> None:
+    """Say whose verdicts will be no more; nothing where the same judge goes on."""
     report, rubric = before.judge, rubric_of(task, order)
     if report is None:
-        return ""
+        return
     then = (report.judge, report.rubric, report.votes, report.swapped)
     if then == (order.model, rubric.digest, order.votes, order.swap and rubric.pairwise):
-        return ""
+        return
     numbers = [
         number(value.value, value.maximum)
         for name in before.headline
-        if (value := before.metrics.get(name)) is not None and not report.is_void
+        if (value := before.metrics.get(name)) is not None and not is_void(report)
     ]
     said = f" ({', '.join(numbers)})" if numbers else ""
-    return f"{task.name}: replaces the verdicts of {report.judge}{said}."
+    watch.note(f"{task.name}: replaces the verdicts of {report.judge}{said}.")
 
 
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Mapping[str, Prediction]:

@@ -284,11 +284,7 @@ def parse_model(text: str, *, usual: str = "hf") -> ModelSpec:
         class_name, _, rest = rest.partition(":")
         backend = f"{backend}:{class_name}"
     if not colon or not backend:
-        example = _EXAMPLES.get(text) or (
-            f"{text}:NAME"
-            if text in BACKENDS
-            else f"{'hf' if '/' in text else usual}:{text or 'NAME'}"
-        )
+        example = _example(text, usual)
         message = (
             f"The model {text!r} names no backend and name; write backend:name, such as {example} "
             f"(backends: {', '.join(BACKENDS)})."
@@ -310,6 +306,13 @@ def parse_model(text: str, *, usual: str = "hf") -> ModelSpec:
         revision=revision or None,
         options=dict(_option(pair, text) for pair in pairs),
     )
+
+
+def _example(text: str, usual: str) -> str:
+    """What may have been meant by a spec without a backend."""
+    if text in BACKENDS:
+        return _EXAMPLES.get(text, f"{text}:NAME")
+    return _EXAMPLES.get(text) or f"{'hf' if '/' in text else usual}:{text or 'NAME'}"
 
 
 def _option(pair: str, text: str) -> tuple[str, str]:

@@ -122,10 +122,6 @@ class Audit:
     bounds: Mapping[str, tuple[float, float]]
 
 
-USUAL_FAILURES = 0.01
-"""The share of missing verdicts that is allowed where nothing is said of it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeReport:
     """How a task was judged, and what that cost.
@@ -152,10 +148,8 @@ class JudgeReport:
         served: Verdicts by what the server said of itself: model, system fingerprint, date.
         digest: SHA-256 of the file of verdicts.
         answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
-        max_failures: Share of the verdicts that was allowed to be missing; None where the record
-            does not say.
-        example: A reply that could not be read, as it begins; None where there is none, or the
-            record does not say.
+        max_failures: Share that was allowed to be missing; None where the record does not say.
+        example: How a reply begins that could not be read; None where there is none.
     """
 
     judge: str
@@ -190,14 +184,9 @@ class JudgeReport:
         """Whether of the verdicts that were asked for a larger share failed than was allowed."""
         if not self.unasked:
             return not self.healthy
-        allowed = USUAL_FAILURES if self.max_failures is None else self.max_failures
-        asked = self.verdicts - self.unasked
-        return sum(self.failed.values()) - self.unasked > allowed * asked
-
-    @property
-    def is_void(self) -> bool:
-        """Whether verdicts were wanted, and there is not one."""
-        return 0 < self.verdicts <= sum(self.failed.values())
+        allowed = 0.01 if self.max_failures is None else self.max_failures  # an old record's
+        lost = sum(self.failed.values()) - self.unasked
+        return lost > allowed * (self.verdicts - self.unasked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.records import MetricValue
-from evalkit.run_record import USUAL_FAILURES, Audit, JudgeReport, RunRecord, TaskResult
+from evalkit.run_record import Audit, JudgeReport, RunRecord, TaskResult
 
 HEADER = (
     *("task", "protocol", "metric", "value", "95 % interval", "of", "n", "clusters"),
@@ -117,9 +117,9 @@ MARK = "*"
 def _judged_cells(report: JudgeReport, name: str, value: MetricValue) -> Sequence[str]:
     """A judged number's cells: marked where verdicts are missing, withheld where all are."""
     shown, ends, *rest = _cells(value)
-    if name in _BOUNDS or not (_mark(report) or report.is_void):
+    if name in _BOUNDS or not (_mark(report) or is_void(report)):
         return (shown, ends, *rest)
-    return ("-", "-", *rest) if report.is_void else (shown + MARK, ends, *rest)
+    return ("-", "-", *rest) if is_void(report) else (shown + MARK, ends, *rest)
 
 
 def _cells(value: MetricValue) -> Sequence[str]:
@@ -210,11 +210,11 @@ def _rest(report: JudgeReport, metrics: Mapping[str, MetricValue] | None) -> Ite
     """
     if report.fails and report.example is not None:
         yield f'one that could not be read: "{shortened(report.example, _EXAMPLE)}"'
-    if metrics is None or not (_mark(report) or report.is_void):
+    if metrics is None or not (_mark(report) or is_void(report)):
         return
     yield (
         "there is not one verdict, so only bounds are shown"
-        if report.is_void
+        if is_void(report)
         else f"numbers marked {MARK} rest on the others, or count what is missing as failed"
     )
     if metrics.keys() >= _BOUNDS:
@@ -226,6 +226,15 @@ def _rest(report: JudgeReport, metrics: Mapping[str, MetricValue] | None) -> Ite
 
 
 _EXAMPLE = 60  # characters of a reply that could not be read
+
+
+def is_void(report: JudgeReport) -> bool:
+    """Whether verdicts were wanted, and there is not one."""
+    return 0 < report.verdicts <= sum(report.failed.values())
+
+
+USUAL_FAILURES = 0.01
+"""The share of missing verdicts that is allowed where nothing is said of it."""
 
 
 def _allowed(report: JudgeReport) -> Iterable[str]:
@@ -275,7 +284,7 @@ def breakdown_tables(result: TaskResult) -> Iterable[tuple[str, Table]]:
 
 def _slice_cell(result: TaskResult, value: float | None, name: str) -> str:
     report = result.judge
-    if value is None or (report is not None and report.is_void and name not in _BOUNDS):
+    if value is None or (report is not None and is_void(report) and name not in _BOUNDS):
         return "-"
     known = result.metrics.get(name)
     return number(value, None if known is None else known.maximum)

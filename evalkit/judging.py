@@ -166,8 +166,7 @@ def judged_again(
     ready = prepare(own, choice, config, watch, asked=False)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
-    for line in forecast_lines({own.name: forecast(own, order, ready.samples, answers)}, order):
-        watch.note(line)
+    _say_forecast([ready], {own.name: answers}, order, watch)
     with _kept_meanwhile(folder, order, watch) as place:
         with JudgeStage(replace(order, cache=None), place, [own]) as stage:
             judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))

@@ -143,8 +143,7 @@ class JudgeReport:
         healthy: Whether no larger share failed than was allowed.
         consistency: Share of the answers that win, draw or lose in both orders alike; None where
             they were shown in one.
-        spread: Mean over answers of the standard deviation of the votes in one order; None for one
-            vote.
+        spread: Mean over answers of the votes' standard deviation in one order; None for one vote.
         served: Verdicts by what the server said of itself: model, system fingerprint, date.
         digest: SHA-256 of the file of verdicts.
         answers: SHA-256 over what they are about: sample, vote, order and answer, in order.

@@ -5,6 +5,7 @@
     spool       records on disk, read again where they are asked for
     numbering   texts numbered without holding them
     telemetry   how a run went: the machine, and the speed
+    judge_report  how a task was judged, and what that cost
     run_record  what a run becomes: numbers, fingerprints, the record
     comparison  what a comparison of two runs is
     verdicts    what a gate says

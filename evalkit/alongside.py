@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Self
 
 from evalkit.errors import EvalkitError
-from evalkit.judge.forecast import forecast
+from evalkit.judge.forecast import forecast, forecast_lines
 from evalkit.judge.order import JudgeOrder, check_questions, is_served, swap_note
 from evalkit.judge.stage import JudgeStage
 from evalkit.prepare import Prepared
@@ -102,8 +102,9 @@ def judge_alongside(
         yield None
         return
     note_swap(watch, wanted, order)
-    for p in wanted:
-        watch.note(f"At most: {forecast(p.task, order, p.samples).line(p.task.name)}")
+    found = {p.task.name: forecast(p.task, order, p.samples) for p in wanted}
+    for line in forecast_lines(found, order):
+        watch.note(f"At most: {line}" if line.startswith("Judging") else line)
     with (
         JudgeStage(order, folder.path, [p.task for p in wanted]) as stage,
         Alongside(stage, wanted) as alongside,

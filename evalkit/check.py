@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evalkit import registry
 from evalkit.audit import best_text
 from evalkit.data import DataSource, load, select
 from evalkit.errors import EvalkitError, UsageError
-from evalkit.records import Prediction, Sample, SampleScore
-from evalkit.score import score_predictions, total
+from evalkit.records import Failure, Outcome, Prediction, Sample, SampleScore, Verdict
+from evalkit.rubric import OWN, Judging, checked
+from evalkit.score import fitting, score_predictions, total
 from evalkit.task import Metric, Task
 
 MAX_LINES = 120
@@ -20,6 +22,13 @@ MAX_LINES = 120
 
 TRIED = 200
 """Samples, in whole groups, on which prompts, scorer and metrics are tried."""
+
+TRIED_REPLIES = (
+    *("", " ", "0", "1", "0.5", "5", "7 8", "8, 7", "10", "100", "-1", "yes", "no", "Yes.", "No."),
+    *("Grade: 0.7", "Rating: 7/10", "**8**", "[[8]]", '{"score": 8}', "nan", "inf", "1e999"),
+    *("I cannot say.", "The answer is right.\n\n1.0", "0.4 or 0.7", "A", "B", "C"),
+)
+"""Replies of a judge on which the reading of a judged task is tried."""
 
 
 def faults(task: Task, path: Path, folder: Path | None = None) -> list[str]:
@@ -31,6 +40,7 @@ def faults(task: Task, path: Path, folder: Path | None = None) -> list[str]:
         folder: A data folder with rows of the task, as for `--data`; None checks the form alone.
     """
     found = [*_form(path), *_names(task), *_rules(task), *_files(task), *_templates(task)]
+    found.extend(_judging(task))
     if folder is not None and not found:
         found.extend(_on_rows(task, DataSource(folder=folder)))
     return list(dict.fromkeys(found))
@@ -113,6 +123,7 @@ def _on_rows(task: Task, source: DataSource) -> Iterable[str]:
                 prompt.render(sample)
         for where, ruled in _rulings(task):
             yield from _scores(ruled, samples, where)
+        yield from _judged(task, samples)
     except EvalkitError as error:
         yield str(error)
 
@@ -159,6 +170,93 @@ def _best(
                     "text that scores as well as any."
                 )
                 return
+
+
+def _judging(task: Task) -> Iterable[str]:
+    """A judged task's numbers that stand for it, and how it reads replies."""
+    judging = task.judging
+    if judging is None:
+        return
+    if OWN not in judging.headline:
+        yield f"The headlines of its judging have none for evalkit's own words ({OWN!r})."
+    metrics = [metric.name for metric in judging.metrics]
+    if len(set(metrics)) < len(metrics):
+        yield f"Two metrics of its judging have the same name: {', '.join(metrics)}."
+    if judging.further is None:  # which may give others, as rows will show
+        yield from _headlines(judging, ())
+    yield from _readings(task.name, judging)
+
+
+def _readings(name: str, judging: Judging) -> Iterable[str]:
+    read = checked(judging.own, name, judging).read
+    for reply in (*TRIED_REPLIES, *judging.labels, *map(str, judging.scale or ())):
+        try:
+            read(reply)
+        except UsageError as error:
+            yield str(error)
+            return
+
+
+def _headlines(judging: Judging, further: Iterable[str]) -> Iterable[str]:
+    """Names of headlines that are no number of the judging, of which some are no metrics."""
+    known = [*(metric.name for metric in judging.metrics), *further]
+    for origin, names in judging.headline.items():
+        for name in names:
+            if name not in known:
+                yield (
+                    f"The headline {name!r} of its judging, in words of origin {origin!r}, is none "
+                    f"of its metrics ({', '.join(known)})."
+                )
+
+
+def _judged(task: Task, samples: Sequence[Sample]) -> Iterable[str]:
+    """Whether a judge can be asked about the samples, and its verdicts be counted.
+
+    Verdicts are one that failed, the worst, and the best.
+
+    Raises:
+        EvalkitError: It cannot.
+    """
+    judging = task.judging
+    if judging is None:
+        return
+    for sample in samples:
+        for swapped in (False, True) if judging.own.pairwise else (False,):
+            judging.own.ask(sample, best_text(task, sample) or "An answer.", swapped)
+    given: Iterable[str] = ()
+    for ratings in (None, *_ends(judging)):
+        ruled = _with_verdicts(task, ratings)
+        scores = score_predictions(ruled, samples, _answers(samples))
+        for metric in judging.metrics:
+            total(ruled, metric, scores)
+        if judging.further is not None:
+            given = fitting(task, "function further", judging.further, scores)
+    yield from _headlines(judging, given)
+
+
+def _ends(judging: Judging) -> Iterable[tuple[float, ...]]:
+    """The ratings of the worst verdict, and of the best."""
+    labelled = (0.0, float(len(judging.labels) - 1)) if judging.labels else None
+    low, high = labelled or judging.scale or (0.0, 1.0)
+    both = 2 if judging.own.pairwise else 1
+    return (low,) * both, (high,) * both
+
+
+def _with_verdicts(task: Task, ratings: tuple[float, ...] | None) -> Task:
+    """The task as if its judge had given every answer these ratings; None where it failed."""
+    judging = task.judging
+    ruled = task.judged(OWN)
+    failure = Failure(kind="unreadable", message="") if ratings is None else None
+
+    def score(sample: Sample, text: str | None) -> Outcome:
+        verdict = Verdict(sample_id=sample.id, ratings=ratings, reply="", failure=failure)
+        return judging.score(sample, text, (verdict,)) if judging else ruled.score(sample, text)
+
+    return replace(ruled, score=score)
+
+
+def _answers(samples: Sequence[Sample]) -> dict[str, Prediction]:
+    return {s.id: Prediction(sample_id=s.id, text="An answer.") for s in samples}
 
 
 def _scored(task: Task, samples: Sequence[Sample], texts: Sequence[str]) -> Sequence[SampleScore]:

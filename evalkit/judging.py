@@ -17,7 +17,7 @@ from evalkit.errors import NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
 from evalkit.judge.anchors import Anchors, judge_of, missing_in, parts_of
 from evalkit.judge.design import asked_of, check_design
-from evalkit.judge.forecast import forecast
+from evalkit.judge.forecast import forecast, forecast_lines
 from evalkit.judge.order import (
     JudgeOrder,
     backend_of,
@@ -32,8 +32,8 @@ from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prediction_files import stored_predictions
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
-from evalkit.records import UNASKED, Prediction
-from evalkit.report.table import judge_line
+from evalkit.records import Prediction
+from evalkit.report.table import is_void, judge_line, number
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
@@ -166,7 +166,7 @@ def judged_again(
     ready = prepare(own, choice, config, watch, asked=False)
     check_questions(own, ready.samples, order)
     answers = _answers(folder, ready, before)
-    watch.note(forecast(own, order, ready.samples, answers).line(own.name))
+    _say_forecast([ready], {own.name: answers}, order, watch)
     with _kept_meanwhile(folder, order, watch) as place:
         with JudgeStage(replace(order, cache=None), place, [own]) as stage:
             judged = stage.judge(own, ready.samples, answers, _told(watch, own.name))
@@ -185,7 +185,7 @@ def _anchors(name: str, task: Task, stem: str, judged: Judged) -> Anchors:
         judge=parts_of(judged.fingerprint, stem),
         missing=missing_in(judged.report.failed, judged.report.verdicts),
         healthy=judged.report.healthy,
-        unasked=UNASKED in judged.report.failed,
+        unasked=judged.report.unasked > 0 and not judged.report.fails,
     )
 
 
@@ -229,15 +229,13 @@ def judge_prepared(
     wanted = [p for p in prepared if p.task.judging is not None]
     results = {result.task: result for result in record.results}
     for p in wanted:
-        _result_of(folder, record, p.task)
+        _say_replaced(_result_of(folder, record, p.task), p.task, order, watch)
         check_questions(p.task, p.samples, order)
     answers = {p.task.name: _answers(folder, p, results[p.task.name]) for p in wanted}
     with ExitStack() as stack:
         if beside is None:
             note_swap(watch, wanted, order)
-            for p in wanted:
-                taken = forecast(p.task, order, p.samples, answers[p.task.name])
-                watch.note(taken.line(p.task.name))
+            _say_forecast(wanted, answers, order, watch)
             judge = stack.enter_context(JudgeStage(order, folder.path, [p.task for p in wanted]))
         else:
             judge = beside.stage()
@@ -250,6 +248,17 @@ def judge_prepared(
             record = replace(record, results=tuple(results.values()), finished=provenance.now())
             record = folder.write_record(record)
     return record
+
+
+def _say_forecast(
+    wanted: Sequence[Prepared],
+    answers: Mapping[str, Mapping[str, Prediction]],
+    order: JudgeOrder,
+    watch: Observer,
+) -> None:
+    found = {p.task.name: forecast(p.task, order, p.samples, answers[p.task.name]) for p in wanted}
+    for line in forecast_lines(found, order):
+        watch.note(line)
 
 
 def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
@@ -266,6 +275,23 @@ def _result_of(folder: RunFolder, record: RunRecord, task: Task) -> TaskResult:
         )
         raise StoreError(message)
     return found
+
+
+def _say_replaced(before: TaskResult, task: Task, order: JudgeOrder, watch: Observer) -> None:
+    """Say whose verdicts will be no more; nothing where the same judge goes on."""
+    report, rubric = before.judge, rubric_of(task, order)
+    if report is None:
+        return
+    then = (report.judge, report.rubric, report.votes, report.swapped)
+    if then == (order.model, rubric.digest, order.votes, order.swap and rubric.pairwise):
+        return
+    numbers = [
+        number(value.value, value.maximum)
+        for name in before.headline
+        if (value := before.metrics.get(name)) is not None and not is_void(report)
+    ]
+    said = f" ({', '.join(numbers)})" if numbers else ""
+    watch.note(f"{task.name}: replaces the verdicts of {report.judge}{said}.")
 
 
 def _answers(folder: RunFolder, prepared: Prepared, before: TaskResult) -> Mapping[str, Prediction]:

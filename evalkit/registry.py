@@ -268,8 +268,12 @@ def _import_path(path: Path) -> ModuleType:
 # Models
 
 
-def parse_model(text: str) -> ModelSpec:
+def parse_model(text: str, *, usual: str = "hf") -> ModelSpec:
     """Take a model spec apart; "demo" and "demo-early" stand for the embedded checkpoints.
+
+    Args:
+        text: The spec.
+        usual: The backend that an error's example names; of names with a slash it is hf.
 
     Raises:
         UsageError: The spec is not of the form `backend:name[@revision][,option=value...]`.
@@ -280,9 +284,7 @@ def parse_model(text: str) -> ModelSpec:
         class_name, _, rest = rest.partition(":")
         backend = f"{backend}:{class_name}"
     if not colon or not backend:
-        example = _EXAMPLES.get(text) or (
-            f"{text}:NAME" if text in BACKENDS else f"hf:{text or 'NAME'}"
-        )
+        example = _example(text, usual)
         message = (
             f"The model {text!r} names no backend and name; write backend:name, such as {example} "
             f"(backends: {', '.join(BACKENDS)})."
@@ -304,6 +306,13 @@ def parse_model(text: str) -> ModelSpec:
         revision=revision or None,
         options=dict(_option(pair, text) for pair in pairs),
     )
+
+
+def _example(text: str, usual: str) -> str:
+    """What may have been meant by a spec without a backend."""
+    if text in BACKENDS:
+        return _EXAMPLES.get(text, f"{text}:NAME")
+    return _EXAMPLES.get(text) or f"{'hf' if '/' in text else usual}:{text or 'NAME'}"
 
 
 def _option(pair: str, text: str) -> tuple[str, str]:

@@ -8,8 +8,9 @@ the reply. What the ratings are worth is the task's business (`Judging`).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,63 @@ class Judging:
             ValueError: It is not of that form.
         """
         return self.rubric(words, OFFICIAL if digest_of(words) in self.known else FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A rubric's reading of replies that refuses what cannot be ratings."""
+
+    task: str
+    rubric: Rubric
+    judging: Judging
+
+    def __call__(self, reply: str) -> tuple[float, ...] | None:
+        try:
+            found = self.rubric.read(reply)
+        except Exception as error:  # whatever a task file's reading does
+            message = f"{self._told(reply)} broke: {type(error).__name__}: {error}."
+            raise UsageError(message) from error
+        if found is None:
+            return None
+        if wrong := self._fault(found):
+            message = f"{self._told(reply)} gave {found!r}, {wrong}."
+            raise UsageError(message)
+        return found
+
+    def _told(self, reply: str) -> str:
+        return (
+            f"The function `read` of the task {self.task!r}, on the judge's reply {reply[:60]!r},"
+        )
+
+    def _fault(self, found: object) -> str:
+        """What is wrong with ratings; empty where nothing is."""
+        count = "two numbers" if self.rubric.pairwise else "one number or more"
+        if not isinstance(found, tuple) or not found or not all(map(_is_number, found)):
+            return f"which is no tuple of {count}, and not None"
+        if self.rubric.pairwise and len(found) != 2:  # noqa: PLR2004 - reference and answer
+            return f"which is no tuple of {count}"
+        if self.rubric.origin != OWN:  # in official words any number may count
+            return ""
+        if self.judging.labels and found[-1] not in range(len(self.judging.labels)):
+            return f"which is the number of no label ({', '.join(self.judging.labels)})"
+        low, high = self.judging.scale or (-math.inf, math.inf)
+        beyond = not all(low <= rating <= high for rating in found)
+        return f"beyond the scale of the task's judging, {low:g} to {high:g}" if beyond else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def checked(rubric: Rubric, task: str, judging: Judging) -> Rubric:
+    """The rubric with a reading that raises UsageError where a task file's gives no ratings.
+
+    Args:
+        rubric: The task's, in anybody's words.
+        task: Its name, for the error's text.
+        judging: Whose scale and labels ratings are held against in evalkit's own words.
+    """
+    return replace(rubric, read=_Checked(task, rubric, judging))
 
 
 TURNS = "\n---\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from evalkit.errors import MissingExtraError
+from evalkit.judge_report import JudgeReport
 from evalkit.records import Coverage, Generation, MetricValue, plain
 from evalkit.telemetry import Hardware, Telemetry
 
@@ -120,64 +121,6 @@ class Audit:
     unparsed: int
     ambiguous: int
     bounds: Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeReport:
-    """How a task was judged, and what that cost.
-
-    Attributes:
-        judge: The judge's spec.
-        rubric: SHA-256 of the rubric's words.
-        origin: Whose words they are: "official", "evalkit", or "file".
-        votes: How often each question was put.
-        swapped: Whether it was put in both orders.
-        verdicts: Verdicts that were wanted.
-        failed: Those that are missing, by kind.
-        cached: Verdicts of which every reply was known before.
-        requests: Questions that this run paid for, in all sessions.
-        prompt_tokens: Tokens of those.
-        output_tokens: Tokens of their replies.
-        cost_usd: What they cost by the price table; None where no price is known.
-        prices: The day of the price table; None where there is none.
-        healthy: Whether no larger share failed than was allowed.
-        consistency: Share of the answers that win, draw or lose in both orders alike; None where
-            they were shown in one.
-        spread: Mean over answers of the standard deviation of the votes in one order; None for one
-            vote.
-        served: Verdicts by what the server said of itself: model, system fingerprint, date.
-        digest: SHA-256 of the file of verdicts.
-        answers: SHA-256 over what they are about: sample, vote, order and answer, in order.
-        max_failures: Share of the verdicts that was allowed to be missing; None where the record
-            does not say.
-        notes: What else a reader must know of the verdicts, as parts of a sentence; None where
-            there is nothing.
-        untold: Those of the questions whose tokens the server did not tell: the most that they can
-            be is counted, so that tokens and cost are upper bounds.
-    """
-
-    judge: str
-    rubric: str
-    origin: str
-    votes: int
-    swapped: bool
-    verdicts: int
-    failed: Mapping[str, int]
-    cached: int
-    requests: int
-    prompt_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    prices: str | None
-    healthy: bool
-    consistency: float | None
-    spread: float | None
-    served: Mapping[str, int]
-    digest: str
-    answers: str
-    max_failures: float | None = None
-    notes: tuple[str, ...] | None = None
-    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

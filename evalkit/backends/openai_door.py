@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from evalkit.backends.openai_client import OK
-from evalkit.backends.openai_replies import cause, read_refusal
+from evalkit.backends.openai_replies import cause, cure, read_refusal
 from evalkit.backends.openai_settings import Settings
 from evalkit.backends.openai_wire import trusted_by
 from evalkit.errors import BackendError, MissingExtraError, UsageError
@@ -197,6 +197,11 @@ def _no_model(settings: Settings, models: list[str], status: int, body: str) -> 
         said += "; does base_url lack /v1?"
     if status >= SERVER_ERROR or status not in (400, NOT_FOUND, 422):
         return f"The server at {settings.base_url} does not work: it answered {status} ({said})."
+    if advice := cure(body):
+        return (
+            f"The server at {settings.base_url} refuses a field of what the model "
+            f"{settings.model!r} is asked: {advice} ({status}: {said})."
+        )
     if settings.model.lower() in body.lower() or status == NOT_FOUND or models:
         more = f" and {len(models) - NAMED} more" if len(models) > NAMED else ""
         listed = f"; it lists {', '.join(models[:NAMED])}{more}" if models else ""

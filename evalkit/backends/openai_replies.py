@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +24,21 @@ UNAUTHORIZED, TIMEOUT, CONFLICT, TOO_EARLY, TOO_MANY, SERVER_ERROR = 401, 408, 4
 
 ABROAD = {403: "forbidden", 404: "not_found"}
 """Kinds of what is rarely a sample's own: all requests go to one path, with one key and model."""
+
+REFUSED = (400, 422)
+"""Statuses of a request that the server takes for malformed."""
+
+OMITTABLE = ("temperature", "top_p", "seed", "stop")
+"""Fields that need not be sent."""
+
+OTHER_NAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+"""The two names of the limit of an answer's tokens."""
+
+_UNSUPPORTED = re.compile(
+    r"(?:unsupported (?:parameter|value)|unrecognized request arguments? supplied)"
+    r":? ?[\\'\"`]*(\w+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +237,8 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, now: dateti
 
 
 def _refusal(status: int, body: str, wait: float | None) -> Trouble:
-    words = f"the server answered {status}: {_line(body)}"
+    advice = cure(body) if status in REFUSED else ""
+    words = f"the server answered {status}{f' ({advice})' if advice else ''}: {_line(body)}"
     if status == TOO_MANY:
         if any(code in body for code in SPENT):
             return Trouble(kind="quota", words=words)
@@ -237,6 +254,19 @@ def _refusal(status: int, body: str, wait: float | None) -> Trouble:
     filtered = any(code in body for code in FILTERED)
     kind = "content_filter" if filtered else ABROAD.get(status, "refused")
     return Trouble(kind=kind, words=words)
+
+
+def cure(body: str) -> str:
+    """What to do about a field that the server refuses; empty where it refuses none of ours.
+
+    Args:
+        body: Of a status 400 or 422, in the form of OpenAI's errors.
+    """
+    named = _UNSUPPORTED.search(body)
+    field = named[1] if named else None
+    if field in OTHER_NAME:
+        return f"give the model the option max_tokens_field={OTHER_NAME[field]}"
+    return f"give the model the option omit={field}" if field in OMITTABLE else ""
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

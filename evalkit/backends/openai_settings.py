@@ -10,6 +10,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from evalkit.backends.interface import BackendOptions
+from evalkit.backends.openai_replies import OMITTABLE
 from evalkit.errors import UsageError
 from evalkit.prices import Price, PriceTable, parse_prices
 
@@ -25,8 +26,6 @@ ACCOUNT = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-
 SECRET = 8
 """Characters of a key from which on it is hidden in answers: "none" or "EMPTY", which many local
 servers are given, may well be what a model says."""
-
-OMITTABLE = ("temperature", "top_p", "seed", "stop")
 
 OPTIONS = frozenset(
     {

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from evalkit.cli.judge_options import REFERENCES, TASK_PATHS
+from evalkit.cli.judge_options import REFERENCES, TASK_PATHS, VerdictPath
 
-_PATH = click.Path(path_type=Path, exists=True)
+_PATH = VerdictPath()
+_FILE = click.Path(path_type=Path, exists=True)
 
 
 @click.command(
@@ -18,18 +19,21 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.argument("source", type=_PATH, metavar="RUN|FILE")
 @click.option("--labels", type=_PATH, required=True, metavar="FILE", help="What people said.")
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
+@click.option("--references", "-r", type=_FILE, metavar="FILE", help=REFERENCES)
 @click.option(
     "--positive", metavar="LABEL", help="The label that counts as 1 (of MMVP's verdicts: yes)."
 )
 @click.option(
-    "--tolerance", type=float, default=0.0, help="Ratings that differ by this much agree."
+    "--tolerance",
+    type=float,
+    default=0.0,
+    help="Ratings that differ by this much, on the rubric's scale, agree.",
 )
 @click.option(
     "--scale",
     type=(float, float),
     metavar="LOW HIGH",
-    help="The scale of the ratings (default: the rubric's).",
+    help="The labels' scale, if it is not the rubric's; they are put on the rubric's.",
 )
 @TASK_PATHS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -48,6 +52,7 @@ def command(
     """How well a judge agrees with people: kappa, bias, and the mean that corrects for both."""
     from evalkit.cli.screen import print_json
     from evalkit.judge.agreement import calibrate
+    from evalkit.judge.labels import rescaled
     from evalkit.judge.values import human_values, pairs_of, values_of
     from evalkit.report.judge_pages import calibration_page
 
@@ -55,13 +60,16 @@ def command(
     people = human_values(
         labels, references, task=task, labels=judged.labels, task_paths=task_paths
     )
+    moved = ""
+    if scale and judged.scale:
+        people, moved = rescaled(people, scale, judged.scale)
     pairs, strays = pairs_of(judged, people)
     found = calibrate(
         pairs,
         positive=positive or (judged.labels[-1] if judged.labels else None),
         tolerance=tolerance,
         labels=judged.labels,
-        scale=scale or judged.scale_held,
-        notes=[*filter(None, [strays]), *judged.notes],
+        scale=judged.scale_held or scale,
+        notes=[*filter(None, [moved, strays]), *judged.notes],
     )
     print_json(found) if as_json else print(calibration_page(found), end="")

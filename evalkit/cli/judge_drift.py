@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.judge_options import REFERENCES, TASK_PATHS, judge_options, judge_order
+from evalkit.cli.judge_options import (
+    REFERENCES,
+    TASK_PATHS,
+    VerdictPath,
+    judge_options,
+    judge_order,
+)
 from evalkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from evalkit.judge.anchors import Anchors
     from evalkit.judge.order import JudgeOrder
 
-_PATH = click.Path(path_type=Path, exists=True)
+_PATH = VerdictPath()
+_FILE = click.Path(path_type=Path, exists=True)
 
 
 @click.command(
@@ -29,7 +36,7 @@ _PATH = click.Path(path_type=Path, exists=True)
 @click.option("--anchors", type=_PATH, required=True, metavar="RUN|FILE", help="The verdicts then.")
 @click.option("--now", type=_PATH, metavar="RUN|FILE", help="The verdicts now, if there are any.")
 @click.option("--task", metavar="NAME", help="The judged task, where the run has several.")
-@click.option("--references", "-r", type=_PATH, metavar="FILE", help=REFERENCES)
+@click.option("--references", "-r", type=_FILE, metavar="FILE", help=REFERENCES)
 @click.option(
     "--tolerance", type=float, default=0.0, help="Ratings that differ by this much are the same."
 )

@@ -21,6 +21,30 @@ TASK_PATHS = click.option(
 )
 """A run's own task files are taken below the current folder alone; this names others."""
 
+
+class VerdictPath(click.ParamType[Path]):
+    """A run's folder, its run.json, MODEL/RUN in results/, or a file of verdicts or labels."""
+
+    name = "path"
+
+    def convert(
+        self,
+        value: str | Path,
+        param: click.Parameter | None,  # noqa: ARG002 - click's own form
+        ctx: click.Context | None,  # noqa: ARG002 - click's own form
+    ) -> Path:
+        """The path; of a run the folder.
+
+        Raises:
+            StoreError: Nothing is there.
+        """
+        from evalkit.cli.show import place_of
+
+        given = Path(value)
+        place = given if given.exists() else place_of(str(value), "file or run")
+        return place.parent if place.name == "run.json" else place
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -112,8 +136,15 @@ def _order(own: Mapping[str, Any]) -> JudgeOrder:
 
 
 def _spec(own: Mapping[str, Any]) -> str:
-    """The judge's spec with the options that have words of their own."""
+    """The judge's spec with the options that have words of their own.
+
+    Raises:
+        UsageError: It is none.
+    """
+    from evalkit import registry
+
     spec: str = own["judge"]
+    registry.parse_model(spec, usual="openai")
     for name, option in (("base_url", "judge_base_url"), ("prices", "judge_prices")):
         if own[option] is not None:
             spec += f",{name}={own[option]}"

@@ -147,12 +147,12 @@ def _told(judged: Judged | None) -> dict[str, Any]:
 
 
 def _exit_code(sources: Sources, judged: Judged | None) -> ExitCode:
-    from evalkit.records import UNASKED
-
-    if not sources.is_whole or (judged is not None and UNASKED in judged.report.failed):
+    report = None if judged is None else judged.report
+    if not sources.is_whole:
         return ExitCode.INCOMPLETE
-    healthy = judged is None or judged.report.healthy
-    return ExitCode.OK if healthy else ExitCode.JUDGE_UNHEALTHY
+    if report is not None and report.fails:
+        return ExitCode.JUDGE_UNHEALTHY
+    return ExitCode.INCOMPLETE if report is not None and report.unasked else ExitCode.OK
 
 
 def _json_lines(rows: Iterable[Mapping[str, Any]]) -> str:

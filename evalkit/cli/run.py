@@ -11,7 +11,6 @@ import click
 from evalkit.cli.gate_options import gate_of, gate_options
 from evalkit.cli.judge_options import judge_options, judge_order
 from evalkit.errors import ExitCode, UsageError
-from evalkit.records import UNASKED
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
 
@@ -114,14 +113,13 @@ def command(
 
 
 def exit_code(record: RunRecord) -> ExitCode:
-    """Incomplete if a sample failed or a verdict is missing; unhealthy if too many failed."""
+    """Incomplete if a sample failed or the judge's budget was spent; unhealthy if it failed."""
     judged = [result.judge for result in record.results if result.judge]
-    if any(result.coverage.failed for result in record.results) or any(
-        UNASKED in report.failed for report in judged
-    ):
+    if any(result.coverage.failed for result in record.results):
         return ExitCode.INCOMPLETE
-    healthy = all(report.healthy for report in judged)
-    return ExitCode.OK if healthy else ExitCode.JUDGE_UNHEALTHY
+    if any(report.fails for report in judged):  # more money would not mend it
+        return ExitCode.JUDGE_UNHEALTHY
+    return ExitCode.INCOMPLETE if any(report.unasked for report in judged) else ExitCode.OK
 
 
 def configuration(tasks: Sequence[str], given: Mapping[str, Any]) -> RunConfig:

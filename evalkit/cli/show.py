@@ -49,15 +49,19 @@ def command(run: str, kind: str, out: str | None, *, every_metric: bool) -> None
         write_text(Path(out), page)
 
 
-def place_of(run: str) -> Path:
+def place_of(run: str, what: str = "run") -> Path:
     """Where the run stands.
+
+    Args:
+        run: Its folder, its record, or MODEL/RUN in results/.
+        what: What it could be instead, in words, for the error's text.
 
     Raises:
         StoreError: There is none there, or it was not finished; the text says what to do.
     """
     place = next((p for p in (Path(run), _RESULTS / run) if p.exists()), None)
     if place is None:
-        message = f"There is no run at {run}, nor in {_RESULTS}/.{_near(run)}"
+        message = f"There is no {what} at {run}, nor in {_RESULTS}/.{_near(run)}"
         raise StoreError(message)
     folder = RunFolder(place)
     if folder.record_path.exists() or place.is_file():

@@ -13,7 +13,9 @@ from evalkit.task import DatasetRef, Task
 
 def task_page(task: Task, path: Path | None) -> str:
     """All that a task says of itself, as text."""
-    return "\n".join([*_about(task, path), *_prompts(task), *_numbers(task)]) + "\n"
+    return (
+        "\n".join([*_about(task, path), *_prompts(task), *_numbers(task), *_judging(task)]) + "\n"
+    )
 
 
 def _about(task: Task, path: Path | None) -> Iterable[str]:
@@ -63,6 +65,31 @@ def _numbers(task: Task) -> Iterable[str]:
         yield f"  conversion  {name} (for `evalkit score --convert`)"
     for name, changes in task.variants.items():
         yield f"  variant     {task.name}:{name} (changes {', '.join(changes)})"
+
+
+def _judging(task: Task) -> Iterable[str]:
+    """How a judged task is judged."""
+    judging = task.judging
+    if judging is None:
+        return
+    own = judging.own
+    need = "" if judging.required else ", which it can do without"
+    shown = f", labels {', '.join(judging.labels)}" if judging.labels else ""
+    if judging.scale is not None:
+        shown = f", ratings from {judging.scale[0]:g} to {judging.scale[1]:g}"
+    sees = "two answers" if own.pairwise else "one answer"
+    yield f"  judge       --judge SPEC{need}: {sees}{shown}"
+    temperatures = ", ".join(f"{attempt.temperature:g}" for attempt in own.attempts)
+    yield f"  attempts    {len(own.attempts)}, at temperature {temperatures}"
+    yield f"  max tokens  {own.max_tokens}"
+    yield f"  rubric      {own.digest[:8]}, evalkit's own words (others: --rubric FILE)"
+    yield from (f"              | {line}" for line in own.words.split("\n"))
+    for digest, place in judging.known.items():
+        yield f"  official    {digest[:8]}: {place}"
+    for origin, names in judging.headline.items():
+        yield f"  headline    {', '.join(names)} (in words of origin {origin!r})"
+    for metric in judging.metrics:
+        yield f"  judged      {metric.name} ({metric.low:g} to {metric.high:g})"
 
 
 def suite_page(name: str, suite: Suite) -> str:

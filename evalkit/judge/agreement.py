@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from evalkit.judge.figures import (
     NO_PAIR,
@@ -44,7 +45,7 @@ class Confusion:
     """How often the judge said one thing where the human said another.
 
     Attributes:
-        labels: Every label or rating that occurs in a pair, in order.
+        labels: Every label or rating that occurs in a pair, in order; ratings in six digits.
         counts: Rows by the judge's, columns by the human's verdict, in the order of `labels`.
     """
 
@@ -162,12 +163,17 @@ def _compared(
 
 
 def _confusion(pairs: Sequence[Pair]) -> Confusion:
-    known = occurring(pairs)
+    known = sorted({_rounded(verdict) for verdict in occurring(pairs)})
     places = {verdict: place for place, verdict in enumerate(known)}
     counts = [[0] * len(known) for _ in known]
     for pair in pairs:
-        counts[places[judge_of(pair)]][places[human_of(pair)]] += 1
+        counts[places[_rounded(judge_of(pair))]][places[_rounded(human_of(pair))]] += 1
     return Confusion(labels=tuple(known), counts=tuple(map(tuple, counts)))
+
+
+def _rounded(verdict: Any) -> Any:
+    """A rating in the six digits that are shown: a mean of votes may be next to another."""
+    return verdict if isinstance(verdict, str) else float(f"{verdict:g}")
 
 
 # What a reader must know

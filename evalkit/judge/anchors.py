@@ -16,7 +16,6 @@ from evalkit.judge.result import failures_of
 from evalkit.judge.review import read_review
 from evalkit.judge.values import Values, judged_stem, values, values_of
 from evalkit.judge.verdict_file import recorded_answers
-from evalkit.records import UNASKED
 from evalkit.run_record import TaskResult
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
@@ -96,7 +95,7 @@ def _of_run(path: Path, task: str | None, task_paths: Sequence[str]) -> Anchors:
         answers=answers,
         missing=missing_in(report.failed, report.verdicts) if report else "",
         healthy=report is None or report.healthy,
-        unasked=report is not None and UNASKED in report.failed,
+        unasked=report is not None and report.unasked > 0 and not report.fails,
     )
 
 

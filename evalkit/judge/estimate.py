@@ -38,7 +38,7 @@ class Estimate:
 
     def line(self, task: str) -> str:
         """One line for people."""
-        cost = "no price is known" if self.cost_usd is None else f"about {self.cost_usd:.2f} USD"
+        cost = "no price is known" if self.cost_usd is None else f"about {self.cost_usd:.4f} USD"
         return (
             f"Judging {task}: {self.requests:,} questions if no reply is known yet and each "
             f"can be read; about {self.prompt_tokens:,} tokens to read and at most "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.judge.estimate import Estimate, estimate, expected_units
 from evalkit.judge.order import JudgeOrder, counted_as, price_of, rubric_of, share_of
@@ -39,3 +39,25 @@ def forecast(
     known = price[0] if price else None
     share, model = share_of(order), counted_as(order)
     return estimate(task.name, rubric, units, known, share, model=model)
+
+
+def forecast_lines(found: Mapping[str, Estimate], order: JudgeOrder) -> Iterator[str]:
+    """What judging will take, for people: a line a task, all together, and what may be spent.
+
+    Args:
+        found: What each task takes, by its name.
+        order: How they are judged.
+    """
+    for name, one in found.items():
+        yield one.line(name)
+    costs = [one.cost_usd for one in found.values() if one.cost_usd is not None]
+    cost, requests = sum(costs), sum(one.requests for one in found.values())
+    if len(found) > 1:
+        said = f"about {cost:.4f} USD" if costs else "no price is known"
+        yield f"Judging all {len(found)} tasks: {requests:,} questions; {said}."
+    if order.budget is not None:
+        short = cost > order.budget
+        yield (
+            f"The judge's budget is {order.budget:.4f} USD, all sessions together"
+            f"{', which is less: not all will be asked' if short else ''}."
+        )

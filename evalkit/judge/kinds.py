@@ -84,3 +84,15 @@ def require_tolerance(tolerance: float) -> None:
     if not (math.isfinite(tolerance) and tolerance >= 0):
         message = f"The tolerance must be a finite number of at least 0, not {tolerance!r}."
         raise UsageError(message)
+
+
+def require_scale(scale: tuple[float, float]) -> None:
+    """Check the ends of a scale.
+
+    Raises:
+        UsageError: They are no two numbers, the smaller first.
+    """
+    low, high = scale
+    if not (is_rating(low) and is_rating(high) and low < high):
+        message = f"A scale has a smallest and a larger largest number, not {low!r} and {high!r}."
+        raise UsageError(message)

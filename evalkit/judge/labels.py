@@ -7,13 +7,13 @@ are of one kind. Empty lines are skipped.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from evalkit.errors import UsageError
 from evalkit.integrity import TwiceError, once
-from evalkit.judge.kinds import LARGEST, is_beyond, is_rating
+from evalkit.judge.kinds import LARGEST, is_beyond, is_rating, require_scale
 
 _FIELDS = ("sample_id", "label", "rating")
 
@@ -118,3 +118,38 @@ def _rating(where: str, fields: dict[str, Any]) -> float:
     asked = f"from {-LARGEST:g} to {LARGEST:g}" if is_beyond(rating) else "a finite number"
     message = f"{where} has the rating {told}; it must be {asked}."
     raise UsageError(message)
+
+
+def rescaled(
+    people: Mapping[str, str | float], own: tuple[float, float], onto: tuple[float, float]
+) -> tuple[dict[str, str | float], str]:
+    """The ratings of people on the judge's scale, and a sentence that says so.
+
+    Args:
+        people: Human verdicts by sample id.
+        own: The smallest and the largest rating that people could give.
+        onto: The same of the judge; the ends become these, and the rest lies evenly between.
+
+    Raises:
+        UsageError: The scale is none, or a verdict is no number on it.
+    """
+    low, high = own
+    require_scale(own)
+    for sample, rating in people.items():
+        if isinstance(rating, str) or not low <= rating <= high:
+            message = (
+                f"On a scale from {low:g} to {high:g}, which --scale names, the human label of "
+                f"sample {sample!r} cannot be {rating!r}; give the scale that people used."
+            )
+            raise UsageError(message)
+    if own == onto:
+        return dict(people), ""
+    least, most = onto
+    moved = {
+        sample: least + (float(rating) - low) / (high - low) * (most - least)
+        for sample, rating in people.items()
+    }
+    return dict(moved), (
+        f"The labels, which are from {low:g} to {high:g}, were put on the judge's scale from "
+        f"{least:g} to {most:g}."
+    )

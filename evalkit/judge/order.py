@@ -14,7 +14,7 @@ from evalkit.judge.purse import Purse
 from evalkit.judge.recorded import RecordedBackend
 from evalkit.prices import Price, parse_prices
 from evalkit.records import Sample
-from evalkit.rubric import Judging, Rubric
+from evalkit.rubric import Judging, Rubric, checked
 from evalkit.runner.inline import workers_of
 from evalkit.runner.workers import Workers
 from evalkit.task import Task
@@ -74,10 +74,10 @@ def rubric_of(task: Task, order: JudgeOrder) -> Rubric:
     """
     judging, path = judging_of(task), _file_of(task, order)
     if path is None:
-        return judging.own
+        return checked(judging.own, task.name, judging)
     words = _words(path)
     try:
-        return judging.read(words)
+        return checked(judging.read(words), task.name, judging)
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:  # the last: its depth
         raise _misfit(path, task, error) from error
 

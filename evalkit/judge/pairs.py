@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from evalkit.errors import UsageError
-from evalkit.judge.kinds import Kind, is_rating, kind_of, require_tolerance, within
+from evalkit.judge.kinds import Kind, kind_of, require_scale, require_tolerance, within
 from evalkit.judge.measures import HUMAN, JUDGE
 from evalkit.records import SampleScore
 
@@ -110,14 +110,12 @@ def _check_labels(pairs: Iterable[Pair], positive: str | None, labels: Sequence[
 
 def _check_scale(pairs: Iterable[Pair], scale: tuple[float, float]) -> None:
     low, high = scale
-    if not (is_rating(low) and is_rating(high) and low < high):
-        message = f"A scale has a smallest and a larger largest number, not {low!r} and {high!r}."
-        raise UsageError(message)
+    require_scale(scale)
     for what, verdict in _named(pairs):
         if isinstance(verdict, str) or not low <= verdict <= high:
             message = (
-                f"On a scale from {low:g} to {high:g} {what} cannot be {verdict!r}; --scale LOW "
-                "HIGH names another scale."
+                f"On a scale from {low:g} to {high:g} {what} cannot be {verdict!r}; if people used "
+                "another scale, --scale LOW HIGH names it."
             )
             raise UsageError(message)
 

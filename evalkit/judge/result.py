@@ -13,14 +13,18 @@ from typing import Any
 from evalkit.judge.design import asked_of, who_of
 from evalkit.judge.order import JudgeOrder, judging_of
 from evalkit.judge.receipts import billed, cost_of
-from evalkit.judge.units import Unit, by_sample, digest_of_units
+from evalkit.judge.units import CUT, UNREADABLE, Unit, by_sample, digest_of_units
+from evalkit.judge_report import JudgeReport
 from evalkit.prices import Price
 from evalkit.records import UNASKED, MetricValue, Outcome, Prediction, Sample, SampleScore, Verdict
 from evalkit.rubric import Rubric
-from evalkit.run_record import JudgeReport, ModelIdentity
+from evalkit.run_record import ModelIdentity
 from evalkit.score import fitting
 from evalkit.store import verdict_lines
 from evalkit.task import Task
+
+EXAMPLE = 200
+"""Characters of a reply that could not be read, which a record holds as an example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +101,8 @@ def report_of(
     Args:
         order: How it was ordered.
         rubric: What was asked.
-        units: About what; each has a verdict.
-        verdicts: What came of it.
+        units: About what.
+        verdicts: What came of each.
         paid: Replies that were paid for, in all sessions, also those that failed.
         price: The judge's, and its day.
         notes: What else a reader must know, as parts of a sentence.
@@ -110,17 +114,16 @@ def report_of(
         votes=order.votes,
         swapped=order.swap and rubric.pairwise,
         verdicts=len(verdicts),
-        failed=failures_of(verdicts),
         cached=sum(v.cached for v in verdicts),
         **_bill(paid, price),
-        max_failures=order.max_failures,
-        healthy=_is_healthy(failures_of(verdicts), len(verdicts), order.max_failures),
+        **_health(verdicts, order.max_failures),
         consistency=_consistency(verdicts),
         spread=_spread(verdicts),
         served=dict(Counter(" ".join(v.served) for v in verdicts if v.served)),
         digest=hashlib.sha256(verdict_lines(verdicts).encode()).hexdigest(),
         answers=digest_of_units(units),
         notes=tuple(notes) or None,
+        example=_example(verdicts),
     )
 
 
@@ -141,9 +144,22 @@ def failures_of(verdicts: Sequence[Verdict]) -> dict[str, int]:
     return dict(Counter(v.failure.kind for v in verdicts if v.failure).most_common())
 
 
-def _is_healthy(failed: Mapping[str, int], total: int, allowed: float) -> bool:
-    missing = sum(failed.values())
-    return UNASKED not in failed and missing <= allowed * total
+def _example(verdicts: Iterable[Verdict]) -> str | None:
+    """How the first reply that could not be read begins."""
+    unread = (v.reply for v in verdicts if v.failure and v.failure.kind in (UNREADABLE, CUT))
+    reply = next((reply for reply in unread if reply), None)
+    return None if reply is None else reply[:EXAMPLE]
+
+
+def _health(verdicts: Sequence[Verdict], allowed: float) -> dict[str, Any]:
+    """What is missing, and whether it is too much: fields of the report."""
+    failed = failures_of(verdicts)
+    few = sum(failed.values()) <= allowed * len(verdicts)
+    return {
+        "failed": failed,
+        "max_failures": allowed,
+        "healthy": UNASKED not in failed and few,
+    }
 
 
 def _consistency(verdicts: Sequence[Verdict]) -> float | None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from evalkit.errors import StaleError, StoreError
 from evalkit.judge.units import digest_of_units, units_of
+from evalkit.judge_report import JudgeReport
 from evalkit.records import Prediction, Sample, Verdict
-from evalkit.run_record import JudgeReport
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.judge_report import JudgeReport
 from evalkit.records import MetricValue
-from evalkit.run_record import Audit, JudgeReport, RunRecord, TaskResult
+from evalkit.run_record import Audit, RunRecord, TaskResult
 
 HEADER = (
     *("task", "protocol", "metric", "value", "95 % interval", "of", "n", "clusters"),
@@ -102,9 +103,24 @@ def _rows(result: TaskResult, *, every_metric: bool) -> Iterable[tuple[str, ...]
             result.task if first else "",
             result.protocol if first else "",
             name,
-            *_cells(value),
+            *(_judged_cells(result.judge, name, value) if result.judge else _cells(value)),
             *(coverage if first else ("", "")),
         )
+
+
+_BOUNDS = frozenset({"judged_low", "judged_high"})
+"""Metrics that say what missing verdicts may come to; they hold whatever is missing."""
+
+MARK = "*"
+"""What stands after a number that rests on too few of its judge's verdicts."""
+
+
+def _judged_cells(report: JudgeReport, name: str, value: MetricValue) -> Sequence[str]:
+    """A judged number's cells: marked where verdicts are missing, withheld where all are."""
+    shown, ends, *rest = _cells(value)
+    if name in _BOUNDS or not (_mark(report) or is_void(report)):
+        return (shown, ends, *rest)
+    return ("-", "-", *rest) if is_void(report) else (shown + MARK, ends, *rest)
 
 
 def _cells(value: MetricValue) -> Sequence[str]:
@@ -141,22 +157,28 @@ def _notes(record: RunRecord) -> Iterable[str]:
         if result.audit is not None:
             yield f"{result.task}: {audit_line(result.audit, result)}"
         if result.judge is not None:
-            yield f"{result.task}: {judge_line(result.judge)}"
+            yield f"{result.task}: {judge_line(result.judge, result.metrics)}"
 
 
 UNPAID = ("dummy", "replay", "hf")
 """Backends of judges whose replies nobody is paid for."""
 
 
-def judge_line(report: JudgeReport) -> str:
-    """Who judged, what failed, and what it cost, in one line."""
+def judge_line(report: JudgeReport, metrics: Mapping[str, MetricValue] | None = None) -> str:
+    """Who judged, what failed, and what it cost, in one line.
+
+    Args:
+        report: Of the judging.
+        metrics: The task's numbers, where they are shown beside it.
+    """
     words = {"official": "the official rubric", "evalkit": "evalkit's own rubric"}
     rubric = words.get(report.origin, "a rubric from a file")
     missing = sum(report.failed.values())
     kinds = ", ".join(f"{kind} {n}" for kind, n in report.failed.items())
     counted = f"{report.verdicts:,} verdicts, {missing} missing" + (f" ({kinds})" if kinds else "")
     if not report.rubric:  # published verdicts: nothing says in which words they were asked for
-        return f"{_mark(report)}verdicts of {report.judge}, as published; {counted}."
+        parts = [f"verdicts of {report.judge}, as published", counted, *_rest(report, metrics)]
+        return _mark(report) + "; ".join(parts) + "."
     taken = "answered" if report.judge.partition(":")[0] in UNPAID else "paid for"
     parts = [
         f"judged by {report.judge} with {rubric} ({report.rubric[:8]})",
@@ -169,6 +191,7 @@ def judge_line(report: JudgeReport) -> str:
         parts.append(f"both orders agree on {report.consistency:.0%}")
     if report.spread is not None:
         parts.append(f"votes spread by {report.spread:.3f}")
+    parts.extend(_rest(report, metrics))
     parts += report.notes or ()
     return _mark(report) + "; ".join(parts) + "."
 
@@ -185,12 +208,44 @@ def _bill(report: JudgeReport) -> Iterator[str]:
 
 def _mark(report: JudgeReport) -> str:
     """What the line of a judge begins with where verdicts are missing."""
-    if unasked := report.failed.get("unasked"):
-        return (
-            f"INCOMPLETE: {unasked:,} verdicts were not asked for, since the judge's budget was "
-            "spent; the same command with more goes on; "
+    unasked = report.unasked
+    many = f"{unasked:,} verdict{' was' if unasked == 1 else 's were'} not asked for"
+    spent = f"{many}, since the judge's budget was spent; "
+    if report.fails:
+        return f"UNHEALTHY: too many verdicts are missing; {spent if unasked else ''}"
+    return f"INCOMPLETE: {spent}the same command with more goes on; " if unasked else ""
+
+
+def _rest(report: JudgeReport, metrics: Mapping[str, MetricValue] | None) -> Iterable[str]:
+    """What missing verdicts come to: a reply that could not be read, and between what a number is.
+
+    Args:
+        report: Of the judging.
+        metrics: The task's numbers; None where they are not shown beside it.
+    """
+    if report.fails and report.example is not None:
+        yield f'one that could not be read: "{shortened(report.example, _EXAMPLE)}"'
+    if metrics is None or not (_mark(report) or is_void(report)):
+        return
+    yield (
+        "there is not one verdict, so only bounds are shown"
+        if is_void(report)
+        else f"numbers marked {MARK} rest on the others, or count what is missing as failed"
+    )
+    if metrics.keys() >= _BOUNDS:
+        low, high = metrics["judged_low"], metrics["judged_high"]
+        yield (
+            f"judged is {number(low.value, low.maximum)} to {number(high.value, high.maximum)} "
+            "with all that are missing taken for the worst, or the best"
         )
-    return "" if report.healthy else "UNHEALTHY: too many verdicts are missing; "
+
+
+_EXAMPLE = 60  # characters of a reply that could not be read
+
+
+def is_void(report: JudgeReport) -> bool:
+    """Whether verdicts were wanted, and there is not one."""
+    return 0 < report.verdicts <= sum(report.failed.values())
 
 
 USUAL_FAILURES = 0.01
@@ -243,7 +298,8 @@ def breakdown_tables(result: TaskResult) -> Iterable[tuple[str, Table]]:
 
 
 def _slice_cell(result: TaskResult, value: float | None, name: str) -> str:
-    if value is None:
+    report = result.judge
+    if value is None or (report is not None and is_void(report) and name not in _BOUNDS):
         return "-"
     known = result.metrics.get(name)
     return number(value, None if known is None else known.maximum)

@@ -100,6 +100,25 @@ def test_another_run_may_be_the_labels(evalkit, place):
     assert "name one with --task" in unnamed.err
 
 
+def test_a_run_is_named_as_it_is_elsewhere(evalkit, tmp_path):
+    done = evalkit(
+        *("run", "mmvet", "--model", "dummy:constant,text=a dog", "--data", "demo", "--limit", "3"),
+        *("--name", "one", "--judge", "dummy:constant,text=0.5", "--judge-cache", "none"),
+        cwd=tmp_path,
+    )
+    assert done.code == 0, done.err
+    for name in ("constant/one", "results/constant/one/run.json"):
+        for words in (
+            ("judge", "calibrate", name, "--labels", "constant/one"),
+            ("judge", "drift", "--anchors", name, "--now", "constant/one"),
+        ):
+            assert evalkit(*words, cwd=tmp_path).code in (0, 11), words
+    lost = evalkit("judge", "calibrate", "constant/onee", "--labels", "constant/one", cwd=tmp_path)
+    assert (lost.code, lost.out, lost.err.count("\n")) == (2, "", 1)
+    assert "There is no file or run at constant/onee, nor in results/." in lost.err
+    assert "Did you mean results/constant/one?" in lost.err
+
+
 def test_the_scale_is_the_rubrics_unless_another_is_given(evalkit, place):
     words = ("judge", "calibrate", grades(place / "judge.json"), "-r", place / "mm-vet.json")
     within = people(place / "h.jsonl", IDS[:9], value=0.4)
@@ -109,8 +128,33 @@ def test_the_scale_is_the_rubrics_unless_another_is_given(evalkit, place):
     refused = evalkit(*words, "--labels", beyond)
     assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
     assert "On a scale from 0 to 1 the human label of sample 'v1_0' cannot be 4.0" in refused.err
+    assert "if people used another scale, --scale LOW HIGH names it" in refused.err
     told = evalkit(*words, "--json", "--labels", beyond, "--scale", 0, 10)
-    assert (told.code, told.record["scale"]) == (0, [0, 10])
+    assert (told.code, told.record["scale"]) == (0, [0, 1])
+    assert told.record["human_mean"]["value"]["value"] == pytest.approx(0.4)
+    off = evalkit(*words, "--labels", beyond, "--scale", 0, 3)
+    assert (off.code, off.out, off.err.count("\n")) == (2, "", 1)
+    assert "from 0 to 3, which --scale names, the human label of sample 'v1_0' cannot be 4.0" in (
+        off.err
+    )
+
+
+def test_labels_of_another_scale_are_put_on_the_rubrics(evalkit, place):
+    """0 to 100 are exactly a hundred times the judge's grades."""
+    judge = grades(place / "judge.json")
+    lines = (
+        {"sample_id": name, "rating": round(100 * own["score"][0])}
+        for name, own in json.loads(judge.read_text()).items()
+    )
+    labels = place / "h.jsonl"
+    labels.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    words = ("judge", "calibrate", judge, "-r", place / "mm-vet.json", "--labels", labels)
+    done = evalkit(*words, "--scale", 0, 100, "--json")
+    assert (done.code, done.record["agreement"]["value"]["value"]) == (0, 1), done.err
+    assert done.record["difference"]["value"]["value"] == 0
+    said = " ".join(evalkit(*words, "--scale", 0, 100).out.split())
+    assert "from 0 to 100, were put on the judge's scale from 0 to 1." in said
+    assert evalkit(*words).code == 2
 
 
 def test_a_judge_that_left_its_scale_makes_it_wider(evalkit, place):

@@ -1,5 +1,7 @@
 """The options of a judge without a judge: each is named as it was given."""
 
+import re
+
 import pytest
 
 OPTIONS = {
@@ -70,3 +72,54 @@ def test_the_environment_may_say_that_nothing_is_kept(evalkit, tmp_path):
     stats = evalkit("judge", "cache", "stats", **environment)
     assert (stats.code, stats.out, stats.err.count("\n")) == (2, "", 1)
     assert "EVALKIT_JUDGE_CACHE is none" in stats.err
+
+
+def test_a_judge_without_a_backend_is_hinted_at_where_judges_are(evalkit, tmp_path):
+    words = ("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--out", tmp_path)
+    done = evalkit(*words, "--judge", "gpt-4o")
+    assert done.code == 2
+    assert "write backend:name, such as openai:gpt-4o (" in done.err
+    local = evalkit(*words, "--judge", "Qwen/Qwen2.5-VL-7B-Instruct")
+    assert "such as hf:Qwen/Qwen2.5-VL-7B-Instruct (" in local.err
+
+
+def test_a_second_judge_says_whose_verdicts_it_replaces(evalkit, tmp_path):
+    done = evalkit(
+        *("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--out", tmp_path),
+        *("--name", "r", "--judge", "dummy:constant,text=0.5", "--judge-cache", "none"),
+    )
+    said = "mmvet: replaces the verdicts of dummy:constant,text=0.5 (50.00)."
+    assert (done.code, "replaces" in done.err) == (0, False)
+    words = ("judge", tmp_path / "echo" / "r", "--judge-cache", "none", "--judge")
+    assert "replaces" not in evalkit(*words, "dummy:constant,text=0.5").err
+    assert said in " ".join(evalkit(*words, "dummy:constant,text=0.7").err.split())
+
+
+def test_what_judging_will_take_is_summed_and_held_against_the_budget(
+    evalkit, chat_server, tmp_path
+):
+    pytest.importorskip("openai", reason="the extra openai is not installed")
+    words = ("run", "mmvet", "llava_bench_coco", "--model", "dummy:echo", "--data", "demo")
+    out = ("--out", tmp_path, "--name", "r", "--limit", 4)
+    assert evalkit(*words, *out, "--no-judge").code == 0
+    table = tmp_path / "prices.toml"
+    table.write_text('date = "2026-11-01"\n[models.toy-model]\ninput = 1\noutput = 1\n')
+    with chat_server() as server:
+        done = evalkit(
+            *(
+                "judge",
+                tmp_path / "echo" / "r",
+                "--judge-cache",
+                "none",
+                "--judge-budget",
+                "0.0001",
+            ),
+            *("--judge", f"openai:toy-model,base_url={server.url},prices={table}"),
+        )
+    told = " ".join(done.err.split())
+    costs = [float(cost) for cost in re.findall(r"about ([0-9]+\.[0-9]{4}) USD", told)]
+    assert len(costs) == 3, told
+    assert costs[2] == pytest.approx(costs[0] + costs[1], abs=2e-4)
+    assert "Judging all 2 tasks: 8 questions; about" in told
+    said = "The judge's budget is 0.0001 USD, all sessions together, which is less"
+    assert said in told

@@ -188,3 +188,18 @@ def test_new_says_that_a_name_is_taken(evalkit, tmp_path):
     assert done.code == 0
     assert "has a task 'pope' already" in done.out
     assert "already" not in evalkit("tasks", "new", "colours", "--out", tmp_path).out
+
+
+def test_a_judged_task_shows_how_it_is_judged(evalkit):
+    shown = evalkit("tasks", "show", "mmvet").out
+    assert "| You grade answers to questions about a picture" in shown.partition("rubric ")[2]
+    for said in (
+        "one answer, ratings from 0 to 1",
+        "attempts    ",
+        "max tokens  ",
+        "headline    total (in words of origin 'official')",
+        "headline    judged (in words of origin 'evalkit')",
+        "judged      judged_low (0 to 100)",
+    ):
+        assert said in shown
+    assert "--judge SPEC" not in evalkit("tasks", "show", "pope").out

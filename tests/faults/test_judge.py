@@ -223,6 +223,34 @@ def test_a_reply_that_was_cut_behind_its_rating_counts(chat_server, bench):
         check_scores(done, bench, server)
 
 
+def test_a_budget_that_ends_an_unreadable_judge_does_not_hide_it(chat_server, bench, evalkit):
+    with chat_server(answer=lambda _: "I would rather\x1b[31m not say") as server:
+        words = ("--judge-budget", "0.355", "--judge-prices", prices(bench.folder))
+        done = bench.judge(server, *words, concurrency=1)
+    report = result(done)["judge"]
+    assert report["failed"]["unasked"] < ANSWERS, "some were asked for"
+    assert done.code == 14
+    shown = evalkit("show", bench.run).out
+    assert "UNHEALTHY: too many verdicts are missing; " in shown
+    assert "not asked for, since the judge's budget was spent" in shown
+    said = 'one that could not be read: "I would rather\\x1b[31m not say"'
+    assert (said in shown, "\x1b" in shown) == (True, False)
+
+
+def test_a_number_of_too_few_verdicts_is_marked_in_its_row_and_bounded(chat_server, bench, evalkit):
+    with chat_server(lambda a: "refusal" if place(a) < 9 else None, answer=grade) as server:
+        done = bench.judge(server)
+    metrics = result(done)["metrics"]
+    shown = evalkit("show", bench.run).out
+    assert f" {metrics['judged']['value']:.2f}* " in shown
+    ends = [metrics[f"judged_{end}"]["value"] for end in ("low", "high")]
+    assert f"judged is {ends[0]:.2f} to {ends[1]:.2f} with all that are missing" in shown
+    with chat_server(answer=grade) as server:
+        assert bench.judge(server).code == 0
+    whole = evalkit("show", bench.run).out
+    assert ("* " in whole, "judged is" in whole) == (False, False)
+
+
 @pytest.mark.parametrize("concurrency", [2, 32])
 @pytest.mark.parametrize("fault", ["401", "429 quota"])
 def test_a_key_that_expires_in_mid_run_stops_at_once(chat_server, bench, fault, concurrency):

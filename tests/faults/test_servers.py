@@ -239,6 +239,25 @@ def test_an_unknown_model_is_one_sentence(chat_server, run):
     assert "does not have the model 'toy-model'; it lists small, large (404" in done.err
 
 
+@pytest.mark.parametrize(
+    ("fault", "option"),
+    [
+        ("no max_tokens", "max_tokens_field=max_completion_tokens"),
+        ("no temperature", "omit=temperature"),
+    ],
+)
+@pytest.mark.parametrize("models", [("toy-model",), ("another",)])
+def test_a_field_that_the_server_refuses_is_named_with_its_cure(
+    chat_server, run, models, fault, option
+):
+    """At the door, where the model is not listed, and in mid-run, where it is."""
+    with chat_server(lambda asked: fault, models=models) as server:
+        done = run(server)
+    assert done.code == 20
+    assert f"give the model the option {option}" in done.err
+    assert "does not have the model" not in done.err
+
+
 @pytest.mark.parametrize("models", [None, ("another",)])
 def test_a_model_that_is_not_listed_but_answers_is_had(chat_server, run, models):
     with chat_server(models=models) as server:

@@ -62,6 +62,12 @@ def test_a_tolerance_holds_where_binary_fractions_do_not():
     assert calibrate(pairs).agreement.value.value == 0.25
 
 
+def test_the_confusion_has_what_is_shown_alike_once():
+    pairs = [pair(1, 0.6 + 0.1, 0.7), pair(2, 0.7 - 1e-12, 0.7), pair(3, 0.2, 0.7)]
+    found = calibrate(pairs).confusion
+    assert (found.labels, found.counts) == ((0.2, 0.7), ((0, 1), (0, 2)))
+
+
 @given(st.randoms(use_true_random=False), st.booleans())
 @settings(max_examples=25, deadline=None)
 def test_order_does_not_matter(dice, as_ratings):

@@ -121,7 +121,7 @@ def test_a_batch_is_half_the_price_however_it_is_asked_for(batch_server, judge, 
     told = next(line for line in done.err.splitlines() if line.startswith("Judging mmvet"))
     tokens = int(told.partition("about ")[2].partition(" tokens")[0].replace(",", ""))
     full = (tokens * 90 + ANSWERS * 16 * 500) / 1e6
-    assert f"about {full / 2:.2f} USD" in told
+    assert f"about {full / 2:.4f} USD" in told
 
 
 def test_live_or_in_a_batch_it_is_one_judge(batch_server, judge):

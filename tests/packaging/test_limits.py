@@ -33,7 +33,7 @@ BOUNDARIES = {
     "evalkit/runner/inline.py": {"_prepare", "_do"},  # raised again, or an outcome
     "evalkit/runner/ray_workers.py": {"__init__", "crew", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
-    "evalkit/rubric.py": {"__call__"},  # a template of anybody's on a sample
+    "evalkit/rubric.py": {"__call__"},  # a template of anybody's, a task file's reading
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""
 

@@ -5,17 +5,20 @@ from dataclasses import replace
 import pytest
 
 import evalkit
+from evalkit.judge.order import JudgeOrder
+from evalkit.pipeline import run
 from evalkit.records import Coverage, MetricValue
 from evalkit.report.markdown import run_page
 from evalkit.report.table import (
     audit_line,
     breakdown_tables,
     interval,
+    judge_line,
     number,
     numeric_columns,
     run_table,
 )
-from evalkit.run_record import Audit
+from evalkit.run_record import Audit, RunConfig, TaskChoice
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +111,47 @@ def test_text_of_a_record_stays_in_its_cell(record):
     page = run_page(hostile)
     assert "a\\|b &lt;script>" in page
     assert "\n# y" not in page
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """LLaVA-Bench's demo rows with a judge of which no reply can be read."""
+    out = tmp_path_factory.mktemp("judged")
+    config = RunConfig(
+        model="dummy:constant,text=a dog",
+        tasks=(TaskChoice(name="llava_bench_coco"),),
+        data="demo",
+        limit=3,
+    )
+    return run(config, out=out, judge=JudgeOrder(model="dummy:constant,text=perhaps"))
+
+
+def test_without_one_verdict_there_are_bounds_alone(judged):
+    """The official convention, -1 over -1, would say 100."""
+    (result,) = judged.results
+    assert result.metrics["relative"].value == 100
+    table = run_table(judged, every_metric=True)
+    shown = {row[2]: row[3:5] for row in table.rows}
+    assert shown.pop("judged_low")[0] == "10.00"
+    assert shown.pop("judged_high")[0] == "1000.00"
+    assert "relative" in shown
+    assert set(shown.values()) == {("-", "-")}
+    assert any("there is not one verdict, so only bounds are shown" in n for n in table.notes)
+    ((_, slices),) = breakdown_tables(result)
+    place = slices.header.index("relative")
+    assert {row[place] for row in slices.rows} == {"-"}
+
+
+def test_a_judge_that_failed_is_unhealthy_also_where_its_budget_ended(judged):
+    (result,) = judged.results
+    spent = replace(result.judge, verdicts=12, failed={"unreadable": 9, "unasked": 3})
+    line = judge_line(replace(spent, healthy=False))
+    assert line.startswith(
+        "UNHEALTHY: too many verdicts are missing; 3 verdicts were not asked for"
+    )
+    assert 'one that could not be read: "perhaps"' in line
+    one = replace(spent, healthy=False, failed={"unasked": 1})
+    said = "INCOMPLETE: 1 verdict was not asked for, since the judge's budget was spent; "
+    assert judge_line(one).startswith(said)
+    few = replace(one, verdicts=101, failed={"unreadable": 1, "unasked": 1})
+    assert judge_line(few).startswith(said), "1 of 100 may fail"

@@ -71,6 +71,12 @@ ERROR = {"error": {"message": "something broke", "type": "error", "code": None}}
 
 PAGE = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
+
+def unsupported(what):
+    """A field that OpenAI refuses."""
+    return {"error": {"message": f"Unsupported {what}.", "type": "invalid_request_error"}}
+
+
 STATUSES = {
     "html": (502, {"Content-Type": "text/html"}, PAGE),
     "html page": (200, {"Content-Type": "text/html"}, PAGE),
@@ -83,6 +89,8 @@ STATUSES = {
     "500": (500, {}, ERROR),
     "503": (503, {}, ERROR),
     "400": (400, {}, {"error": {"message": "too many pictures", "code": None}}),
+    "no max_tokens": (400, {}, unsupported("parameter: 'max_tokens' is not for toy-model")),
+    "no temperature": (400, {}, unsupported("value: 'temperature' may be 1 alone")),
     "401": (401, {}, {"error": {"message": "bad key"}}),
     "403": (403, {}, {"error": {"message": "not for this key"}}),
     "404": (404, {}, {"error": {"message": "no such model"}}),

@@ -1,4 +1,4 @@
-"""How a task was judged: what its record says of the judge, of missing verdicts, and of the bill."""
+"""How a task was judged: what its record says of the judge, of missing verdicts, of the bill."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from evalkit.errors import StoreError
 from evalkit.judge.result import further
 from evalkit.judge.review import Review
 from evalkit.judge.review_numbers import scores_of
+from evalkit.judge_report import JudgeReport
 from evalkit.rubric import OFFICIAL
 from evalkit.run_record import (
     SCHEMA,
     DatasetIdentity,
     Fingerprint,
-    JudgeReport,
     ModelIdentity,
     RunConfig,
     RunRecord,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from evalkit import leverage, resampling
 from evalkit.gradient import gradient
-from evalkit.leverage import Alone
+from evalkit.leverage import Added
 from evalkit.pairing import Paired, check_range, scale
-from evalkit.sampling import Draws, Sampling, StudentT
+from evalkit.sampling import Draws, Sampling, StudentT, Wider
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -103,51 +103,80 @@ def case_of(metric: Metric, paired: Paired) -> Case | None:
 # The interval
 
 
-def sampled(case: Case, draws: int, seed: int) -> tuple[Sampling | None, float | None, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is known of a difference.
+
+    Attributes:
+        sampling: Of the difference, for its interval; None where nothing is known.
+        bounding: The same for bounds that must hold on each side; as wide, or wider.
+        error: Its standard error; None where it is not known.
+        method: How `sampling` was made, or why it is not there.
+    """
+
+    sampling: Sampling | None
+    bounding: Sampling | None
+    error: float | None
+    method: str
+
+
+def sampled(case: Case, draws: int, seed: int) -> Found:
     """The sampling distribution of the difference, its standard error, and how it was made."""
-    heaviest, shares = leverage.heaviest(case.leverages), _shares(case)
-    if heaviest:
-        return _outweighed(case, heaviest, shares)
-    lone = _alone(case)
-    freedom = len(case.strata) - len(set(case.strata.tolist()))
-    if lone is None or not (freedom or lone.df):
-        return None, None, "none (one cluster)"
-    if shares is None and case.discordant.any():
-        return _bootstrapped(case, lone, freedom, draws, seed)
-    inner = (0.0, float(freedom)) if shares is None else leverage.spread(shares, case.strata)
-    variance, df = lone.added(*inner)
-    error, few = variance**0.5, int(case.discordant.sum()) < FEW_DISCORDANT
-    if few or error <= EQUAL * case.width:
-        return _scored(case, df or lone.df, error, shares)
-    if freedom == len(case.strata) - 1 and _is_mean(case):
-        return _t(case, error, df), error, "cluster-robust t"
-    return _bootstrapped(case, lone, inner[1], draws, seed)
-
-
-def _t(case: Case, error: float, df: float) -> StudentT:
-    return StudentT(centre=case.difference, error=error, df=df)
-
-
-def _outweighed(
-    case: Case, heaviest: float, shares: npt.NDArray[np.float64] | None
-) -> tuple[Sampling | None, float | None, str]:
-    """The same where a cluster is heavy: by the jackknife, for the bootstrap has its fault, too."""
-    whole = f"none (one cluster has {heaviest:.0%} of the units)"
-    if case.strata.any() or (shares is None and case.discordant.any()):
-        return None, None, whole
+    shares = _shares(case)
+    undefined = shares is None and bool(case.discordant.any())
+    if why := _nothing_known(case, undefined=undefined):
+        return _unknown(why)
+    added = _added(case)
+    if undefined:
+        return _bootstrapped(case, added, float(len(case.strata) - 1), draws, seed)
     moved = 0 * case.leverages if shares is None else shares
-    error, df = leverage.jackknifed(moved, case.leverages)
-    if int(case.discordant.sum()) < FEW_DISCORDANT or error <= EQUAL * case.width:
-        return _scored(case, df, error, shares)
-    return _t(case, error, df), error, "cluster-robust t (jackknife)"
+    *inner, uneven = leverage.variance_of(moved, case.leverages, case.strata)
+    variance, df = added.to(*inner)
+    error, few = variance**0.5, int(case.discordant.sum()) < FEW_DISCORDANT
+    scored = _scored(case, df or added.df or 1.0, error, moved)
+    if few or error <= EQUAL * case.width:
+        return _of_few(case, scored)
+    if uneven or (not case.strata.any() and _is_mean(case)):
+        plain = StudentT(centre=case.difference, error=error, df=df)
+        name = f"cluster-robust t{' (jackknife)' if uneven else ''}"
+        found = Found(sampling=plain, bounding=plain, error=error, method=name)
+    else:
+        found = _bootstrapped(case, added, inner[1], draws, seed)
+    if isinstance(found.sampling, StudentT | Draws):
+        return replace(found, bounding=Wider(plain=found.sampling, scored=scored))
+    return found
 
 
-def _alone(case: Case) -> Alone | None:
-    """What clusters add that are the only ones of their strata; None where nothing tells it."""
+def _nothing_known(case: Case, *, undefined: bool) -> str:
+    """Why nothing is known of the difference; empty where something is."""
+    if len(case.strata) < 2:  # noqa: PLR2004 - a variance needs two
+        return "none (one cluster)"
+    heaviest = leverage.heaviest(case.leverages)
+    if heaviest and (case.strata.any() or undefined):
+        return f"none (one cluster has {heaviest:.0%} of the units)"
+    return ""
+
+
+def _unknown(method: str) -> Found:
+    return Found(sampling=None, bounding=None, error=None, method=method)
+
+
+def _of_few(case: Case, scored: StudentT) -> Found:
+    """What is known where few clusters differ, or all do alike."""
+    if not case.discordant.any():
+        method, error = "Wilson (no difference)", None
+    else:
+        few = int(case.discordant.sum()) < FEW_DISCORDANT
+        method, error = f"score ({'few discordant clusters' if few else 'all alike'})", scored.error
+    return Found(sampling=scored, bounding=scored, error=error, method=method)
+
+
+def _added(case: Case) -> Added:
+    """What strata of few clusters add."""
     import numpy as np
 
-    if not leverage.alone(case.strata).any():
-        return Alone()
+    if not leverage.few(case.strata).any():
+        return Added()
     return leverage.collapsed(_effects(case) * np.bincount(case.strata)[case.strata], case.strata)
 
 
@@ -176,38 +205,54 @@ def _shares(case: Case) -> npt.NDArray[np.float64] | None:
     return leverage.centred(case.by_cluster[1] @ second - case.by_cluster[0] @ first, case.strata)
 
 
-def _scored(
-    case: Case, freedom: float, error: float, shares: npt.NDArray[np.float64] | None
-) -> tuple[Sampling, float | None, str]:
-    """A score interval: the clusters in which the runs differ are rare, as Poisson's events are.
+def _scored(case: Case, df: float, error: float, moved: npt.NDArray[np.float64]) -> StudentT:
+    """A score interval: clusters in which the runs differ are rare, as Poisson's events are.
 
     So their squares count as they are, and not around their mean; and there are at least as many
     as it takes to move by the difference in jumps of the size that is supposed.
     """
-    jump, moved = _jump(case, shares), abs(case.difference)
-    error = max(error**2 + moved**2 / len(case.strata), jump * moved) ** 0.5
-    scored = StudentT(centre=case.difference, error=error, df=freedom, jump=jump)
-    if not case.discordant.any():
-        return scored, None, "Wilson (no difference)"
-    return scored, error, "score (few discordant clusters)"
+    jump, far = _jump(case, moved), abs(case.difference)
+    error = max(error**2 + far**2 / len(case.strata), jump * far) ** 0.5
+    return StudentT(centre=case.difference, error=error, df=df, jump=jump)
 
 
-def _jump(case: Case, shares: npt.NDArray[np.float64] | None) -> float:
+def _jump(case: Case, moved: npt.NDArray[np.float64]) -> float:
     """By how much one more discordant cluster would move the difference.
 
-    The root of the mean square of those that were found and of one that was not: a cluster that is
-    all right in one run and all wrong in the other, as nothing says that there is none.
+    The root of the mean square of those that were found and of one that was not: the heaviest
+    cluster, all right in one run and all wrong in the other, as nothing says that there is none.
+    But no less than Σ |u|³ / Σ u² of those that were found, which is what makes a sum of rare jumps
+    of unlike size lean (its skewness is that of as many jumps of this one size).
     """
     import numpy as np
 
-    found, lone = int(case.discordant.sum()), leverage.alone(case.strata)
-    even = 1 / (len(set(case.strata.tolist())) if lone.any() else len(case.strata))
-    largest = case.width * (leverage.heaviest(case.leverages) or even)
-    moved = 0 * case.leverages if shares is None else shares
-    if lone.any():
-        moved = np.where(lone, _effects(case), moved)
-    seen = float((moved[case.discordant] ** 2).sum())
-    return float(((seen + largest**2) / (found + 1)) ** 0.5)
+    found = int(case.discordant.sum())
+    if leverage.few(case.strata).any():
+        moved = np.where(leverage.few(case.strata), _effects(case), moved)
+    sizes = np.abs(moved[case.discordant])
+    squares = float((sizes**2).sum())
+    jump = ((squares + _largest(case) ** 2) / (found + 1)) ** 0.5
+    return float(max(jump, (sizes**3).sum() / squares if squares else 0.0))
+
+
+def _largest(case: Case) -> float:
+    """How far the heaviest cluster can move the metric: its weight, times the range.
+
+    Of one stratum the weight is the cluster's share of the units. Of several it is what its rows
+    are in the value by the gradient: J · |S_g|, the larger of the runs.
+    """
+    import numpy as np
+
+    heaviest = float(case.width * case.leverages.max())
+    if not case.strata.any():
+        return heaviest
+    slopes = [gradient(case.metric, sums, case.scale) for sums in case.sums]
+    weights = [
+        np.abs(by_cluster) @ np.abs(slope) / 2
+        for by_cluster, slope in zip(case.by_cluster, slopes, strict=True)
+        if slope is not None
+    ]
+    return max([heaviest, *(float(weight.max()) for weight in weights)])
 
 
 def _is_mean(case: Case) -> bool:
@@ -228,12 +273,10 @@ def _is_mean(case: Case) -> bool:
     return bool((np.abs(bends) <= EQUAL * case.width).all())
 
 
-def _bootstrapped(
-    case: Case, lone: Alone, freedom: float, draws: int, seed: int
-) -> tuple[Sampling | None, float | None, str]:
+def _bootstrapped(case: Case, added: Added, df: float, draws: int, seed: int) -> Found:
     """The difference over resampled clusters, both runs on the same draws.
 
-    What clusters add that nothing is drawn for is a normal number, added to each draw.
+    What strata of few clusters add is a normal number, added to each draw.
     """
     import numpy as np
 
@@ -243,15 +286,16 @@ def _bootstrapped(
     sums = resampling.resampled(rows if sign > 0 else mirrored, case.strata, draws, seed)
     k = len(case.scale)
     drawn = case.metric.value(sums[:, k:]) - case.metric.value(sums[:, :k])
-    if lone.variance:
+    if added.variance:
         noise = np.random.default_rng([seed, 1]).standard_normal(draws)
-        drawn = drawn + noise * lone.variance**0.5
+        drawn = drawn + noise * added.variance**0.5
     drawn = sign * drawn
     drawn = np.sort(drawn[np.isfinite(drawn)])
     if len(drawn) < max(2, (1 - _UNDEFINED_SHARE) * draws):
-        return None, None, "none (undefined on resamples)"
+        return _unknown("none (undefined on resamples)")
     if drawn[-1] - drawn[0] <= EQUAL * case.width:
-        return None, None, "none (no variation)"
+        return _unknown("none (no variation)")
     error = float(drawn.std(ddof=1))
-    df = lone.added(max(error**2 - lone.variance, 0.0), freedom)[1]
-    return Draws(values=drawn, df=df), error, "paired cluster bootstrap"
+    df = added.to(max(error**2 - added.variance, 0.0), df)[1]
+    made = Draws(values=drawn, df=df)
+    return Found(sampling=made, bounding=made, error=error, method="paired cluster bootstrap")

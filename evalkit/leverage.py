@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 HEAVY = 0.1
 """A cluster with more of the units than this, and more than twice an even share, is heavy."""
 
+UNEVEN = 0.8
+"""Clusters of unlike weight that leave less than this share of their degrees of freedom ..."""
+
+FEW = 100.0
+"""... and fewer than so many have a variance of their own; with more it comes to the same."""
+
+SMALL = 5
+"""A stratum with fewer clusters may show no variation by chance."""
+
 _EVEN = 2.0  # times an even share: of ten clusters or fewer each may have a tenth and more
 
 
@@ -110,18 +119,55 @@ def jackknifed(
     import numpy as np
 
     error = float(np.linalg.norm(moved / (1 - shares)))
+    return error, degrees(shares)
+
+
+def degrees(shares: npt.NDArray[np.float64]) -> float:
+    """The degrees of freedom of `jackknifed`.
+
+    Args:
+        shares: Shape (G,): the clusters' leverages, above 0 and below 1.
+    """
     inner = (shares / (1 - shares)) ** 2
     trace = (inner * (1 - shares) / shares).sum()
     squares = (inner**2 / shares**2).sum() - 2 * (inner**2 / shares).sum() + inner.sum() ** 2
-    return error, float(trace**2 / squares)
+    return float(trace**2 / squares)
 
 
-# Strata of one
+def variance_of(
+    moved: npt.NDArray[np.float64],
+    shares: npt.NDArray[np.float64],
+    strata: npt.NDArray[np.intp],
+) -> tuple[float, float, bool]:
+    """The variance of a number, its degrees of freedom, and whether clusters are of unlike weight.
+
+    Clusters that leave fewer degrees of freedom than there are clusters have the jackknife's
+    variance; within strata the smaller of both degrees of freedom counts. Strata of few clusters
+    are `collapsed`'s matter.
+
+    Args:
+        moved: Shape (G,): how far each cluster moves the number, to first order, around 0 in each
+            stratum.
+        shares: Shape (G,): the clusters' leverages.
+        strata: Shape (G,): the strata.
+    """
+    variance, df = spread(moved, strata)
+    if len(shares) < 2 or shares.min() <= 0:  # noqa: PLR2004 - a variance needs two
+        return variance, df, False
+    left = degrees(shares)
+    if left >= min(UNEVEN * (len(shares) - 1), FEW):
+        return variance, df, False
+    if not strata.any():
+        return jackknifed(moved, shares)[0] ** 2, left, True
+    return spread(moved / (1 - shares), strata)[0], min(df, left), True
+
+
+# Strata of few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alone:
-    """What the only clusters of their strata add to a variance.
+class Added:
+    """What strata of few clusters add to a variance, beyond what their clusters show.
 
     Attributes:
         variance: Of the number, by them together; 0 where there are none.
@@ -131,7 +177,7 @@ class Alone:
     variance: float = 0.0
     df: float = 0.0
 
-    def added(self, variance: float, df: float) -> tuple[float, float]:
+    def to(self, variance: float, df: float) -> tuple[float, float]:
         """A variance and its degrees of freedom with these added (Satterthwaite 1946)."""
         both = variance + self.variance
         if not self.variance:
@@ -140,42 +186,45 @@ class Alone:
         return both, 1 / sum(terms)
 
 
-def alone(strata: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-    """Shape (G,): which clusters are the only one of their stratum."""
+def few(strata: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Shape (G,): which clusters are of strata with fewer than `SMALL`, if there is another."""
     import numpy as np
 
-    only: npt.NDArray[np.bool_] = (np.bincount(strata) == 1)[strata]
-    return only
+    sizes = np.bincount(strata)
+    found: npt.NDArray[np.bool_] = (sizes < SMALL)[strata] & bool((sizes > 0).sum() > 1)
+    return found
 
 
-def collapsed(effects: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> Alone | None:
-    """The variance of strata of one cluster, by those of their like: collapsed strata.
+def collapsed(effects: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> Added:
+    """What strata of few clusters add to the variance, by what the others show.
 
-    Such strata are taken for one, and what differs between them for what would differ within
-    (Wolter, Introduction to Variance Estimation, 2nd edition, 2007, section 2.5), which errs on the
-    wide side. A few of them may agree by chance, so the variance of an effect is no less than that
-    within all strata.
+    Strata of one cluster are taken for one, and what differs between them for what would differ
+    within (Wolter, Introduction to Variance Estimation, 2nd edition, 2007, section 2.5), which errs
+    on the wide side. A few clusters may agree by chance, so the variance of an effect in a stratum
+    with fewer than `SMALL` is no less than that within all strata. What is added is what that
+    makes more than the strata's own variance.
 
     Args:
         effects: Shape (G,): the difference that each cluster makes, as if it were its stratum.
-        strata: Shape (G,): the strata.
-
-    Returns:
-        None where there is nothing to differ from: one cluster in all.
+        strata: Shape (G,): the strata; not all clusters are of one.
     """
     import numpy as np
 
-    lone = alone(strata)
-    count = int(lone.sum())
-    if not count:
-        return Alone()
+    if not few(strata).any():
+        return Added()
+    sizes = np.bincount(strata)
+    lone = (sizes == 1)[strata]
     joined = np.unique(np.where(lone, -1, strata), return_inverse=True)[1]
-    within, around = len(joined) - int(joined.max()) - 1, centred(effects, joined)
-    if not within:
-        return None
-    candidates = [(float(around @ around) / within, within)]
-    if count > 1:
+    around = centred(effects, joined)
+    within = len(joined) - int(joined.max()) - 1
+    pooled = float(around @ around) / within
+    count, added, df = int(lone.sum()), 0.0, float(within)
+    if count:
         own = around[lone]
-        candidates.append((float(own @ own) / (count - 1), count - 1))
-    variance, df = max(candidates)
-    return Alone(variance=count * variance, df=df)
+        between = float(own @ own) / (count - 1) if count > 1 else 0.0
+        added = count * max(pooled, between)
+        df = float(count - 1) if between > pooled else df
+    squares = np.bincount(strata, weights=centred(effects, strata) ** 2)
+    small = (sizes > 1) & (sizes < SMALL)
+    lacking = pooled - squares[small] / (sizes[small] - 1)
+    return Added(variance=added + float((lacking.clip(0) / sizes[small]).sum()), df=df)

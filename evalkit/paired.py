@@ -58,6 +58,7 @@ class Estimate:
         difference: `second` - `first`.
         error: Standard error of the difference; None where it is not known.
         sampling: What is known of the true difference; None where nothing is.
+        bounding: The same for bounds that must hold on each side; as wide, or wider.
         method: How `sampling` was made, or why it is not there.
         n: Units that were compared.
         clusters: Independent clusters among them.
@@ -76,6 +77,7 @@ class Estimate:
     difference: float
     error: float | None
     sampling: Sampling | None
+    bounding: Sampling | None
     method: str
     n: int
     clusters: int
@@ -93,9 +95,16 @@ class Estimate:
 
         What is possible is `limit`, or what was found where the metric has no range.
         """
-        if self.sampling is None:
+        return self._cut(self.sampling, level)
+
+    def bounds(self, level: float) -> Bounds | None:
+        """Bounds each of which is beyond the truth in half of 1 - `level` of cases; as above."""
+        return self._cut(self.bounding, level)
+
+    def _cut(self, sampling: Sampling | None, level: float) -> Bounds | None:
+        if sampling is None:
             return None
-        low, high = self.sampling.interval(level)
+        low, high = sampling.interval(level)
         most = max(self.limit, abs(self.difference))
         return max(low, -most), min(high, most)
 
@@ -120,7 +129,7 @@ def estimate(
     case = case_of(metric, paired)
     if case is None:
         return None
-    sampling, error, method = sampled(case, draws, seed)
+    known = sampled(case, draws, seed)
     p, p_method = _exchange_test(case, draws, seed)
     moved = gains(metric, paired)
     won, lost = (None, None) if moved is None else _counts(case, moved)
@@ -129,9 +138,10 @@ def estimate(
         first=case.values[0],
         second=case.values[1],
         difference=case.difference,
-        error=error,
-        sampling=sampling,
-        method=method,
+        error=known.error,
+        sampling=known.sampling,
+        bounding=known.bounding,
+        method=known.method,
         n=n,
         clusters=int(paired.clusters),
         discordant=int(case.discordant.sum()),

@@ -19,8 +19,7 @@ from evalkit.paired import Estimate, Paired, estimate
 from evalkit.pairing import check_range
 from evalkit.power import detectable, needed
 from evalkit.records import SampleScore
-from evalkit.sampling import StudentT
-from evalkit.sums import Statistics, statistics
+from evalkit.sums import Statistics, statistics, weighty
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -153,12 +152,12 @@ _Bounds = tuple[float, float, float]
 
 def _bounds(found: Estimate, metric: Metric, demand: Demand, margin: float) -> _Bounds | None:
     """The one-sided bounds: ends of the intervals with the bound's level on either side."""
-    upper, lower = (found.interval(1 - 2 * level) for level in _levels(demand))
-    if found.sampling is None or upper is None or lower is None:
+    upper, lower = (found.bounds(1 - 2 * level) for level in _levels(demand))
+    if found.bounding is None or upper is None or lower is None:
         return None
     if metric.higher_is_better:
-        return -lower[1], -upper[0], found.sampling.tail_below(-margin)
-    return lower[0], upper[1], found.sampling.tail_above(margin)
+        return -lower[1], -upper[0], found.bounding.tail_below(-margin)
+    return lower[0], upper[1], found.bounding.tail_above(margin)
 
 
 def _levels(demand: Demand) -> tuple[float, float]:
@@ -175,15 +174,11 @@ def _wider(fixed: _Bounds | None, moved: _Bounds | None, margin: float) -> _Boun
 
 
 def _error(found: Estimate, alpha: float) -> float | None:
-    """The standard error; where few clusters differ, what the bounds make of it."""
+    """The standard error that the bounds are worth, by normal quantiles."""
     from scipy.special import ndtri
 
-    ends = found.interval(1 - 2 * alpha)
-    if ends is None:
-        return None
-    if found.error and not (isinstance(found.sampling, StudentT) and found.sampling.jump):
-        return found.error
-    return (ends[1] - ends[0]) / (2 * float(ndtri(1 - alpha)))
+    ends = found.bounds(1 - 2 * alpha)
+    return None if ends is None else (ends[1] - ends[0]) / (2 * float(ndtri(1 - alpha)))
 
 
 def counted_samples(metric: Metric, scores: Sequence[SampleScore]) -> int:
@@ -263,6 +258,7 @@ def lone_damage(
         UsageError: A value is outside of the metric's range.
     """
     counted = statistics(metric, scores, strata)
+    counted = counted.part(weighty(metric, counted))
     value = float(metric.value(counted.sums))
     if math.isnan(value):
         return None
@@ -293,8 +289,8 @@ def _ends(
 
     On the bad side the value ends where the damage's upper bound is, so by that bound's level.
     """
-    method, upper = stats.bounds(metric, counted, 1 - 2 * _levels(demand)[0])
-    lower = stats.bounds(metric, counted, 1 - 2 * _levels(demand)[1])[1]
+    method, upper = stats.bounding(metric, counted, 1 - 2 * _levels(demand)[0])
+    lower = stats.bounding(metric, counted, 1 - 2 * _levels(demand)[1])[1]
     unresolved = method == "cluster bootstrap" and min(_levels(demand)) < _RESOLVED
     if upper is None or lower is None or unresolved:
         return method, None
@@ -317,7 +313,7 @@ def _p_of(metric: Metric, counted: Statistics, floor: float) -> float:
     least, most = 0.0, 0.5
     for _ in range(_HALVINGS):
         alpha = (least + most) / 2
-        _, ends = stats.bounds(metric, counted, 1 - 2 * alpha)
+        _, ends = stats.bounding(metric, counted, 1 - 2 * alpha)
         reaches = ends is None or ends[0] <= floor <= ends[1]
         least, most = (alpha, most) if reaches else (least, alpha)
     return most if wrong else 1 - most

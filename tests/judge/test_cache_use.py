@@ -17,11 +17,17 @@ from evalkit.judge.design import server_of
 from evalkit.judge.order import JudgeOrder
 from evalkit.judge.result import fingerprint_of
 from evalkit.judge.stage import JudgeStage
+from evalkit.official.interface import no_picture
 from evalkit.records import Prediction
 from evalkit.rubric import Attempt
 from evalkit.run_record import ModelIdentity
 
-ROW = {"image": None, "answer": "a dog<OR>dog", "capability": "rec"}
+ROW = {
+    "image": no_picture("one.png"),
+    "imagename": "one.png",
+    "answer": "a dog<OR>dog",
+    "capability": "rec",
+}
 
 
 def samples_of(task, questions):

@@ -10,6 +10,7 @@ from evalkit.errors import NotComparableError
 from evalkit.judge.design import DESIGN, WHO, asked_of, check_design, options_of, place_of, who_of
 from evalkit.judge.order import JudgeOrder
 from evalkit.judge.stage import JudgeStage
+from evalkit.official.interface import no_picture
 from evalkit.records import Prediction
 from evalkit.run_record import ModelIdentity
 
@@ -37,7 +38,12 @@ def judged(tmp_path, monkeypatch):
     (folder / "local.py").write_text(LOCAL)
     monkeypatch.syspath_prepend(str(tmp_path))
     task = registry.load_task("mmvet")
-    row = {"image": None, "answer": "a dog", "capability": "rec"}
+    row = {
+        "image": no_picture("one.png"),
+        "imagename": "one.png",
+        "answer": "a dog",
+        "capability": "rec",
+    }
     samples = [task.to_sample({**row, "question_id": f"q{i}", "question": "?"}) for i in range(4)]
     answers = {s.id: Prediction(sample_id=s.id, text=f"answer to {s.id}") for s in samples}
 

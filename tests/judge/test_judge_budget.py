@@ -13,6 +13,7 @@ from evalkit import registry
 from evalkit.backends.openai_limiter import FIRST
 from evalkit.judge.order import JudgeOrder
 from evalkit.judge.stage import JudgeStage
+from evalkit.official.interface import no_picture
 from evalkit.prices import most_billed
 from evalkit.records import Generation, Message, Prediction, Request
 
@@ -204,7 +205,13 @@ def test_a_vocabulary_of_bytes_makes_no_more_tokens_than_the_bound(texts, length
 def test_a_server_that_counts_bytes_keeps_the_budget(chat_server, tmp_path):
     """4,000 consonants are no words of any vocabulary."""
     dice, task = random.Random(3), registry.load_task("mmvet")
-    row = {"image": None, "answer": "a dog", "capability": "rec", "question": "?"}
+    row = {
+        "image": no_picture("one.png"),
+        "imagename": "one.png",
+        "answer": "a dog",
+        "capability": "rec",
+        "question": "?",
+    }
     samples = [task.to_sample({**row, "question_id": f"q{i}"}) for i in range(6)]
     text = {s.id: "".join(dice.choices("bcdfghjklmnpqrstvwxz", k=4000)) for s in samples}
     answers = {s.id: Prediction(sample_id=s.id, text=text[s.id]) for s in samples}

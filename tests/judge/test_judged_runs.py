@@ -318,8 +318,8 @@ def test_a_move_is_one_beyond_doubt_where_the_budget_ended(
     with chat_server(answer=lambda asked: "9 1") as judge:
         spec = ("--judge", f"openai:toy-model,base_url={judge.url}", "--judge-prices", table)
         words = ("judge", "drift", "--anchors", folder, "--judge-cache", tmp_path / "c.sqlite")
-        part = evalkit(*words, *spec, "--judge-budget", "0.3", "--json")
-        more = evalkit(*words, *spec, "--judge-budget", "0.32", "--json")
+        part = evalkit(*words, *spec, "--judge-budget", "0.36", "--json")
+        more = evalkit(*words, *spec, "--judge-budget", "0.38", "--json")
         whole = evalkit(*words, *spec, "--judge-budget", "50", "--json")
     told = [(d.code, d.record["n"], d.record["alpha"]) for d in (part, more, whole)]
     assert told == [(12, 3, 0.001), (14, 5, 0.001), (14, 12, 0.05)]

@@ -12,6 +12,7 @@ from evalkit.errors import BackendError, UsageError
 from evalkit.judge.asking import PORTION
 from evalkit.judge.order import JudgeOrder
 from evalkit.judge.stage import JudgeStage
+from evalkit.official.interface import no_picture
 from evalkit.records import Prediction
 
 COUNT = 4 * PORTION + 20
@@ -35,7 +36,13 @@ def judge(tmp_path):
     """Judges COUNT answers in one run folder: judge(server, task, answer) -> Judged."""
 
     def made(server, task=TASK, answer=lambda i: f"answer {i}", cache=None, **order):
-        row = {"image": None, "answer": "a dog", "capability": "rec", "question": "?"}
+        row = {
+            "image": no_picture("one.png"),
+            "imagename": "one.png",
+            "answer": "a dog",
+            "capability": "rec",
+            "question": "?",
+        }
         samples = [task.to_sample({**row, "question_id": f"q{i:03}"}) for i in range(COUNT)]
         answers = {s.id: Prediction(sample_id=s.id, text=answer(i)) for i, s in enumerate(samples)}
         spec = f"openai:toy-model,base_url={server.url},retries=0"

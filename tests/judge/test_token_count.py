@@ -19,6 +19,7 @@ from evalkit.judge.estimate import WORD, estimate, expected_units
 from evalkit.judge.order import JudgeOrder, counted_as
 from evalkit.judge.token_count import CHARACTERS, PIECE, count_tokens
 from evalkit.judge.units import Unit
+from evalkit.official.interface import no_picture
 
 PLAIN = "4 characters a token"
 
@@ -110,7 +111,14 @@ def test_a_vocabulary_that_cannot_be_fetched_fails_nothing(tiktoken, monkeypatch
 
 TASK = registry.load_task("mmvet")
 SAMPLE = TASK.to_sample(
-    {"image": None, "answer": "a dog", "capability": "rec", "question_id": "q", "question": "?"}
+    {
+        "image": no_picture("one.png"),
+        "imagename": "one.png",
+        "answer": "a dog",
+        "capability": "rec",
+        "question_id": "q",
+        "question": "?",
+    }
 )
 
 

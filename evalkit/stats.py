@@ -174,7 +174,6 @@ def influence(metric: Metric, counted: Statistics) -> npt.NDArray[np.float64] | 
     """How far each cluster moves the metric, to first order: shape (G,), around 0.
 
     u_g = J · S_g - mean, with the cluster's sums S_g and the gradient J of the value at the sums.
-    The shares of two runs on the same clusters can be subtracted for the paired difference.
 
     Returns:
         None where the value has no gradient there: it has a kink, or is undefined beside the sums.

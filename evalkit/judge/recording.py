@@ -7,7 +7,6 @@ itself is refused, for of two readers each could see another verdict.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UsageError
-from evalkit.integrity import once
 from evalkit.judge.kinds import is_rating
-from evalkit.judge.review import one_object
+from evalkit.judge.review import one_object, rows_of
 from evalkit.judge.review_notes import repeated_keys
 from evalkit.records import UNASKED, Failure
 
@@ -89,7 +87,7 @@ def read_recording(content: bytes, path: Path) -> Recording:
         said = {key: saying for own in grades.items() for key, saying in _graded(path, *own)}
         return Recording(name=path.name, said=said, repeated=repeated_keys(text))
     said, runs = dict[Said, Saying](), Counter[str]()
-    for where, row in _rows(path, text):
+    for where, row in rows_of(path, text, _wrong):
         found = _verdict(where, row) if "sample_id" in row else _reviewed(where, row, runs)
         if found is None:
             continue
@@ -105,22 +103,6 @@ def _wrong(where: str, what: str) -> UsageError:
         f"{where} {what}; recorded replies are a grade file of MM-Vet, or lines of LLaVA's reviews "
         "or of evalkit's verdicts."
     )
-
-
-def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a file of lines, each with its place for errors."""
-    lines = text.split("\n")  # not splitlines: a reply may hold other ends of lines
-    for number, line in enumerate(lines, start=1):
-        where = f"Line {number} of {path}"
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line, object_pairs_hook=once)
-        except (ValueError, RecursionError) as error:
-            raise _wrong(where, f"is not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise _wrong(where, "is no JSON object")
-        yield where, row
 
 
 def _graded(path: Path, sample: str, own: Any) -> Iterator[tuple[Said, Saying]]:

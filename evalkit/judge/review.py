@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def read_review(path: Path, references: Path | None = None, *, text: str | None 
         graded = _grades(path, grades, references)
         return replace(graded, notes=(*graded.notes, *again(path.name, repeated_keys(text))))
     known = None if references is None else read_questions(references)
-    review = _reviews(path, list(_rows(path, text)), known)
+    review = _reviews(path, list(rows_of(path, text, _wrong)), known)
     if references is None or known is not None:
         return review
     ignored = (
@@ -107,8 +107,19 @@ def one_object(path: Path, text: str) -> dict[str, Any] | None:
     return raw if isinstance(raw, dict) and not {"question_id", "sample_id"} & set(raw) else None
 
 
-def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a file of lines, each with its place for errors."""
+def rows_of(
+    path: Path, text: str, wrong: Callable[[str, str], UsageError]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a file of lines, each with its place for errors.
+
+    Args:
+        path: The file, for errors.
+        text: What stands in it; a reply may hold other ends of lines than a line feed.
+        wrong: The error for a place and what is wrong there.
+
+    Raises:
+        UsageError: A line is no JSON object, or gives a field twice.
+    """
     for number, line in enumerate(text.split("\n"), start=1):
         where = f"Line {number} of {path}"
         if not line.strip():
@@ -116,9 +127,9 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             row = json.loads(line, object_pairs_hook=once)
         except (ValueError, RecursionError) as error:
-            raise _wrong(where, f"is not JSON ({error})") from error
+            raise wrong(where, f"is not JSON ({error})") from error
         if not isinstance(row, dict):
-            raise _wrong(where, "is no JSON object")
+            raise wrong(where, "is no JSON object")
         yield where, row
 
 

@@ -95,8 +95,8 @@ def test_votes_of_a_killed_judge_are_taken_up(batch_server, evalkit, start, fold
 def interrupted(process):
     """What a process says when it is interrupted.
 
-    Python loses an interrupt that comes while it collects garbage, or drops a module's lock; then
-    people press the keys again.
+    Python drops an interrupt that comes in the callback of a weak reference ("Exception ignored in
+    WeakSet._remove: KeyboardInterrupt", seen in one of about 30 here); people press the keys again.
     """
     for _ in range(3):
         process.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@
     numbering   texts numbered without holding them
     telemetry   how a run went: the machine, and the speed
     judge_report  how a task was judged, and what that cost
+    publication   where a self-reported number was published, as printed
     run_record  what a run becomes: numbers, fingerprints, the record
     comparison  what a comparison of two runs is
     verdicts    what a gate says

@@ -269,18 +269,18 @@ class MetricValue:
         low: Lower end of the 95 % interval; None where there is none (fewer than two clusters).
         high: Upper end.
         method: How the interval was made, such as "cluster-robust t" or "Wilson".
-        n: Units that were counted (samples, or pairs).
-        clusters: Independent clusters among them.
+        n: Units that were counted (samples, or pairs); None where a publication does not say.
+        clusters: Independent clusters among them; None likewise.
         maximum: The largest possible value (1 for fractions, 2000 for MME perception); None where
-            another harness computed it and does not say.
+            another harness computed it, or a publication prints it, and does not say.
     """
 
     value: float
     low: float | None
     high: float | None
     method: str
-    n: int
-    clusters: int
+    n: int | None
+    clusters: int | None
     maximum: float | None
 
 

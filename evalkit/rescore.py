@@ -215,7 +215,7 @@ def _dataset(task: Task, place: data.DataSource, config: RunConfig | None = None
     loaded = data.load(task, place)
     return References(
         samples=loaded.samples if config is None else chosen(task, loaded.samples, config),
-        label=loaded.identity.repository,
+        label=loaded.identity.repository or "unknown",
         identity=loaded.identity,
         notes=loaded.notes,
     )

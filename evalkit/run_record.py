@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evalkit.errors import MissingExtraError
 from evalkit.judge_report import JudgeReport
+from evalkit.publication import Publication
 from evalkit.records import Coverage, Generation, MetricValue, plain
 from evalkit.telemetry import Hardware, Telemetry
 
@@ -20,7 +21,7 @@ SCHEMA = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetIdentity:
-    """Which data a number is about.
+    """Which data a number is about; what a publication does not say of its data is None.
 
     Attributes:
         repository: Hub id, or "local" for a folder, or "demo".
@@ -37,15 +38,15 @@ class DatasetIdentity:
             ties them: groups, clusters, tags and inputs, in order; None where it was not recorded.
     """
 
-    repository: str
+    repository: str | None
     config: str | None
     split: str | None
     requested_revision: str | None
     revision: str | None
-    rows: int
-    expected_rows: int
-    samples: int
-    digest: str
+    rows: int | None
+    expected_rows: int | None
+    samples: int | None
+    digest: str | None
     images: str | None = None
     context: str | None = None
 
@@ -157,8 +158,9 @@ class TaskResult:
     such as a row count that differs; `audit` says how the answers were read, `judge` how they were
     judged, and `peeks` whether the task was stopped early: then the numbers are of the samples that
     were asked until then, and `fingerprint` is theirs. `scores` is the digest of the scored samples
-    (`evalkit.integrity`); None where there are none, as for published numbers. `predictions` is
-    that of the answers, in the order of their file; None where nothing ties these to the record.
+    (`evalkit.integrity`); None where there are none, as for published numbers, whose `coverage` is
+    all 0. `predictions` is that of the answers, in the order of their file; None where nothing ties
+    these to the record.
     """
 
     task: str
@@ -274,7 +276,7 @@ class RunRecord:
         created: When the run started, UTC, ISO 8601.
         finished: When its last task was scored.
         source: "measured" by evalkit, "scored" by evalkit from a file of answers, or
-            "self-reported" (copied from a publication).
+            "self-reported" (copied from a publication, which `publication` names).
         model: Which model answered.
         config: What the run was told.
         versions: Versions of evalkit, Python and the libraries that can move a number.
@@ -283,6 +285,7 @@ class RunRecord:
         seconds: Wall time of generation, over all sessions of the run.
         results: One per task, in the order of the task list.
         telemetry: How the last session went; None where no model was asked.
+        publication: Where self-reported numbers stand, as they are printed; None of all others.
         digest: SHA-256 over all the rest (`evalkit.integrity.record_digest`); empty until the
             record is written, or sealed by `evalkit.store.sealed`.
     """
@@ -300,6 +303,7 @@ class RunRecord:
     seconds: float
     results: tuple[TaskResult, ...]
     telemetry: Telemetry | None = None
+    publication: Publication | None = None
     digest: str = ""
 
     def to_frame(self) -> pd.DataFrame:

@@ -176,8 +176,8 @@ def _identity(result: TaskResult) -> str:
     data = f"{held.repository} {held.split or ''}".strip()
     words = "unknown" if prompt is None else f"{prompt.variant} {prompt.digest[:8]}"
     return (
-        f"data {data} {held.revision or 'unpinned'} {held.digest[:8]}, prompt {words}, rules "
-        f"{result.protocol} (version {result.version}), scores {(result.scores or '')[:8]}"
+        f"data {data} {held.revision or 'unpinned'} {(held.digest or 'unknown')[:8]}, "
+        f"prompt {words}, rules {result.protocol} (version {result.version}), scores {(result.scores or '')[:8]}"
     )
 
 

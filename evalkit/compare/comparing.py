@@ -307,7 +307,7 @@ def _notes(pairs: Pairs, halves: int, one: TaskResult, two: TaskResult) -> Itera
             "the other run; they count as wrong."
         )
     rows = one.fingerprint.dataset.rows
-    if len(pairs.first) < rows:
+    if rows is not None and len(pairs.first) < rows:
         yield f"{len(pairs.first):,} of the {rows:,} rows of the data are compared."
 
 

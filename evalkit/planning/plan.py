@@ -175,7 +175,7 @@ class _Whole:
     @classmethod
     def of(cls, run: Scored, name: str) -> _Whole:
         scores, data = run.scores(name), run.result(name).fingerprint.dataset
-        samples = max(data.rows, len(scores))
+        samples = max(data.rows or 0, len(scores))
         sizes: dict[str, int] = {}
         units: dict[str, set[str]] = {}
         for score in scores:

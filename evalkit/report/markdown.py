@@ -103,10 +103,10 @@ def _data_table(record: RunRecord) -> Table:
                 result.task,
                 "/".join(filter(None, (dataset.repository, dataset.config, dataset.split))),
                 dataset.revision or "unpinned, local",
-                f"{dataset.samples} of {dataset.rows}",
+                f"{dataset.samples} of {dataset.rows}" if dataset.rows else "unknown",
                 result.fingerprint.prompt.variant if result.fingerprint.prompt else "unknown",
                 result.protocol,
-                dataset.digest[:12],
+                (dataset.digest or "unknown")[:12],
             )
         )
     header = ("task", "data", "commit", "samples", "prompt", "protocol", "digest")

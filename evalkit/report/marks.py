@@ -1,0 +1,79 @@
+"""Marks of numbers that a reader must not take for plain ones, and the footnotes that explain them.
+
+A mark is derived from a record and never typed, so a page cannot forget one, and
+`evalkit verify` finds a footnote that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from evalkit.run_record import RunRecord, TaskResult
+
+
+class Mark(Enum):
+    """What may be the matter with a number; in the order in which marks stand."""
+
+    PROMPT = "†"
+    RULES = "‡"
+    PARTIAL = "§"
+    SELF_REPORTED = "¶"
+    UNHEALTHY = "⚠"
+
+    @property
+    def footnote(self) -> str:
+        """The sentence that stands below a table with this mark."""
+        return _FOOTNOTES[self]
+
+
+_FOOTNOTES = {
+    Mark.PROMPT: "asked in other words than the rest of its column.",
+    Mark.RULES: "scored by other rules or labels than the rest of its column.",
+    Mark.PARTIAL: "of a part of the data: a limit, failed samples, or an early stop.",
+    Mark.SELF_REPORTED: "self-reported: copied from a publication, not measured here.",
+    Mark.UNHEALTHY: "too many verdicts of its judge are missing.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footnote:
+    """A mark with its sentence."""
+
+    mark: Mark
+    text: str
+
+
+def own_marks(record: RunRecord, result: TaskResult) -> tuple[Mark, ...]:
+    """The marks that a result has by itself, whatever stands beside it."""
+    found = []
+    if is_partial(result):
+        found.append(Mark.PARTIAL)
+    if record.source == "self-reported":
+        found.append(Mark.SELF_REPORTED)
+    if result.judge is not None and not result.judge.healthy:
+        found.append(Mark.UNHEALTHY)
+    return tuple(found)
+
+
+def is_partial(result: TaskResult) -> bool:
+    """Whether a number is of less than its data: limited, with failures, or stopped early."""
+    data, covered = result.fingerprint.dataset, result.coverage
+    limited = (
+        data.samples is not None and data.expected_rows is not None and data.rows is not None
+    ) and data.samples < max(data.rows, data.expected_rows)
+    stopped = result.peeks is not None and result.peeks.stopped
+    return limited or stopped or covered.failed > 0
+
+
+def suffix(marks: Iterable[Mark]) -> str:
+    """Marks as they stand behind a number, in their order, each once."""
+    held = set(marks)
+    return "".join(mark.value for mark in Mark if mark in held)
+
+
+def footnotes(marks: Iterable[Mark]) -> tuple[Footnote, ...]:
+    """The footnotes of all marks that were used, in the order of marks."""
+    held = set(marks)
+    return tuple(Footnote(mark=mark, text=mark.footnote) for mark in Mark if mark in held)

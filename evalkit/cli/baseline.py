@@ -177,7 +177,8 @@ def _identity(result: TaskResult) -> str:
     words = "unknown" if prompt is None else f"{prompt.variant} {prompt.digest[:8]}"
     return (
         f"data {data} {held.revision or 'unpinned'} {(held.digest or 'unknown')[:8]}, "
-        f"prompt {words}, rules {result.protocol} (version {result.version}), scores {(result.scores or '')[:8]}"
+        f"prompt {words}, rules {result.protocol} (version {result.version}), "
+        f"scores {(result.scores or '')[:8]}"
     )
 
 

@@ -32,7 +32,9 @@ from evalkit.integrity import (
     ScoreDigest,
     TwiceError,
     check_record,
+    check_schema,
     check_scores,
+    check_sound,
     once,
     sealed,
 )
@@ -251,13 +253,10 @@ def load_run(path: str | Path) -> RunRecord:
 
 def parse_record(raw: Any, place: str) -> RunRecord:
     """A plain value as a run record; arguments as `parse`, errors as `load_run`."""
-    if isinstance(raw, dict) and raw.get("schema") != SCHEMA:
-        message = (
-            f"{place} has schema {raw.get('schema')!r}; this version of evalkit reads {SCHEMA}."
-        )
-        raise StoreError(message)
+    check_schema(raw, SCHEMA, place)
     record = parse(RunRecord, raw, place)
     check_record(raw, place)
+    check_sound(record, place)
     return record
 
 

@@ -26,7 +26,6 @@ OTHERS: Mapping[str, tuple[str, str]] = {
 FORMATS = ("text", "json", "junit", "github", "markdown")
 """How a verdict can be written."""
 
-_SUMMARY = "GITHUB_STEP_SUMMARY"
 _KEYS = 3  # columns that name a rule
 
 
@@ -85,6 +84,7 @@ def _gate(
     from evalkit.cli.pages import write_pages
     from evalkit.cli.screen import terminal_columns
     from evalkit.cli.show import places_read, side_of
+    from evalkit.cli.step_summary import summarised, summary_place
     from evalkit.compare.comparable import allowed
     from evalkit.compare.sides import load
     from evalkit.gate.decide import decide
@@ -93,7 +93,9 @@ def _gate(
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     now = datetime.now(UTC)
     targets = [_target(out, kind) for out in outs]
-    _forget([path for _, path in targets], [policy, *places_read((baseline, candidate))])
+    pages, read = [path for _, path in targets], [policy, *places_read((baseline, candidate))]
+    _forget(pages, read)
+    summary = summary_place(read, pages) if kind == "github" else None
     rules = load_policy(policy, now.date())
     first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
@@ -102,9 +104,9 @@ def _gate(
         _show(text(found, terminal_columns()))
     else:
         _show(page(found, kind, policy, now))
-    if kind == "github":
-        _summarise(page(found, "markdown", policy, now))
-    return int(found.exit_code)
+    if summary is None:
+        return int(found.exit_code)
+    return summarised(summary, page(found, "markdown", policy, now), int(found.exit_code))
 
 
 def _target(out: str, kind: str) -> tuple[str, Path]:
@@ -178,16 +180,3 @@ def text(found: GateResult, width: int) -> str:
     if flips.rows:
         lines += ["", "The worst flips", text_table(flips, "").rstrip("\n")]
     return spoken("\n".join(lines)) + "\n"
-
-
-def _summarise(comment: str) -> None:
-    """Add the comment to the summary of a GitHub workflow's step, where this is one."""
-    place = os.environ.get(_SUMMARY)
-    if not place:
-        return
-    try:
-        with Path(place).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(comment + "\n")
-    except OSError as error:
-        what = f"{place} (which {_SUMMARY} names)"
-        raise UnwritableError(what, error) from error

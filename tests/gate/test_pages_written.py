@@ -53,6 +53,45 @@ def test_a_page_does_not_stay_when_the_next_cannot_be_written(good, again, gate,
     assert not (tmp_path / "a.json").exists()
 
 
+def summary_of(place):
+    return {"GITHUB_STEP_SUMMARY": str(place)}
+
+
+def test_a_summary_takes_the_place_of_nothing_that_is_read(
+    good, candidate, gate, evalkit, tmp_path
+):
+    kept, page, linked = tmp_path / "kept.json", tmp_path / "page.xml", tmp_path / "linked"
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    linked.symlink_to(candidate / "run.json")
+    before = contents(candidate) | {kept: kept.read_bytes()}
+    places = (
+        *(candidate / "run.json", candidate / "scores" / "summary.md", linked, kept),
+        *(tmp_path / "gate.toml", page),
+    )
+    for place in places:
+        words = ("--format", "github", "--out", f"junit={page}")
+        done = gate(good, candidate, DROP, *words, **summary_of(place))
+        assert done.code == 2, place
+        assert "GITHUB_STEP_SUMMARY" in done.err
+        assert not done.out
+    assert contents(candidate) | {kept: kept.read_bytes()} == before
+    assert (tmp_path / "gate.toml").read_text() == DROP
+
+
+def test_a_summary_that_cannot_be_written_is_said_before_anything_is_judged(good, again, gate):
+    done = gate(good, again, DROP, "--format", "github", **summary_of("/"))
+    assert (done.code, done.out) == (2, "")
+    assert "/ (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+
+
+def test_a_full_disk_does_not_turn_a_regression_into_another_code(single, good, gate):
+    bad = single.run("bad", lambda i: "perhaps" if i % 5 == 0 else single.gold(i))
+    done = gate(good, bad, DROP, "--format", "github", **summary_of("/dev/full"))
+    assert done.code == 10
+    assert done.out.startswith("::error")
+    assert "/dev/full (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+
+
 @pytest.mark.parametrize("columns", ["1", "2", "10"])
 def test_a_terminal_without_room_is_no_error(good, again, gate, evalkit, columns):
     assert gate(good, again, DROP, COLUMNS=columns).code == 0

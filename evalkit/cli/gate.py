@@ -16,6 +16,7 @@ from evalkit.cli.lazy import LazyGroup
 from evalkit.errors import UnwritableError, UsageError
 
 if TYPE_CHECKING:
+    from evalkit.compare.sides import Scored
     from evalkit.verdicts import GateResult
 
 OTHERS: Mapping[str, tuple[str, str]] = {
@@ -83,10 +84,9 @@ def _gate(
 ) -> int:
     from evalkit.cli.pages import write_pages
     from evalkit.cli.screen import terminal_columns
-    from evalkit.cli.show import places_read, side_of
+    from evalkit.cli.show import places_read
     from evalkit.cli.step_summary import summarised, summary_place
     from evalkit.compare.comparable import allowed
-    from evalkit.compare.sides import load
     from evalkit.gate.decide import decide
     from evalkit.gate.policy import load_policy
 
@@ -97,7 +97,7 @@ def _gate(
     _forget(pages, read)
     summary = summary_place(read, pages) if kind == "github" else None
     rules = load_policy(policy, now.date())
-    first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
+    first, second = _sides(baseline, candidate, task_paths)
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
     write_pages((path, page(found, form, policy, now)) for form, path in targets)
     if kind == "text" or any(form == kind for form, _ in targets):
@@ -107,6 +107,19 @@ def _gate(
     if summary is None:
         return int(found.exit_code)
     return summarised(summary, page(found, "markdown", policy, now), int(found.exit_code))
+
+
+def _sides(baseline: str, candidate: str, task_paths: Sequence[str]) -> tuple[Scored, Scored]:
+    """Both runs; own task files of the candidate are run where they are the baseline's, or named.
+
+    Errors are those of `evalkit.compare.sides.load`.
+    """
+    from evalkit.cli.show import side_of
+    from evalkit.compare.sides import load
+    from evalkit.gate.reviewed import reviewed
+
+    first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
+    return first, second if task_paths else reviewed(second, first)
 
 
 def _target(out: str, kind: str) -> tuple[str, Path]:

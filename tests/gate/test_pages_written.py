@@ -126,6 +126,29 @@ def test_a_record_from_elsewhere_chooses_no_code(good, again, evalkit, single, t
     assert evalkit(*words).code == 0
 
 
+def test_a_candidate_chooses_no_code_that_its_baseline_does_not_know(
+    sight_of, gate, evalkit, tmp_path
+):
+    """Its task file is run where the baseline's record has its digest, or --task-path names it."""
+    own, other = sight_of(1000, 2), sight_of(1000, 2)
+    base, new = own.run("reviewed", own.gold), other.run("sent", other.gold)
+    mark, file = tmp_path / "was-run", other.folder / "sight.py"
+    assert gate(base, new, DROP).code == 0  # the same file in another place
+    code = file.read_text()
+    file.write_text(f"{code}\nopen({str(mark)!r}, 'w').close()\n")
+    kept = tmp_path / "kept.json"
+    assert evalkit("baseline", "accept", base, "--out", kept).code == 0
+    for reference in (base, kept):
+        done = gate(reference, new, DROP)
+        assert done.code == 2
+        assert f"names the task files {file}; not those of the baseline's record" in done.err
+        assert done.err.endswith("they are run only if --task-path names them.\n")
+        assert done.err.count("\n") == 1
+        assert not mark.exists()
+    assert gate(base, new, DROP, "--task-path", file).code == 0
+    assert mark.exists()
+
+
 def test_2_is_a_policy_whose_specific_rules_make_all_of_it_advisory(good, again, gate):
     done = gate(good, again, DROP.replace("sight", "*") + DROP + 'tier = "advisory"\n')
     assert done.code == 2

@@ -19,6 +19,7 @@ from evalkit.data import in_random_order
 from evalkit.gate.coverage import align, check_flaky
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.ground import mismatches_with_planned
+from evalkit.gate.limits import check_room
 from evalkit.gate.peeks import at_look, is_certain, looks_of, rules_of
 from evalkit.gate.policy import Policy
 from evalkit.prepare import Prepared, narrowed
@@ -56,7 +57,10 @@ class StopOrder:
         """
         held = tuple(self.baseline.results)
         known = {task.name: _as_counted(task) for task in tasks}
-        return demands(self.policy, known | {n: self.baseline.task(n) for n in held}, held)
+        every = known | {n: self.baseline.task(n) for n in held}
+        found = demands(self.policy, every, held)
+        check_room(found, every, self.baseline.results)
+        return found
 
 
 def _as_counted(task: Task) -> Task:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from evalkit.gate.damage import Damage
 from evalkit.gate.demands import Demand
 from evalkit.gate.ground import Runs
+from evalkit.gate.limits import room
 from evalkit.gate.policy import EVERY, Policy, Waiver
 from evalkit.report.table import number
 from evalkit.verdicts import Judgement, Verdict
@@ -90,6 +91,7 @@ def notes_of(
                 *_flaky_notes(policy),
                 *_waiver_notes(policy, wanted, judgements),
                 *_ungated(policy, runs, wanted),
+                *_wide(runs, judgements),
                 *_looks(runs),
                 *_rates(policy, judgements, runs.rules),
             ]
@@ -130,6 +132,24 @@ def _ungated(policy: Policy, runs: Runs, wanted: Sequence[Demand]) -> Iterable[s
         yield f"Not gated, as the baseline does not have it: {', '.join(new)}."
     if left := [n for n in held if n not in covered and not (every and n in new)]:
         yield f"Not gated, as no rule covers it: {', '.join(left)}."
+
+
+def _wide(runs: Runs, judgements: Sequence[Judgement]) -> Iterable[str]:
+    """Margins that let more than half of what the baseline can do be lost."""
+    for j in judgements:
+        if j.baseline is None or not j.margin:
+            continue
+        metric = next(m for m in runs.tasks[j.task].metrics if m.name == j.metric)
+        left = room(metric, j.baseline, j.maximum)
+        place, value = f"{j.task} {j.metric}", number(j.baseline, j.maximum)
+        if left is not None and left <= 0:
+            yield f"{place}: the baseline's {value} is the worst value; no candidate can be worse."
+        elif left is not None and j.margin > left / 2:
+            yield (
+                f"{place}: a margin of {number(j.margin, j.maximum)} is {j.margin / left:.0%} of "
+                f"what there is between the baseline's {value} and the worst value; it catches "
+                "ruin, and little else."
+            )
 
 
 def _looks(runs: Runs) -> Iterable[str]:

@@ -75,7 +75,7 @@ def test_a_side_may_be_a_folder_a_record_or_a_baseline(evalkit, place):
 def test_a_baseline_is_named_alike_by_every_verb(evalkit, place):
     assert evalkit("baseline", "accept", ONE, "--name", "named", cwd=place).code == 0
     (place / "named").mkdir(exist_ok=True)  # no run, so it is in nobody's way
-    (place / "gate.toml").write_text('[[rule]]\ntask = "pope"\nmax_drop = 0.9\n')
+    (place / "gate.toml").write_text('[[rule]]\ntask = "pope"\nmax_drop = 0.4\n')
     policy = ("--policy", "gate.toml", *FAST)
     whole, bare = (
         evalkit("compare", name, TWO, *FAST, "--format", "json", cwd=place).record["runs"]

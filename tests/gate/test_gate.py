@@ -218,8 +218,31 @@ def test_20_is_a_disk_that_is_full(good, again, gate):
 # Policies
 
 
+@pytest.mark.parametrize("margin", ["0.9", "0.95", "0.999999", '"90pt"', '"99.99pt"'])
+def test_2_is_a_margin_that_a_candidate_without_one_right_answer_keeps(single, good, gate, margin):
+    ruined = single.run("ruined", single.wrong)
+    done = gate(good, ruined, DROP.replace("0.05", margin))
+    assert done.code == 2
+    assert "the baseline has 0.9, and the worst value is 0: the rule could never fail" in done.err
+    advisory = DROP.replace("0.05", margin) + 'tier = "advisory"\n'
+    floor = '[[rule]]\ntask = "sight"\nmin = 0.8\n'
+    assert gate(good, ruined, advisory + floor).code == 10
+
+
+def test_a_margin_of_more_than_half_of_what_the_baseline_has_is_told_of(single, good, again, gate):
+    wide = "sight accuracy: a margin of 0.4600 is 51% of what there is between the baseline's"
+    for margin, told in (("0.46", True), ("0.45", False)):
+        done = gate(good, again, DROP.replace("0.05", margin), "--format", "json")
+        assert done.code == 0
+        assert any(note.startswith(wide) for note in done.record["notes"]) == told
+    none = single.run("none", single.wrong)
+    done = gate(none, good, DROP, "--format", "json")
+    assert done.code == 0  # no margin would do
+    assert any("no candidate can be worse" in note for note in done.record["notes"])
+
+
 def test_tiers_say_how_much_a_rule_counts(good, bad, gate):
-    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.9\n'
+    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.8\n'
 
     def done(tier, margin):
         return gate(good, bad, other + DROP.replace("0.05", margin) + f'tier = "{tier}"\n')
@@ -232,7 +255,7 @@ def test_tiers_say_how_much_a_rule_counts(good, bad, gate):
 
 def test_a_waiver_lets_a_regression_pass_and_is_told_of(good, again, bad, gate):
     waiver = '[[waiver]]\ntask = "sight"\nowner = "ann"\nreason = "new key"\nexpires = 2999-01-01\n'
-    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.9\n'
+    other = '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.8\n'
     done = gate(good, bad, DROP + other + waiver + 'metric = "accuracy"\n')
     assert done.code == 0
     assert "regression (waived)" in done.out

@@ -82,7 +82,7 @@ def _gate(
     seed: int,
     task_paths: Sequence[str],
 ) -> int:
-    from evalkit.cli.pages import write_pages
+    from evalkit.cli.pages import form_and_place, write_pages
     from evalkit.cli.screen import terminal_columns
     from evalkit.cli.show import places_read
     from evalkit.cli.step_summary import summarised, summary_place
@@ -92,7 +92,8 @@ def _gate(
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     now = datetime.now(UTC)
-    targets = [_target(out, kind) for out in outs]
+    told = [form_and_place(out, FORMATS) for out in outs]
+    targets = [(form or kind, path) for form, path in told]
     pages, read = [path for _, path in targets], [policy, *places_read((baseline, candidate))]
     _forget(pages, read)
     summary = summary_place(read, pages) if kind == "github" else None
@@ -120,14 +121,6 @@ def _sides(baseline: str, candidate: str, task_paths: Sequence[str]) -> tuple[Sc
 
     first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
     return first, second if task_paths else reviewed(second, first)
-
-
-def _target(out: str, kind: str) -> tuple[str, Path]:
-    """The format and the place of what `--out` names."""
-    form, equals, path = out.partition("=")
-    if equals and form in FORMATS:
-        return form, Path(path)
-    return kind, Path(out)
 
 
 def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:

@@ -129,7 +129,10 @@ def test_the_demos_own_baseline_is_compared(evalkit):
         ((ONE, TWO, "--allow", "promt"), "no part 'promt' to allow; the parts are: dataset"),
         ((ONE, TWO, "--tasks", "gqa"), "has a task 'gqa'"),
         ((ONE, TWO, "--out", "page.pdf"), "must end in .html, .htm, .md, .json, .txt"),
+        ((ONE, TWO, "--out", "pdf=page.html"), "with a format of text, html, markdown, json"),
+        ((ONE, TWO, "--out", "html="), "with a format of text, html, markdown, json"),
         ((ONE, TWO, "--out", "results/hash/one/run.json"), "is what the command reads"),
+        ((ONE, TWO, "--out", "json=results/hash/one/run.json"), "is what the command reads"),
         ((ONE, TWO, "--alpha", "0.7"), "alpha"),
         ((ONE, TWO, "--alpha", "0"), "alpha"),
         ((ONE, TWO, "--draws", "5"), "draws"),
@@ -159,6 +162,15 @@ def test_what_is_not_comparable_is_named_part_by_part(evalkit, place):
     assert done.out == ""
     for words in ("pope", "prompt.variant is llava and qwen", "prompt.digest is", "--allow prompt"):
         assert words in done.err
+
+
+def test_a_page_may_be_told_its_format_as_the_gates_are(evalkit, place):
+    outs = ("--out", "html=page.htm_", "--out", "json=page", "--out", "./html=page.md")
+    done = evalkit("compare", ONE, TWO, *FAST, *outs, cwd=place)
+    assert done.code == ExitCode.OK, done.err
+    assert (place / "page.htm_").read_text().startswith("<!doctype html>")
+    assert json.loads((place / "page").read_text())["schema"] == 1
+    assert (place / "html=page.md").read_text().startswith("# ")
 
 
 def test_a_waiver_stands_in_every_output(evalkit, place):

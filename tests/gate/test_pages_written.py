@@ -53,6 +53,12 @@ def test_a_page_does_not_stay_when_the_next_cannot_be_written(good, again, gate,
     assert not (tmp_path / "a.json").exists()
 
 
+def test_a_page_in_no_format_of_the_gate_is_no_file_of_such_a_name(good, candidate, gate, tmp_path):
+    done = gate(good, candidate, DROP, "--out", f"html={tmp_path / 'page.html'}")
+    assert (done.code, done.out) == (2, "")
+    assert "with a format of text, json, junit, github, markdown, or FILE alone" in done.err
+
+
 def summary_of(place):
     return {"GITHUB_STEP_SUMMARY": str(place)}
 

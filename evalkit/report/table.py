@@ -272,9 +272,7 @@ def audit_line(audit: Audit, result: TaskResult) -> str:
     counts = [f"{name} {n:,}" for name in names if (n := getattr(audit, name))]
     parts = ["read by " + ", ".join(rules)] if rules else []
     return (
-        "; ".join([*parts, *counts] or [_unruled(result)])
-        + "".join(_bounds(audit, result))
-        + "."
+        "; ".join([*parts, *counts] or [_unruled(result)]) + "".join(_bounds(audit, result)) + "."
     )
 
 

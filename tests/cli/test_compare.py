@@ -104,6 +104,18 @@ def test_a_run_beside_itself_is_identical(evalkit, place):
     assert "pope: none of 120 samples got better or worse." in done.out
 
 
+def test_a_run_beside_itself_is_told_of_by_whatever_name(evalkit, place):
+    assert evalkit("baseline", "accept", ONE, "--out", "self.json", cwd=place).code == 0
+    same = "both are one and the same run, so nothing can differ."
+    for names in ((ONE, ONE), (ONE, "self.json"), ("results/hash/one/run.json", ONE)):
+        for kind in ("text", "markdown"):
+            done = evalkit("compare", *names, *FAST, "--format", kind, cwd=place)
+            assert done.out.count(same) == 1
+    done = evalkit("compare", ONE, TWO, "self.json", *FAST, cwd=place)
+    assert done.out.count(same) == 1
+    assert same not in evalkit("compare", ONE, TWO, *FAST, cwd=place).out
+
+
 def test_the_demos_own_baseline_is_compared(evalkit):
     kept = Path(__file__).parents[2] / "results" / "baselines" / "demo.json"
     done = evalkit("compare", kept, kept, *FAST, "--metrics", "all", "--format", "json")

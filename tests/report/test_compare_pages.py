@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
@@ -49,7 +50,7 @@ def side(name="results/m/base", model="m", run="base"):
         run=run,
         created="2026-11-01T10:00:00Z",
         commit="0123456789abcdef",
-        digest="ab" * 32,
+        digest=sha256(name.encode("utf-8", "replace")).hexdigest(),
     )
 
 

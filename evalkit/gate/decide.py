@@ -63,7 +63,7 @@ def decide(
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
     adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])
     judgements = tuple(
-        _judgement(policy, demand, damage, ground, corrected)
+        _judgement(policy, demand, damage, ground, corrected, whole=runs.whole(demand.task))
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
     )
     return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
@@ -131,14 +131,20 @@ def _adjusted(runs: Runs, found: Sequence[tuple[Demand, Damage]]) -> list[float 
 
 
 def _judgement(
-    policy: Policy, demand: Demand, damage: Damage, ground: Aligned, adjusted: float | None
+    policy: Policy,
+    demand: Demand,
+    damage: Damage,
+    ground: Aligned,
+    adjusted: float | None,
+    *,
+    whole: int,
 ) -> Judgement:
     """A rule with its verdict."""
     verdict = ground.verdict or verdict_of(damage, demand.alpha, adjusted)
     doubtful = verdict == "inconclusive"
     waived = demand.waiver if verdict in _WAIVABLE else None
     needed = damage.needed(demand.alpha, policy.power) if doubtful else None
-    reason = ground.reason or reason_of(demand, damage, verdict, adjusted, needed)
+    told = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole)
     return Judgement(
         task=demand.task,
         metric=demand.metric,
@@ -164,7 +170,7 @@ def _judgement(
         detectable=damage.detectable(demand.alpha, policy.power),
         needed=needed,
         waiver="" if waived is None else waiver_words(waived),
-        reason=reason,
+        reason=ground.reason or told,
         maximum=damage.maximum,
     )
 

@@ -78,6 +78,12 @@ class Runs:
         result = self.candidate.results.get(task)
         return result.peeks if result is not None and self._is_own() else None
 
+    def whole(self, task: str) -> int:
+        """How many samples a task's benchmark has, as its task says or as it was found."""
+        sides = (self.baseline, self.candidate)
+        data = [s.result(task).fingerprint.dataset for s in sides if task in s.results]
+        return max(max(one.rows, one.expected_rows) for one in data)
+
     @property
     def rules(self) -> int | None:
         """Over how many rules this gate corrected while the candidate was run; None: it did not."""

@@ -14,9 +14,24 @@ from evalkit.verdicts import Judgement, Verdict
 
 
 def reason_of(
-    demand: Demand, damage: Damage, verdict: Verdict, adjusted: float | None, needed: int | None
+    demand: Demand,
+    damage: Damage,
+    verdict: Verdict,
+    adjusted: float | None,
+    *,
+    needed: int | None,
+    whole: int,
 ) -> str:
-    """One sentence: why the numbers of a rule come to its verdict."""
+    """One sentence: why the numbers of a rule come to its verdict.
+
+    Args:
+        demand: The rule.
+        damage: Its numbers.
+        verdict: What they say.
+        adjusted: The corrected p-value.
+        needed: Samples that would settle it; None is that no number would.
+        whole: Samples that the benchmark has.
+    """
     if damage.low is None or damage.high is None:
         return f"How sure the number is cannot be said: {damage.method}."
     words = _floor_words if demand.is_alone else _drop_words
@@ -28,7 +43,7 @@ def reason_of(
             f"By itself it is beyond the margin (p = {damage.p:.4f}), but not among all rules that "
             f"count (p = {adjusted:.4f} after {family})."
         )
-    return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples)}"
+    return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples, whole)}"
 
 
 def _drop_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
@@ -69,9 +84,14 @@ def _floor_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
     )
 
 
-def _needed_words(needed: int | None, samples: int) -> str:
+def _needed_words(needed: int | None, samples: int, whole: int) -> str:
     if needed is None:
         return "If that is the truth, no number of samples would settle it."
+    if needed > whole:
+        return (
+            "If that is the truth, this benchmark cannot settle it: that takes more than all of "
+            f"its {whole:,} samples; here are {samples:,}."
+        )
     return f"If that is the truth, about {needed:,} samples would settle it; here are {samples:,}."
 
 

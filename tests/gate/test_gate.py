@@ -78,7 +78,22 @@ def test_11_says_how_many_samples_would_settle_it(good, bad, gate):
     (rule,) = done.record["judgements"]
     gap = rule["margin"] - rule["damage"]
     assert rule["needed"] == pytest.approx(1000 * (rule["detectable"] / gap) ** 2, abs=1)
-    assert f"about {rule['needed']:,} samples would settle it" in rule["reason"]
+    assert rule["needed"] > 1000  # all that there are
+    told = (
+        "this benchmark cannot settle it: that takes more than all of its 1,000 samples; here are"
+    )
+    assert told in rule["reason"]
+
+
+def test_11_says_how_many_samples_would_settle_it_where_there_are_so_many(single, gate):
+    rows, answers = single.rows[:300], lambda i: "perhaps" if i % 5 == 0 else single.gold(i)
+    base = single.run("part", single.gold, rows=rows)
+    part = single.run("part", answers, rows=rows)
+    done = gate(base, part, DROP.replace("0.05", "0.237"), "--format", "json")
+    (rule,) = done.record["judgements"]
+    assert (done.code, rule["n"]) == (11, 300)
+    assert 300 < rule["needed"] <= 1000  # the task says that there are so many rows
+    assert f"about {rule['needed']:,} samples would settle it; here are 300." in rule["reason"]
 
 
 def test_12_is_incomplete(single, good, gate):

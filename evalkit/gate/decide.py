@@ -29,6 +29,12 @@ from evalkit.verdicts import CODES, GateResult, Judgement, Verdict
 _WAIVABLE = frozenset({"regression", "inconclusive"})
 """What a waiver covers: what the numbers say. Without numbers there is nothing to waive."""
 
+_HEARD = ("critical", "supporting")
+"""Tiers that decide, ..."""
+
+_FIRM = ("critical",)
+"""... and those that do so by a verdict that is inconclusive."""
+
 
 def decide(
     policy: Policy,
@@ -139,21 +145,18 @@ def _judgement(
     *,
     whole: int,
 ) -> Judgement:
-    """A rule with its verdict."""
+    """A rule with its verdict; `whole` is the benchmark's size."""
     verdict = ground.verdict or verdict_of(damage, demand.alpha, adjusted)
-    doubtful = verdict == "inconclusive"
     waived = demand.waiver if verdict in _WAIVABLE else None
-    needed = damage.needed(demand.alpha, policy.power) if doubtful else None
-    told = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole)
+    needed = damage.needed(demand.alpha, policy.power) if verdict == "inconclusive" else None
+    words = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole)
     return Judgement(
         task=demand.task,
         metric=demand.metric,
         rule=demand.kind,
         tier=demand.tier,
         verdict=verdict,
-        counts=demand.tier != "advisory"
-        and waived is None
-        and (demand.tier == "critical" or not doubtful),
+        counts=waived is None and demand.tier in (_FIRM if verdict == "inconclusive" else _HEARD),
         baseline=damage.baseline,
         candidate=damage.candidate,
         damage=damage.damage,
@@ -170,7 +173,7 @@ def _judgement(
         detectable=damage.detectable(demand.alpha, policy.power),
         needed=needed,
         waiver="" if waived is None else waiver_words(waived),
-        reason=ground.reason or told,
+        reason=ground.reason or words,
         maximum=damage.maximum,
     )
 

@@ -291,7 +291,7 @@ def _ends(
     """
     method, upper = stats.bounding(metric, counted, 1 - 2 * _levels(demand)[0])
     lower = stats.bounding(metric, counted, 1 - 2 * _levels(demand)[1])[1]
-    unresolved = method == "cluster bootstrap" and min(_levels(demand)) < _RESOLVED
+    unresolved = method.startswith("cluster bootstrap") and min(_levels(demand)) < _RESOLVED
     if upper is None or lower is None or unresolved:
         return method, None
     return method, (upper[0], lower[1]) if metric.higher_is_better else (upper[1], lower[0])

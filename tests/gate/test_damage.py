@@ -13,6 +13,7 @@ from evalkit.gate.demands import Demand
 from evalkit.gate.policy import Bound
 from evalkit.metrics import accuracy, group_accuracy, precision_recall_f1
 from evalkit.paired import pair
+from evalkit.power import predicted_power
 from evalkit.records import SampleScore
 from evalkit.stats import wilson
 
@@ -101,9 +102,14 @@ def test_the_detectable_damage_is_one_sided_and_needed_samples_follow_from_it():
     found = damage(ACCURACY, first, second, demand("max_drop", 0.05))
     z = norm.ppf(0.95) + norm.ppf(0.8)
     assert z == pytest.approx(2.4865, abs=1e-4)  # and not 2.8, which is two-sided
-    assert found.detectable(0.05, 0.8) == pytest.approx(z * found.error)
+    assert found.df == 199
+    assert found.detectable(0.05, 0.8) == pytest.approx(z * found.error, rel=0.01)
+    shown = predicted_power(found.detectable(0.05, 0.8), found.error, sides=1, df=199)
+    assert shown == pytest.approx(0.8)
+    assert found.high - found.low == pytest.approx(2 * t.ppf(0.95, 199) * found.error)
     gap = found.damage - 0.05
-    assert found.needed(0.05, 0.8) == pytest.approx(400 * (z * found.error / gap) ** 2, abs=1)
+    normal = 400 * (z * found.error / gap) ** 2
+    assert normal < found.needed(0.05, 0.8) < normal + 12  # some clusters more, by t
 
 
 def test_samples_are_counted_where_units_are_pairs():

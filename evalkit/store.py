@@ -33,6 +33,7 @@ from evalkit.integrity import (
     TwiceError,
     check_record,
     check_scores,
+    checking_answers,
     once,
     sealed,
 )
@@ -130,11 +131,9 @@ class RunFolder:
             return ()
         lines = path.read_bytes().splitlines(keepends=True)
         found = tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
-        if digest is not None:
-            fed = AnswerDigest()
+        with checking_answers(digest, str(path)) as feed:
             for made in found:
-                fed.add(made)
-            fed.check(digest, str(path))
+                feed(made)
         return found
 
     def read_clusters(self, stem: str) -> dict[str, str]:

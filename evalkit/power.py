@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -90,10 +91,15 @@ def needed(
         own = _shift(alpha, power, sides, max((df + 1) * samples / n - 1, 1.0))
         return bool(own * error * math.sqrt(n / samples) <= abs(effect))
 
+    return _first(settles, least)
+
+
+def _first(holds: Callable[[int], bool], least: int) -> int:
+    """The first number from `least` on of which it holds, as of all after it."""
     low, high = least, least
-    while not settles(high):
+    while not holds(high):
         low, high = high + 1, 2 * high
-    return low + bisect_left(range(low, high), x=True, key=settles)
+    return low + bisect_left(range(low, high), x=True, key=holds)
 
 
 def predicted_power(

@@ -119,8 +119,7 @@ def paired_damage(
     made = _damage(metric, found, bounds, margin)
     df = None if found.bounding is None else found.bounding.df
     ends = found.bounds(1 - 2 * demand.alpha)
-    error = None if ends is None else _error_of(*ends, demand.alpha, df)
-    return replace(made, samples=samples, error=error, df=df)
+    return replace(made, samples=samples, error=_error_of(ends, demand.alpha, df), df=df)
 
 
 def _damage(metric: Metric, found: Estimate, bounds: _Bounds | None, margin: float) -> Damage:
@@ -256,17 +255,14 @@ def lone_damage(
     Raises:
         UsageError: A value is outside of the metric's range.
     """
-    counted = statistics(metric, scores, strata)
-    counted = counted.part(weighty(metric, counted))
+    counted = _counted(metric, scores, strata)
     value = float(metric.value(counted.sums))
     if math.isnan(value):
         return None
-    metric = _reached(metric, counted)
-    sign, floor = _sign(metric), demand.bound.size
+    metric, sign, floor = _reached(metric, counted), _sign(metric), demand.bound.size
     method, ends = _ends(metric, counted, demand)
     low, high = (None, None) if ends is None else sorted(sign * (floor - end) for end in ends)
-    known = standard_error(metric, counted)
-    df = None if known is None else known.df
+    df = _freedom(metric, counted)
     return Damage(
         candidate=value,
         damage=sign * (floor - value),
@@ -278,10 +274,18 @@ def lone_damage(
         n=len(counted.rows),
         clusters=counted.clusters,
         maximum=metric.high if metric.bounded else None,
-        error=None if low is None or high is None else _error_of(low, high, demand.alpha, df),
+        error=_error_of(ends, demand.alpha, df),
         df=df,
         samples=counted_samples(metric, scores),
     )
+
+
+def _counted(
+    metric: Metric, scores: Sequence[SampleScore], strata: Mapping[str, str] | None
+) -> Statistics:
+    """The statistics of what carries weight."""
+    counted = statistics(metric, scores, strata)
+    return counted.part(weighty(metric, counted))
 
 
 def _ends(
@@ -299,12 +303,20 @@ def _ends(
     return method, (upper[0], lower[1]) if metric.higher_is_better else (upper[1], lower[0])
 
 
-def _error_of(low: float, high: float, alpha: float, df: float | None) -> float:
+def _freedom(metric: Metric, counted: Statistics) -> float | None:
+    """Degrees of freedom of the value's error; None where they are not known."""
+    known = standard_error(metric, counted)
+    return None if known is None else known.df
+
+
+def _error_of(ends: tuple[float, float] | None, alpha: float, df: float | None) -> float | None:
     """The standard error that bounds are worth, by quantiles of t, or of normal numbers."""
     from scipy.special import ndtri, stdtrit
 
+    if ends is None:
+        return None
     quantile = ndtri(1 - alpha) if df is None else stdtrit(df, 1 - alpha)
-    return (high - low) / (2 * float(quantile))
+    return abs(ends[1] - ends[0]) / (2 * float(quantile))
 
 
 def _p_of(metric: Metric, counted: Statistics, floor: float) -> float:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +92,28 @@ class AnswerDigest:
     def value(self) -> str:
         """The digest of what was fed, hexadecimal."""
         return self._total.hexdigest()
+
+
+@contextmanager
+def checking_answers(digest: str | None, place: str) -> Iterator[Callable[[Prediction], None]]:
+    """Check, at the end, that the predictions that are fed are those that a record was made of.
+
+    Args:
+        digest: What the record says of them; None checks nothing.
+        place: Where they stand.
+
+    Yields:
+        What takes each prediction, in order.
+
+    Raises:
+        StaleError: They have another digest.
+    """
+    if digest is None:
+        yield lambda _: None
+        return
+    fed = AnswerDigest()
+    yield fed.add
+    fed.check(digest, place)
 
 
 def digest_of_scores(scores: Iterable[SampleScore]) -> str:

@@ -16,7 +16,7 @@ from typing import Self
 from evalkit.compare.comparable import check
 from evalkit.compare.sides import Scored
 from evalkit.data import in_random_order
-from evalkit.gate.coverage import align, check_flaky
+from evalkit.gate.coverage import align, refuse_many_flaky
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.ground import mismatches_with_planned
 from evalkit.gate.limits import check_room
@@ -183,7 +183,7 @@ def _watched(
     planned = replace(prepared.fingerprint, preprocessing=known.preprocessing)
     check(mismatches_with_planned(results[task.name], planned, order.policy.allow), task.name)
     flaky = [key for f in order.policy.flaky if f.task == task.name for key in f.samples]
-    check_flaky(task.name, flaky, order.baseline.scores(task.name))
+    refuse_many_flaky(task.name, flaky, order.baseline.scores(task.name))
     strata = strata_of(prepared.samples, task.parts)
     clusters = strata or {sample.cluster: "" for sample in prepared.samples}
     ranked = in_random_order(clusters, seed)

@@ -35,6 +35,7 @@ from evalkit.integrity import (
     check_schema,
     check_scores,
     check_sound,
+    checking_answers,
     once,
     sealed,
 )
@@ -132,11 +133,9 @@ class RunFolder:
             return ()
         lines = path.read_bytes().splitlines(keepends=True)
         found = tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
-        if digest is not None:
-            fed = AnswerDigest()
+        with checking_answers(digest, str(path)) as feed:
             for made in found:
-                fed.add(made)
-            fed.check(digest, str(path))
+                feed(made)
         return found
 
     def read_clusters(self, stem: str) -> dict[str, str]:

@@ -77,7 +77,9 @@ def test_11_says_how_many_samples_would_settle_it(good, bad, gate):
     assert done.code == 11
     (rule,) = done.record["judgements"]
     gap = rule["margin"] - rule["damage"]
-    assert rule["needed"] == pytest.approx(1000 * (rule["detectable"] / gap) ** 2, abs=1)
+    assert rule["needed"] == pytest.approx(
+        1000 * (rule["detectable"] / gap) ** 2, rel=0.005
+    )  # t's is a little less
     assert rule["needed"] > 1000  # all that there are
     told = (
         "this benchmark cannot settle it: that takes more than all of its 1,000 samples; here are"

@@ -29,6 +29,7 @@
     sampling    what is known of a difference: a formula, or draws
     leverage    clusters that outweigh others, strata of one
     difference  how sure the difference of two runs is
+    standard_error  how sure one number is: its error, or draws
     paired      by how much two runs differ, and how sure that is
     power       what samples can show
     sequential  which error each look at unfinished data may spend

@@ -126,7 +126,7 @@ def sampled(case: Case, draws: int, seed: int) -> Found:
     undefined = shares is None and bool(case.discordant.any())
     if why := _nothing_known(case, undefined=undefined):
         return _unknown(why)
-    added = _added(case)
+    added = leverage.added(lambda: _whole_effects(case), case.strata)
     if undefined:
         return _bootstrapped(case, added, float(len(case.strata) - 1), draws, seed)
     moved = 0 * case.leverages if shares is None else shares
@@ -171,13 +171,11 @@ def _of_few(case: Case, scored: StudentT) -> Found:
     return Found(sampling=scored, bounding=scored, error=error, method=method)
 
 
-def _added(case: Case) -> Added:
-    """What strata of few clusters add."""
+def _whole_effects(case: Case) -> npt.NDArray[np.float64]:
+    """Shape (G,): the difference that each cluster makes, as if it were its stratum."""
     import numpy as np
 
-    if not leverage.few(case.strata).any():
-        return Added()
-    return leverage.collapsed(_effects(case) * np.bincount(case.strata)[case.strata], case.strata)
+    return _effects(case) * np.bincount(case.strata)[case.strata]
 
 
 def _effects(case: Case) -> npt.NDArray[np.float64]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from evalkit.errors import StaleError
+from evalkit.errors import StaleError, StoreError
 from evalkit.records import Prediction, SampleScore, plain
 from evalkit.run_record import RunRecord
 
@@ -91,6 +92,28 @@ class AnswerDigest:
     def value(self) -> str:
         """The digest of what was fed, hexadecimal."""
         return self._total.hexdigest()
+
+
+@contextmanager
+def checking_answers(digest: str | None, place: str) -> Iterator[Callable[[Prediction], None]]:
+    """Check, at the end, that the predictions that are fed are those that a record was made of.
+
+    Args:
+        digest: What the record says of them; None checks nothing.
+        place: Where they stand.
+
+    Yields:
+        What takes each prediction, in order.
+
+    Raises:
+        StaleError: They have another digest.
+    """
+    if digest is None:
+        yield lambda _: None
+        return
+    fed = AnswerDigest()
+    yield fed.add
+    fed.check(digest, place)
 
 
 def digest_of_scores(scores: Iterable[SampleScore]) -> str:
@@ -181,6 +204,44 @@ def check_record(raw: Mapping[str, Any], place: str) -> None:
             "Take it from where it is untouched, or make the run again (--fresh)."
         )
         raise StaleError(message)
+
+
+def check_schema(raw: Any, schema: int, place: str) -> None:
+    """Check that an object says it has a schema, as a whole number: `true` is 1 to Python alone.
+
+    Raises:
+        StoreError: It says another, or none.
+    """
+    told = raw.get("schema") if isinstance(raw, dict) else schema
+    if type(told) is not int or told != schema:
+        message = f"{place} has schema {told!r}; this version of evalkit reads {schema}."
+        raise StoreError(message)
+
+
+def check_sound(record: RunRecord, place: str) -> None:
+    """Check that a record is one that can be meant: each task once, and its samples add up.
+
+    Raises:
+        StoreError: It is not.
+    """
+    seen: set[str] = set()
+    for result in record.results:
+        if result.task in seen:
+            message = (
+                f"{place} is not a valid RunRecord: results have the task {result.task!r} twice, "
+                "and which of the two is meant is not said."
+            )
+            raise StoreError(message)
+        seen.add(result.task)
+        told = result.coverage
+        parts = (told.answered, told.failed, told.unparsed)
+        if min(parts) < 0 or sum(parts) != told.asked:
+            message = (
+                f"{place} is not a valid RunRecord: of {result.task} it says that {told.asked:,} "
+                f"samples were asked, {told.answered:,} answered, {told.failed:,} failed and "
+                f"{told.unparsed:,} unparsed, which do not add up."
+            )
+            raise StoreError(message)
 
 
 def check_scores(scores: Iterable[SampleScore], digest: str, place: str) -> None:

@@ -8,6 +8,7 @@ has no other to differ from.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -193,6 +194,16 @@ def few(strata: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
     sizes = np.bincount(strata)
     found: npt.NDArray[np.bool_] = (sizes < SMALL)[strata] & bool((sizes > 0).sum() > 1)
     return found
+
+
+def added(effects: Callable[[], npt.NDArray[np.float64]], strata: npt.NDArray[np.intp]) -> Added:
+    """What strata of few clusters add to the variance; nothing is computed where there are none.
+
+    Args:
+        effects: Makes what `collapsed` asks for.
+        strata: Shape (G,): the strata.
+    """
+    return collapsed(effects(), strata) if few(strata).any() else Added()
 
 
 def collapsed(effects: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> Added:

@@ -109,6 +109,7 @@ def run_around(predictions: Path) -> RunRecord | None:
     Raises:
         StaleError: Its record is not what was written, or was made of other answers: nobody says
             who gave these, and how they were asked.
+        StoreError: A line of the answers is damaged.
     """
     path = predictions.resolve()
     if path.parent.name != "predictions":

@@ -1,13 +1,16 @@
 """What samples can show: the chance to find an effect, the smallest one found, samples needed.
 
 All of it follows from one standard error, that of the paired difference by clusters, which a stored
-pair of runs gives (`evalkit.paired.Estimate.error`). The distribution is taken as normal; with few
-clusters the figures are a little too good.
+pair of runs gives (`evalkit.paired.Estimate.error`). With its degrees of freedom (clusters - 1, or
+fewer where they weigh unlike) the test is t's, and what it finds noncentral t; without them both
+are normal, which is a little too good for few clusters.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -20,24 +23,35 @@ Sides = Literal[1, 2]
 ALPHA, POWER = 0.05, 0.8
 """Error rates where nothing else is said: a false alarm in 20, an effect missed in 5."""
 
+_MOST = 10**7  # samples, above which t is normal
 _TWO = 2  # clusters, without which nothing lies between them
 
 
 def detectable(
-    error: float, *, alpha: float = ALPHA, power: float = POWER, sides: Sides = 2
+    error: float,
+    *,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    sides: Sides = 2,
+    df: float | None = None,
 ) -> float:
-    """The smallest effect that a test at `alpha` finds with the power: (z_a + z_b) · SE.
+    """The smallest effect that a test at `alpha` finds with the power, as `predicted_power` has it.
 
-    z_a is the normal quantile at 1 - alpha, or at 1 - alpha / 2 for two sides, and z_b that at the
-    power: Miller 2024, arXiv:2411.00640, section 5, solved for the effect.
+    Of a normal test that is (z_a + z_b) · SE, with the normal quantile z_a at 1 - alpha, or at 1 -
+    alpha / 2 for two sides, and z_b at the power: Miller 2024, arXiv:2411.00640, section 5, solved
+    for the effect.
 
     Args:
         error: Standard error of the difference.
         alpha: Chance of a false alarm.
         power: Chance to find the effect.
         sides: In how many directions the test looks.
+        df: Degrees of freedom of a t test; None is a normal test.
+
+    Returns:
+        0 where no effect at all is found as often.
     """
-    return _quantiles(alpha, power, sides) * error
+    return _shift(alpha, power, sides, df) * error
 
 
 def needed(
@@ -48,11 +62,12 @@ def needed(
     alpha: float = ALPHA,
     power: float = POWER,
     sides: Sides = 2,
+    df: float | None = None,
 ) -> int | None:
-    """How many samples settle an effect of this size: n · ((z_a + z_b) · SE / effect)².
+    """How many samples settle an effect of this size; of a normal test n · ((z_a + z_b) SE / e)².
 
     A variance falls as 1 / n if more clusters are asked of the same sizes, so `n` may count samples
-    or clusters: the answer counts the same.
+    or clusters: the answer counts the same. Degrees of freedom grow with the clusters, less one.
 
     Args:
         effect: How far the truth is from what is to be excluded, such as margin - damage.
@@ -61,13 +76,30 @@ def needed(
         alpha: Chance of a false alarm.
         power: Chance to find the effect.
         sides: In how many directions the test looks.
+        df: Degrees of freedom on `n`; None is a normal test.
 
     Returns:
         At least 1; None where the effect is 0, which no number settles.
     """
     if not effect:
         return None
-    return max(1, math.ceil(n * (_quantiles(alpha, power, sides) * error / effect) ** 2))
+    least = max(1, math.ceil(n * (_shift(alpha, power, sides, None) * error / effect) ** 2))
+    if df is None or least > _MOST:
+        return least
+
+    def settles(samples: int) -> bool:
+        own = _shift(alpha, power, sides, max((df + 1) * samples / n - 1, 1.0))
+        return bool(own * error * math.sqrt(n / samples) <= abs(effect))
+
+    return _first(settles, least)
+
+
+def _first(holds: Callable[[int], bool], least: int) -> int:
+    """The first number from `least` on of which it holds, as of all after it."""
+    low, high = least, least
+    while not holds(high):
+        low, high = high + 1, 2 * high
+    return low + bisect_left(range(low, high), x=True, key=holds)
 
 
 def predicted_power(
@@ -95,15 +127,31 @@ def predicted_power(
         above, below = ndtr(shift - limit), ndtr(-shift - limit)
     else:
         limit = float(stdtrit(df, 1 - alpha / sides))
-        above, below = 1 - nctdtr(df, shift, limit), nctdtr(df, shift, -limit)
+        under, below = map(_tiny_for_nan, nctdtr(df, shift, [limit, -limit]))
+        above = 1 - under
     return float(above + below) if sides == 2 else float(above)  # noqa: PLR2004 - both sides
 
 
-def _quantiles(alpha: float, power: float, sides: Sides) -> float:
-    """z_a + z_b."""
-    from scipy.special import ndtri
+def _tiny_for_nan(share: float) -> float:
+    """A share by scipy's noncentral t, which gives NaN where it is some 1e-16 or less."""
+    return 0.0 if math.isnan(share) else float(share)
 
-    return float(ndtri(1 - alpha / sides) + ndtri(power))
+
+def _shift(alpha: float, power: float, sides: Sides, df: float | None) -> float:
+    """The effect in standard errors that is found with the power: z_a + z_b of a normal test."""
+    from scipy.optimize import brentq
+    from scipy.special import ndtri, stdtrit
+
+    def lacking(shift: float) -> float:
+        return predicted_power(shift, 1.0, alpha=alpha, sides=sides, df=df) - power
+
+    if power <= alpha:
+        return 0.0
+    share = 1 - alpha / sides
+    high = float(ndtri(share) if df is None else stdtrit(df, share)) + 1.0
+    while lacking(high) < 0:
+        high *= 2
+    return float(brentq(lacking, 0.0, high, xtol=1e-12))
 
 
 # Clusters

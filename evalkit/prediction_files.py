@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evalkit.errors import StoreError
-from evalkit.integrity import AnswerDigest
+from evalkit.integrity import checking_answers
 from evalkit.numbering import Numbering
 from evalkit.records import Prediction
 from evalkit.store import parse_prediction
@@ -67,12 +67,10 @@ class Predictions(MutableMapping[str, Prediction]):
             StoreError: The file cannot be read, or a line is damaged.
             StaleError: The answers are not those of the record.
         """
-        found, fed = cls(), None if digest is None else AnswerDigest()
+        found = cls()
         if path.exists():
-            with _readable(path):
-                found.add_file(path, fed=fed)
-            if digest is not None and fed is not None:
-                fed.check(digest, str(path))
+            with _readable(path), checking_answers(digest, str(path)) as feed:
+                found.add_file(path, feed=feed)
         return found
 
     def add_file(
@@ -80,7 +78,7 @@ class Predictions(MutableMapping[str, Prediction]):
         path: Path,
         *,
         torn: bool = False,
-        fed: AnswerDigest | None = None,
+        feed: Callable[[Prediction], None] | None = None,
         parse: Parse = parse_prediction,
     ) -> int:
         """Take in a file's lines; later ones win.
@@ -88,7 +86,7 @@ class Predictions(MutableMapping[str, Prediction]):
         Args:
             path: The file. Lines may be added to it, and are then said by `add_line`.
             torn: Whether the last line may lack its end; it is then left out.
-            fed: Is fed every line's answer; None where nobody asks.
+            feed: Takes every line's answer; None where nobody asks.
             parse: Reads a line, which may have further fields.
 
         Returns:
@@ -108,8 +106,8 @@ class Predictions(MutableMapping[str, Prediction]):
                 made = parse(line, path, number)
                 if made is not None:
                     self.add_line(made, place)
-                    if fed is not None:
-                        fed.add(made)
+                    if feed is not None:
+                        feed(made)
                 place += len(line)
         return place
 
@@ -216,14 +214,13 @@ def stored_predictions(path: Path, digest: str | None = None) -> Mapping[str, Pr
     """
     if not path.exists() or path.stat().st_size > FEW:
         return Predictions.stored(path, digest)
-    with _readable(path), path.open("rb") as file:
-        made = [parse_prediction(line, path, number) for number, line in enumerate(file, start=1)]
-    if digest is not None:
-        fed = AnswerDigest()
-        for one in made:
-            fed.add(one)
-        fed.check(digest, str(path))
-    return {one.sample_id: one for one in made}
+    found = {}
+    with _readable(path), path.open("rb") as file, checking_answers(digest, str(path)) as feed:
+        for number, line in enumerate(file, start=1):
+            made = parse_prediction(line, path, number)
+            found[made.sample_id] = made
+            feed(made)
+    return found
 
 
 @contextmanager

@@ -310,7 +310,7 @@ def plain(value: Any) -> Any:
 
 
 def differences(first: Any, second: Any, path: str = "") -> tuple[str, ...]:
-    """Where two records differ, as dotted paths such as "dataset.revision".
+    """Where two records differ, as dotted paths such as "dataset.revision"; `true` is not 1.
 
     Args:
         first: A record or a plain value.
@@ -324,4 +324,11 @@ def differences(first: Any, second: Any, path: str = "") -> tuple[str, ...]:
             for key in dict.fromkeys([*one, *two])
         ]
         return tuple(difference for inner in found for difference in inner)
-    return () if one == two else (path,)
+    return () if _is_same(one, two) else (path,)
+
+
+def _is_same(one: Any, two: Any) -> bool:
+    """Whether two plain values are the same, and of the same kind: Python takes `true` for 1."""
+    if isinstance(one, list) and isinstance(two, list):
+        return len(one) == len(two) and not any(map(differences, one, two))
+    return bool(one == two) and isinstance(one, bool) == isinstance(two, bool)

@@ -139,10 +139,12 @@ class RecordedTasks:
         paths: Files or folders with further tasks: those that the user names, or else those of the
             record, as far as they are below the current folder.
         strange: What the record names and is not taken.
+        why: Why it is not.
     """
 
     paths: tuple[str, ...]
     strange: tuple[str, ...] = ()
+    why: str = "not below the current folder"
 
     @classmethod
     def of(cls, told: Sequence[str], given: Sequence[str] = ()) -> RecordedTasks:
@@ -165,8 +167,8 @@ class RecordedTasks:
         if not self.strange:
             return error
         return UsageError(
-            f"{error} The run's record names the task files {', '.join(self.strange)}; not below "
-            "the current folder, they are run only if --task-path names them."
+            f"{error} The run's record names the task files {', '.join(self.strange)}; "
+            f"{self.why}, they are run only if --task-path names them."
         )
 
 

@@ -170,6 +170,11 @@ class Wider:
     plain: StudentT | Draws
     scored: StudentT
 
+    @property
+    def df(self) -> float:
+        """Degrees of freedom."""
+        return self.plain.df
+
     def interval(self, level: float) -> Bounds:
         """The smallest interval that holds both."""
         one, two = self.plain.interval(level), self.scored.interval(level)

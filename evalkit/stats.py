@@ -9,6 +9,9 @@ intervals follow, of which `interval` chooses one:
 - Wilson: for proportions with few clusters, or few right or few wrong ones, on an effective number
   of units (Wilson 1927; Korn and Graubard, Survey Methodology 24, 1998);
 - cluster bootstrap: percentiles over resampled clusters, where the metric has no derivative.
+
+A name says "(jackknife)" where clusters are of unlike weight, and "(stratified)" where the
+benchmark has parts (`evalkit.standard_error`).
 """
 
 from __future__ import annotations
@@ -18,9 +21,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit import leverage
-from evalkit.gradient import gradient
 from evalkit.pairing import check_range
 from evalkit.records import MetricValue, SampleScore
+from evalkit.standard_error import (
+    NO_VARIATION,
+    StandardError,
+    is_stratified,
+    named,
+    redrawn,
+    slopes_of,
+    standard_error,
+)
 from evalkit.sums import Statistics, statistics, weighty
 from evalkit.task import Metric
 
@@ -40,9 +51,7 @@ FEW_CLUSTERS = 30
 FEW_HITS = 10.0
 """With fewer effective right (or wrong) units than this a proportion has a Wilson interval."""
 
-_NO_VARIATION = 1e-9  # standard errors below this share of the metric's range are rounding
 _UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
-_CELLS = 4_000_000  # entries of one chunk of the bootstrap's counts: 32 MB
 
 
 def _value(metric: Metric, counted: Statistics) -> float:
@@ -97,18 +106,17 @@ def bounds(metric: Metric, counted: Statistics, level: float = LEVEL) -> tuple[s
         counted: Its statistics, on which it is defined.
         level: What the interval covers.
     """
-    if metric.proportion and _is_sparse(metric, counted):
-        return "Wilson", wilson_interval(metric, counted, level)
+    found = standard_error(metric, counted)
+    if metric.proportion and _is_sparse(metric, counted, found):
+        how = found.how if found is not None and _tells_design(counted, found) else ""
+        return named("Wilson", how), wilson_interval(metric, counted, level)
     if counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
         return "none (one cluster)", None
-    shares = influence(metric, counted)
-    if shares is None:
-        found = bootstrap_interval(metric, counted, level=level)
-        return ("cluster bootstrap" if found else "none (undefined on resamples)"), found
-    found = delta_interval(metric, counted, level)
     if found is None:
+        return _bootstrapped(metric, counted, level)
+    if not found.error:
         return "Wilson (no variation)", unvaried_interval(metric, counted, level)
-    return "cluster-robust t", found
+    return named("cluster-robust t", found.how), delta_interval(metric, counted, level)
 
 
 def bounding(metric: Metric, counted: Statistics, level: float) -> tuple[str, Bounds | None]:
@@ -133,11 +141,11 @@ def bounding(metric: Metric, counted: Statistics, level: float) -> tuple[str, Bo
     method, ends = bounds(metric, counted, level)
     heaviest = leverage.heaviest(leverage.leverages(counted.codes, counted.clusters))
     parts = counted.strata is not None and bool(counted.strata.any())
-    slopes = _gradient(metric, counted)
+    slopes = slopes_of(metric, counted)
     if heaviest and counted.clusters > 1 and (parts or slopes is None):
         return f"none (one cluster has {heaviest:.0%} of the units)", None
-    found = _standard_error(metric, counted)
-    if ends is None or slopes is None or found is None or not found[0] or not metric.bounded:
+    found = standard_error(metric, counted)
+    if ends is None or slopes is None or found is None or not found.error or not metric.bounded:
         return method, ends
     scored = _stretched(metric, counted, np.abs(counted.rows) @ np.abs(slopes), found, level)
     return method, (min(ends[0], scored[0]), max(ends[1], scored[1]))
@@ -147,22 +155,22 @@ def _stretched(
     metric: Metric,
     counted: Statistics,
     weights: npt.NDArray[np.float64],
-    known: tuple[float, float],
+    known: StandardError,
     level: float,
 ) -> Bounds:
-    """Wilson's interval over the metric's range, for a standard error and degrees of freedom.
+    """Wilson's interval over the metric's range, for a standard error.
 
     Args:
         metric: The metric.
         counted: Its statistics.
         weights: Shape (units,): how much each unit is in the value.
-        known: The error and the degrees of freedom.
+        known: The error.
         level: What the interval covers.
     """
     value, width = _value(metric, counted), metric.high - metric.low
     most = float(weights.sum() ** 2 / (weights @ weights))
-    size = min(_effective_size((value - metric.low) / width, known[0] / width), most)
-    quantile = _t_quantile(known[1], level)
+    size = min(_effective_size((value - metric.low) / width, known.error / width), most)
+    quantile = _t_quantile(known.df, level)
     low, high = wilson((value - metric.low) / width, max(size, 1.0), quantile)
     return _bounds(metric, value, metric.low + low * width, metric.low + high * width)
 
@@ -170,82 +178,23 @@ def _stretched(
 # The delta method
 
 
-def influence(metric: Metric, counted: Statistics) -> npt.NDArray[np.float64] | None:
-    """How far each cluster moves the metric, to first order: shape (G,), around 0.
-
-    u_g = J · S_g - mean, with the cluster's sums S_g and the gradient J of the value at the sums.
-
-    Returns:
-        None where the value has no gradient there: it has a kink, or is undefined beside the sums.
-    """
-    slopes = _gradient(metric, counted)
-    if slopes is None:
-        return None
-    moved = counted.cluster_sums @ slopes
-    centred: npt.NDArray[np.float64] = moved - moved.mean()
-    return centred
-
-
-def _gradient(metric: Metric, counted: Statistics) -> npt.NDArray[np.float64] | None:
-    import numpy as np
-
-    return gradient(metric, counted.sums, np.abs(counted.rows).sum(axis=0))
-
-
 def delta_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -> Bounds | None:
     """The cluster-robust interval, value ± t · SE, within the metric's range.
 
-    SE² = G / (G - 1) · Σ_g u_g², with the clusters' shares u_g as in `influence` and the t quantile
-    on G - 1 degrees of freedom. For a mean this is SE² = G / (G - 1) · Σ_g (Σ_i (s_i - s̄))² / n².
-    Where the benchmark has parts it is that of each, added; parts of few clusters, and clusters of
-    unlike weight, have theirs from `evalkit.leverage`.
+    SE² = G / (G - 1) · Σ_g u_g², with the clusters' shares u_g as in
+    `evalkit.standard_error.influence` and the t quantile on G - 1 degrees of freedom. For a mean
+    this is SE² = G / (G - 1) · Σ_g (Σ_i (s_i - s̄))² / n². Where the benchmark has parts it is that
+    of each, added; parts of few clusters, and clusters of unlike weight, have theirs from
+    `evalkit.leverage`.
 
     Returns:
         None where there are fewer than two clusters, no gradient, or no variation between clusters.
     """
-    found = _standard_error(metric, counted)
-    if found is None or not found[0]:
+    found = standard_error(metric, counted)
+    if found is None or not found.error:
         return None
-    error, df = found
-    value, reach = _value(metric, counted), _t_quantile(df, level) * error
+    value, reach = _value(metric, counted), _t_quantile(found.df, level) * found.error
     return _bounds(metric, value, value - reach, value + reach)
-
-
-def _standard_error(metric: Metric, counted: Statistics) -> tuple[float, float] | None:
-    """The cluster-robust standard error, and its degrees of freedom.
-
-    The error is 0 where all clusters agree, None where there is none.
-    """
-    import numpy as np
-
-    slopes = _gradient(metric, counted)
-    if slopes is None or counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
-        return None
-    strata = counted.strata
-    if strata is None:
-        strata = np.zeros(counted.clusters, dtype=np.intp)
-    moved = leverage.centred(counted.cluster_sums @ slopes, strata)
-    shares = leverage.leverages(counted.codes, counted.clusters)
-    *inner, _ = leverage.variance_of(moved, shares, strata)
-    variance, df = _added(metric, counted, strata).to(*inner)
-    error = variance**0.5
-    return (error if error > _NO_VARIATION * (metric.high - metric.low) else 0.0), df
-
-
-def _added(metric: Metric, counted: Statistics, strata: npt.NDArray[np.intp]) -> leverage.Added:
-    """What strata of few clusters add to the variance.
-
-    What a cluster does to its stratum of n is the difference that it makes if it is left out, times
-    n - 1; of the only one it is all.
-    """
-    import numpy as np
-
-    if not leverage.few(strata).any():
-        return leverage.Added()
-    without = metric.value(counted.sums - counted.cluster_sums)
-    others = np.maximum(np.bincount(strata) - 1, 1)[strata]
-    effects = np.nan_to_num(_value(metric, counted) - without) * others
-    return leverage.collapsed(effects, strata)
 
 
 def _t_quantile(df: float, level: float) -> float:
@@ -265,10 +214,10 @@ def _bounds(metric: Metric, value: float, low: float, high: float) -> Bounds:
 def bootstrap_interval(
     metric: Metric, counted: Statistics, draws: int = 2000, seed: int = 0, level: float = LEVEL
 ) -> Bounds | None:
-    """Percentiles of the metric over resampled clusters.
+    """Percentiles of the metric over resampled clusters, of each part of the benchmark its own.
 
-    A draw takes G clusters with replacement; how often each was taken (multinomial counts) times
-    the clusters' sums gives the sums of all draws in one matrix product.
+    Where there are parts the percentiles are at the shares of t, as `evalkit.sampling` has them for
+    differences: parts of few clusters leave few degrees of freedom.
 
     Args:
         metric: The metric.
@@ -282,31 +231,27 @@ def bootstrap_interval(
         are undefined; fewer are left out.
     """
     import numpy as np
+    from scipy.special import ndtr
 
     if counted.clusters < 2:  # noqa: PLR2004 - one cluster is always drawn whole
         return None
-    drawn = metric.value(_drawn_sums(counted, draws, seed))
-    defined = drawn[~np.isnan(drawn)]
+    drawn = redrawn(metric, counted, draws, seed)
+    defined = drawn.values[~np.isnan(drawn.values)]
     if len(defined) < (1 - _UNDEFINED_SHARE) * draws:
         return None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    if high - low <= _NO_VARIATION * (metric.high - metric.low):
+    outside = float(ndtr(-_t_quantile(drawn.df, level))) if drawn.how else (1 - level) / 2
+    low, high = np.quantile(defined, [outside, 1 - outside])
+    if high - low <= NO_VARIATION * (metric.high - metric.low):
         return None
     return _bounds(metric, _value(metric, counted), float(low), float(high))
 
 
-def _drawn_sums(counted: Statistics, draws: int, seed: int) -> npt.NDArray[np.float64]:
-    """Shape (draws, k): the sums of resampled clusters, in chunks that fit in memory."""
-    import numpy as np
-
-    generator, sums = np.random.default_rng(seed), counted.cluster_sums
-    size = max(1, min(draws, _CELLS // counted.clusters))
-    even = np.full(counted.clusters, 1 / counted.clusters)
-    chunks = [
-        generator.multinomial(counted.clusters, even, size=min(size, draws - start)) @ sums
-        for start in range(0, draws, size)
-    ]
-    return np.concatenate(chunks)
+def _bootstrapped(metric: Metric, counted: Statistics, level: float) -> tuple[str, Bounds | None]:
+    """The bootstrap's name and interval, or why there is none."""
+    found = bootstrap_interval(metric, counted, level=level)
+    if found is None:
+        return "none (undefined on resamples)", None
+    return named("cluster bootstrap", "stratified" if is_stratified(counted) else ""), found
 
 
 # Wilson
@@ -344,12 +289,12 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
     from scipy.special import ndtri
 
     share, clusters = _value(metric, counted), counted.clusters
-    found = _standard_error(metric, counted)
-    if found is None or not found[0] or len(counted.rows) == clusters:
+    found = standard_error(metric, counted)
+    if found is None or not _tells_design(counted, found):
         low, high = wilson(share, clusters, float(ndtri((1 + level) / 2)))
     else:
-        size = min(_effective_size(share, found[0]), len(counted.rows))
-        low, high = wilson(share, size, _t_quantile(found[1], level))
+        size = min(_effective_size(share, found.error), len(counted.rows))
+        low, high = wilson(share, size, _t_quantile(found.df, level))
     return _bounds(metric, share, low, high)
 
 
@@ -375,9 +320,14 @@ def _effective_size(share: float, error: float) -> float:
     return share * (1 - share) / error**2
 
 
-def _is_sparse(metric: Metric, counted: Statistics) -> bool:
+def _tells_design(counted: Statistics, found: StandardError) -> bool:
+    """Whether a proportion's design effect is known from its standard error, and is not 1."""
+    return bool(found.error) and len(counted.rows) != counted.clusters
+
+
+def _is_sparse(metric: Metric, counted: Statistics, found: StandardError | None) -> bool:
     """Whether the clusters, or what is right or wrong in them, are too few for a t interval."""
-    share, found = _value(metric, counted), _standard_error(metric, counted)
-    if found is None or not found[0] or counted.clusters < FEW_CLUSTERS:
+    if found is None or not found.error or counted.clusters < FEW_CLUSTERS:
         return True
-    return min(share, 1 - share) * _effective_size(share, found[0]) < FEW_HITS
+    share = _value(metric, counted)
+    return min(share, 1 - share) * _effective_size(share, found.error) < FEW_HITS

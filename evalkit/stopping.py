@@ -16,9 +16,10 @@ from typing import Self
 from evalkit.compare.comparable import check
 from evalkit.compare.sides import Scored
 from evalkit.data import in_random_order
-from evalkit.gate.coverage import align, check_flaky
+from evalkit.gate.coverage import align, refuse_many_flaky
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.ground import mismatches_with_planned
+from evalkit.gate.limits import check_room
 from evalkit.gate.peeks import at_look, is_certain, looks_of, rules_of
 from evalkit.gate.policy import Policy
 from evalkit.prepare import Prepared, narrowed
@@ -56,7 +57,10 @@ class StopOrder:
         """
         held = tuple(self.baseline.results)
         known = {task.name: _as_counted(task) for task in tasks}
-        return demands(self.policy, known | {n: self.baseline.task(n) for n in held}, held)
+        every = known | {n: self.baseline.task(n) for n in held}
+        found = demands(self.policy, every, held)
+        check_room(found, every, self.baseline.results)
+        return found
 
 
 def _as_counted(task: Task) -> Task:
@@ -179,7 +183,7 @@ def _watched(
     planned = replace(prepared.fingerprint, preprocessing=known.preprocessing)
     check(mismatches_with_planned(results[task.name], planned, order.policy.allow), task.name)
     flaky = [key for f in order.policy.flaky if f.task == task.name for key in f.samples]
-    check_flaky(task.name, flaky, order.baseline.scores(task.name))
+    refuse_many_flaky(task.name, flaky, order.baseline.scores(task.name))
     strata = strata_of(prepared.samples, task.parts)
     clusters = strata or {sample.cluster: "" for sample in prepared.samples}
     ranked = in_random_order(clusters, seed)

@@ -32,7 +32,10 @@ from evalkit.integrity import (
     ScoreDigest,
     TwiceError,
     check_record,
+    check_schema,
     check_scores,
+    check_sound,
+    checking_answers,
     once,
     sealed,
 )
@@ -130,11 +133,9 @@ class RunFolder:
             return ()
         lines = path.read_bytes().splitlines(keepends=True)
         found = tuple(parse_prediction(line, path, i) for i, line in enumerate(lines, start=1))
-        if digest is not None:
-            fed = AnswerDigest()
+        with checking_answers(digest, str(path)) as feed:
             for made in found:
-                fed.add(made)
-            fed.check(digest, str(path))
+                feed(made)
         return found
 
     def read_clusters(self, stem: str) -> dict[str, str]:
@@ -251,13 +252,10 @@ def load_run(path: str | Path) -> RunRecord:
 
 def parse_record(raw: Any, place: str) -> RunRecord:
     """A plain value as a run record; arguments as `parse`, errors as `load_run`."""
-    if isinstance(raw, dict) and raw.get("schema") != SCHEMA:
-        message = (
-            f"{place} has schema {raw.get('schema')!r}; this version of evalkit reads {SCHEMA}."
-        )
-        raise StoreError(message)
+    check_schema(raw, SCHEMA, place)
     record = parse(RunRecord, raw, place)
     check_record(raw, place)
+    check_sound(record, place)
     return record
 
 

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from evalkit.comparison import Comparison, Flip
     from evalkit.report.flips import Questions
 
-FORMATS = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json", ".txt": "text"}
-"""How a page is written, by the ending of its file."""
+ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json", ".txt": "text"}
+"""How a page is written, by the ending of its file, where `--out` does not say it."""
+
+FORMATS = ("text", "html", "markdown", "json")
+"""How a page can be written."""
 
 FLIPS = 20
 """Of the worst and of the best samples of a task, so many are on an HTML page."""
@@ -48,8 +51,9 @@ FLIPS = 20
     help="Show the N worst and the N best samples of each task.",
 )
 @click.option(
-    "--out", "outs", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="Write a page: .html (with pictures), .md, .json or .txt; may be repeated.",
+    "--out", "outs", multiple=True, metavar="[FORMAT=]FILE",
+    help="Write a page: html (with pictures), markdown, json or text, by FORMAT or else by the "
+    "ending (.html, .md, .json, .txt); may be repeated.",
 )  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(["text", "markdown", "json"]), default="text")
 @click.option(
@@ -69,7 +73,7 @@ def command(
     *,
     runs: tuple[str, ...],
     reference: str | None,
-    outs: tuple[Path, ...],
+    outs: tuple[str, ...],
     kind: str,
     flips: int | None,
     data: str | None,
@@ -77,15 +81,16 @@ def command(
     **chosen: Any,
 ) -> None:
     """Compare runs with a reference: differences with intervals, and the samples behind them."""
-    from evalkit.cli.pages import check_places, write_pages
+    from evalkit.cli.pages import check_places, form_and_place, write_pages
     from evalkit.cli.screen import ENDLESS, terminal_columns
     from evalkit.cli.show import places_read
     from evalkit.compare.comparing import compare_all
     from evalkit.report.table import printable
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
-    pages = {path: _kind(path) for path in outs}
-    check_places(outs, places_read(run for run in (*runs, reference) if run))
+    told = (form_and_place(out, FORMATS) for out in outs)
+    pages = {path: form or _kind(path) for form, path in told}
+    check_places(tuple(pages), places_read(run for run in (*runs, reference) if run))
     first, others = _sides(runs, reference, task_paths)
     compared = compare_all(first, others, _choice(**chosen))
     sheet = _sheet(compared, data, flips, wants_pictures="html" in pages.values())
@@ -119,10 +124,13 @@ def _choice(
 
 
 def _kind(path: Path) -> str:
-    if path.suffix.lower() not in FORMATS:
-        message = f"{path} must end in {', '.join(FORMATS)}: the ending says how it is written."
+    if path.suffix.lower() not in ENDINGS:
+        message = (
+            f"{path} must end in {', '.join(ENDINGS)}, as the ending says how it is written; or "
+            f"write FORMAT=FILE with a format of {', '.join(FORMATS)}."
+        )
         raise UsageError(message)
-    return FORMATS[path.suffix.lower()]
+    return ENDINGS[path.suffix.lower()]
 
 
 def _sides(

@@ -16,6 +16,7 @@ from evalkit.cli.lazy import LazyGroup
 from evalkit.errors import UnwritableError, UsageError
 
 if TYPE_CHECKING:
+    from evalkit.compare.sides import Scored
     from evalkit.verdicts import GateResult
 
 OTHERS: Mapping[str, tuple[str, str]] = {
@@ -26,7 +27,6 @@ OTHERS: Mapping[str, tuple[str, str]] = {
 FORMATS = ("text", "json", "junit", "github", "markdown")
 """How a verdict can be written."""
 
-_SUMMARY = "GITHUB_STEP_SUMMARY"
 _KEYS = 3  # columns that name a rule
 
 
@@ -82,37 +82,45 @@ def _gate(
     seed: int,
     task_paths: Sequence[str],
 ) -> int:
-    from evalkit.cli.pages import write_pages
+    from evalkit.cli.pages import form_and_place, write_pages
     from evalkit.cli.screen import terminal_columns
-    from evalkit.cli.show import places_read, side_of
+    from evalkit.cli.show import places_read
+    from evalkit.cli.step_summary import summarised, summary_place
     from evalkit.compare.comparable import allowed
-    from evalkit.compare.sides import load
     from evalkit.gate.decide import decide
     from evalkit.gate.policy import load_policy
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
     now = datetime.now(UTC)
-    targets = [_target(out, kind) for out in outs]
-    _forget([path for _, path in targets], [policy, *places_read((baseline, candidate))])
+    told = [form_and_place(out, FORMATS) for out in outs]
+    targets = [(form or kind, path) for form, path in told]
+    pages, read = [path for _, path in targets], [policy, *places_read((baseline, candidate))]
+    _forget(pages, read)
+    summary = summary_place(read, pages) if kind == "github" else None
     rules = load_policy(policy, now.date())
-    first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
+    first, second = _sides(baseline, candidate, task_paths)
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
     write_pages((path, page(found, form, policy, now)) for form, path in targets)
     if kind == "text" or any(form == kind for form, _ in targets):
         _show(text(found, terminal_columns()))
     else:
         _show(page(found, kind, policy, now))
-    if kind == "github":
-        _summarise(page(found, "markdown", policy, now))
-    return int(found.exit_code)
+    if summary is None:
+        return int(found.exit_code)
+    return summarised(summary, page(found, "markdown", policy, now), int(found.exit_code))
 
 
-def _target(out: str, kind: str) -> tuple[str, Path]:
-    """The format and the place of what `--out` names."""
-    form, equals, path = out.partition("=")
-    if equals and form in FORMATS:
-        return form, Path(path)
-    return kind, Path(out)
+def _sides(baseline: str, candidate: str, task_paths: Sequence[str]) -> tuple[Scored, Scored]:
+    """Both runs; own task files of the candidate are run where they are the baseline's, or named.
+
+    Errors are those of `evalkit.compare.sides.load`.
+    """
+    from evalkit.cli.show import side_of
+    from evalkit.compare.sides import load
+    from evalkit.gate.reviewed import reviewed
+
+    first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
+    return first, second if task_paths else reviewed(second, first)
 
 
 def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:
@@ -178,16 +186,3 @@ def text(found: GateResult, width: int) -> str:
     if flips.rows:
         lines += ["", "The worst flips", text_table(flips, "").rstrip("\n")]
     return spoken("\n".join(lines)) + "\n"
-
-
-def _summarise(comment: str) -> None:
-    """Add the comment to the summary of a GitHub workflow's step, where this is one."""
-    place = os.environ.get(_SUMMARY)
-    if not place:
-        return
-    try:
-        with Path(place).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(comment + "\n")
-    except OSError as error:
-        what = f"{place} (which {_SUMMARY} names)"
-        raise UnwritableError(what, error) from error

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from evalkit.errors import EvalkitError, UsageError
 
 _RECORDS = ("run.json", "started.json")  # what makes a folder a run's
+
+
+def form_and_place(out: str, forms: Collection[str]) -> tuple[str | None, Path]:
+    """What `--out [FORMAT=]FILE` names: a format, None where it says none, and the file.
+
+    Args:
+        out: As it was given.
+        forms: The command's formats.
+
+    Raises:
+        UsageError: The word before "=" is none of them, or there is no file after it.
+    """
+    form, equals, path = out.partition("=")
+    if not equals or not form.isalpha():
+        return None, Path(out)
+    if form not in forms or not path:
+        message = (
+            f"--out {out}: write FORMAT=FILE with a format of {', '.join(forms)}, or FILE alone "
+            f"(./{out} where that is the file's name)."
+        )
+        raise UsageError(message)
+    return form, Path(path)
 
 
 def check_places(pages: Sequence[Path], read: Iterable[Path]) -> None:

@@ -68,7 +68,7 @@ def accepted(run: Scored, *, allow_incomplete: bool = False) -> dict[str, tuple[
     if not run.results:
         message = f"{run.side.name} holds no result of any task; nothing can be kept of it."
         raise UsageError(message)
-    faults = [fault for result in run.record.results for fault in _faults(run, result)]
+    faults = [fault for result in run.record.results for fault in _faults(result)]
     if faults and not allow_incomplete:
         message = (
             f"{run.side.name} is no baseline: {'; '.join(faults)}. The command that made the run, "
@@ -79,7 +79,7 @@ def accepted(run: Scored, *, allow_incomplete: bool = False) -> dict[str, tuple[
     return {task: _without_targets(run, task) for task in run.results}
 
 
-def _faults(run: Scored, result: TaskResult) -> Iterator[str]:
+def _faults(result: TaskResult) -> Iterator[str]:
     """Why a result is not whole."""
     task, coverage, peeks = result.task, result.coverage, result.peeks
     if peeks is not None and peeks.stopped:
@@ -89,8 +89,6 @@ def _faults(run: Scored, result: TaskResult) -> Iterator[str]:
         yield f"{task} has no number (is it not judged yet?)"
     if coverage.failed:
         yield f"{coverage.failed} of {coverage.asked} samples of {task} failed"
-    elif len(run.scores(task)) < coverage.asked:
-        yield f"{coverage.asked - len(run.scores(task))} samples of {task} are missing"
     if result.judge is not None and (missing := sum(result.judge.failed.values())):
         yield f"{missing} of {result.judge.verdicts} verdicts on {task} are missing"
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import StoreError
-from evalkit.integrity import check_scores
+from evalkit.integrity import check_schema, check_scores
 from evalkit.records import SampleScore, plain
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.store import parse, parse_record, read_json
@@ -110,11 +110,7 @@ def read(path: Path) -> Baseline:
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         message = f"{path} is neither a run's folder, nor its run.json, nor a baseline file."
         raise StoreError(message)
-    if raw.get("schema") != SCHEMA:
-        message = (
-            f"{path} has schema {raw.get('schema')!r}; this version of evalkit reads {SCHEMA}."
-        )
-        raise StoreError(message)
+    check_schema(raw, SCHEMA, str(path))
     if odd := raw.keys() ^ {"format", "schema", "record", "scores"}:
         message = f"{path} is no valid baseline file: {min(odd)} is unknown, or missing."
         raise StoreError(message)

@@ -78,6 +78,7 @@ def rows_of(
 
 def _difference(metric: Metric, made: Estimate, alpha: float, *, headline: bool) -> Difference:
     low, high = made.interval(1 - alpha) or (None, None)
+    df = None if made.sampling is None else made.sampling.df
     return Difference(
         metric=metric.name,
         headline=headline,
@@ -97,7 +98,7 @@ def _difference(metric: Metric, made: Estimate, alpha: float, *, headline: bool)
         p=made.p,
         p_method=made.p_method,
         adjusted=None,
-        detectable=None if made.error is None else detectable(made.error, alpha=alpha),
+        detectable=None if made.error is None else detectable(made.error, alpha=alpha, df=df),
         better=metric.higher_is_better,
         maximum=metric.low + made.limit if metric.bounded else None,
     )

@@ -18,7 +18,7 @@ from evalkit.comparison import Side
 from evalkit.errors import StaleError, UsageError
 from evalkit.records import SampleScore
 from evalkit.run_record import RunRecord, TaskResult
-from evalkit.score import total
+from evalkit.score import coverage, total
 from evalkit.store import RunFolder, load_run
 from evalkit.task import Metric, Task, file_stem
 
@@ -172,6 +172,7 @@ class Scored:
             if counted.foreign is not None:
                 counted = replace(counted, metrics=counted.foreign.metrics(scores))
             check_numbers(counted, result, scores, self.side.name)
+            check_coverage(result, scores, self.side.name)
             self._known[task] = counted, scores
         return self._known[task]
 
@@ -311,6 +312,30 @@ def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore],
                 "was edited. The command that made the run, given again, scores its answers anew."
             )
             raise StaleError(message)
+
+
+def check_coverage(result: TaskResult, scores: Sequence[SampleScore], name: str) -> None:
+    """Check that the recorded coverage is that of the scores, and of failed samples beside them.
+
+    Args:
+        result: What was recorded.
+        scores: The scored samples; those that failed need not be among them.
+        name: Whose result it is, for the error's text.
+
+    Raises:
+        StaleError: It is not.
+    """
+    told, found = result.coverage, coverage(scores)
+    beside = told.asked - found.asked
+    if beside < 0 or told != replace(found, asked=told.asked, failed=found.failed + beside):
+        message = (
+            f"{name}: the record says that {told.asked:,} samples were asked of {result.task}, "
+            f"{told.answered:,} answered, {told.failed:,} failed and {told.unparsed:,} unparsed, "
+            f"which its {found.asked:,} scores do not bear out ({found.answered:,} answered, "
+            f"{found.failed:,} failed). The command that made the run, given again, scores its "
+            "answers anew."
+        )
+        raise StaleError(message)
 
 
 def check_two_runs(baseline: Scored, candidate: Scored) -> None:

@@ -53,7 +53,7 @@ class Aligned:
         return Pairs(first=self.first, second=self.second, only_first=(), only_second=())
 
 
-def _check_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> None:
+def _refuse_unknown_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> None:
     """Refuse a flaky sample that neither run has."""
     if unknown := sorted(set(flaky) - set(ids)):
         message = (
@@ -62,8 +62,8 @@ def _check_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> Non
         raise UsageError(message)
 
 
-def check_flaky(task: str, flaky: Collection[str], *sides: Sequence[SampleScore]) -> None:
-    """Check that few samples of a task are left out as flaky.
+def refuse_many_flaky(task: str, flaky: Collection[str], *sides: Sequence[SampleScore]) -> None:
+    """Refuse a policy that leaves many samples of a task out as flaky.
 
     Args:
         task: Its name.
@@ -117,7 +117,7 @@ def align(
     """
     one, two = ({s.sample_id: _or_failed(task, s) for s in side} for side in (first, second))
     ids = dict.fromkeys([*one, *two])
-    _check_flaky(task.name, flaky, ids)
+    _refuse_unknown_flaky(task.name, flaky, ids)
     left = _whole([key for key in ids if key not in set(flaky)], (one, two))
     lost = _Lost.of(left, (one, two), unseen)
     notes = _flaky_notes(task.name, flaky, len(ids) - len(left), len(ids)) + _unjudged_notes(

@@ -19,6 +19,7 @@ from evalkit.paired import Estimate, Paired, estimate
 from evalkit.pairing import check_range
 from evalkit.power import detectable, needed
 from evalkit.records import SampleScore
+from evalkit.standard_error import standard_error
 from evalkit.sums import Statistics, statistics, weighty
 from evalkit.task import Metric
 
@@ -38,6 +39,7 @@ class Damage:
 
     Attributes:
         error: Standard error of the damage, or what the bounds make of it; None without bounds.
+        df: Its degrees of freedom; None where they are not known.
         samples: Samples that were compared.
     """
 
@@ -54,13 +56,14 @@ class Damage:
     discordant: int = 0
     maximum: float | None = None
     error: float | None = None
+    df: float | None = None
     samples: int = 0
 
     def detectable(self, alpha: float, power: float) -> float | None:
         """How far from the margin the damage must be to be settled with the power."""
         if self.error is None:
             return None
-        return detectable(self.error, alpha=alpha, power=power, sides=1)
+        return detectable(self.error, alpha=alpha, power=power, sides=1, df=self.df)
 
     def needed(self, alpha: float, power: float) -> int | None:
         """How many samples would settle it if the damage is what it seems; None if no number."""
@@ -70,7 +73,8 @@ class Damage:
             # Where nothing differs the bound shrinks with the clusters, not with their root.
             return math.ceil(self.samples * self.high / self.margin)
         gap = self.damage - self.margin
-        return needed(gap, self.error, self.samples, alpha=alpha, power=power, sides=1)
+        known = (gap, self.error, self.samples)
+        return needed(*known, alpha=alpha, power=power, sides=1, df=self.df)
 
 
 UNKNOWN = Damage()
@@ -113,7 +117,9 @@ def paired_damage(
         others = None if moved is None else _bounds(moved, metric, demand, 0.0)
         bounds = _wider(bounds, others, margin)
     made = _damage(metric, found, bounds, margin)
-    return replace(made, samples=samples, error=_error(found, demand.alpha))
+    df = None if found.bounding is None else found.bounding.df
+    ends = found.bounds(1 - 2 * demand.alpha)
+    return replace(made, samples=samples, error=_error_of(ends, demand.alpha, df), df=df)
 
 
 def _damage(metric: Metric, found: Estimate, bounds: _Bounds | None, margin: float) -> Damage:
@@ -171,14 +177,6 @@ def _wider(fixed: _Bounds | None, moved: _Bounds | None, margin: float) -> _Boun
         return None
     low, high = min(fixed[0], moved[0] + margin), max(fixed[1], moved[1] + margin)
     return low, high, max(fixed[2], moved[2])
-
-
-def _error(found: Estimate, alpha: float) -> float | None:
-    """The standard error that the bounds are worth, by normal quantiles."""
-    from scipy.special import ndtri
-
-    ends = found.bounds(1 - 2 * alpha)
-    return None if ends is None else (ends[1] - ends[0]) / (2 * float(ndtri(1 - alpha)))
 
 
 def counted_samples(metric: Metric, scores: Sequence[SampleScore]) -> int:
@@ -257,15 +255,14 @@ def lone_damage(
     Raises:
         UsageError: A value is outside of the metric's range.
     """
-    counted = statistics(metric, scores, strata)
-    counted = counted.part(weighty(metric, counted))
+    counted = _counted(metric, scores, strata)
     value = float(metric.value(counted.sums))
     if math.isnan(value):
         return None
-    metric = _reached(metric, counted)
-    sign, floor = _sign(metric), demand.bound.size
+    metric, sign, floor = _reached(metric, counted), _sign(metric), demand.bound.size
     method, ends = _ends(metric, counted, demand)
     low, high = (None, None) if ends is None else sorted(sign * (floor - end) for end in ends)
+    df = _freedom(metric, counted)
     return Damage(
         candidate=value,
         damage=sign * (floor - value),
@@ -277,9 +274,18 @@ def lone_damage(
         n=len(counted.rows),
         clusters=counted.clusters,
         maximum=metric.high if metric.bounded else None,
-        error=None if low is None or high is None else _error_of(low, high, demand.alpha),
+        error=_error_of(ends, demand.alpha, df),
+        df=df,
         samples=counted_samples(metric, scores),
     )
+
+
+def _counted(
+    metric: Metric, scores: Sequence[SampleScore], strata: Mapping[str, str] | None
+) -> Statistics:
+    """The statistics of what carries weight."""
+    counted = statistics(metric, scores, strata)
+    return counted.part(weighty(metric, counted))
 
 
 def _ends(
@@ -291,16 +297,26 @@ def _ends(
     """
     method, upper = stats.bounding(metric, counted, 1 - 2 * _levels(demand)[0])
     lower = stats.bounding(metric, counted, 1 - 2 * _levels(demand)[1])[1]
-    unresolved = method == "cluster bootstrap" and min(_levels(demand)) < _RESOLVED
+    unresolved = method.startswith("cluster bootstrap") and min(_levels(demand)) < _RESOLVED
     if upper is None or lower is None or unresolved:
         return method, None
     return method, (upper[0], lower[1]) if metric.higher_is_better else (upper[1], lower[0])
 
 
-def _error_of(low: float, high: float, alpha: float) -> float:
-    from scipy.special import ndtri
+def _freedom(metric: Metric, counted: Statistics) -> float | None:
+    """Degrees of freedom of the value's error; None where they are not known."""
+    known = standard_error(metric, counted)
+    return None if known is None else known.df
 
-    return (high - low) / (2 * float(ndtri(1 - alpha)))
+
+def _error_of(ends: tuple[float, float] | None, alpha: float, df: float | None) -> float | None:
+    """The standard error that bounds are worth, by quantiles of t, or of normal numbers."""
+    from scipy.special import ndtri, stdtrit
+
+    if ends is None:
+        return None
+    quantile = ndtri(1 - alpha) if df is None else stdtrit(df, 1 - alpha)
+    return abs(ends[1] - ends[0]) / (2 * float(quantile))
 
 
 def _p_of(metric: Metric, counted: Statistics, floor: float) -> float:

@@ -18,7 +18,7 @@ from evalkit.gate.damage import UNKNOWN, Damage
 from evalkit.gate.demands import Demand, demands
 from evalkit.gate.examples import worst_flips
 from evalkit.gate.ground import Runs, incomplete
-from evalkit.gate.limits import check_margin
+from evalkit.gate.limits import check_margin, check_room
 from evalkit.gate.measured import corrected, damage_of, verdict_of
 from evalkit.gate.peeks import after
 from evalkit.gate.policy import Policy
@@ -28,6 +28,12 @@ from evalkit.verdicts import CODES, GateResult, Judgement, Verdict
 
 _WAIVABLE = frozenset({"regression", "inconclusive"})
 """What a waiver covers: what the numbers say. Without numbers there is nothing to waive."""
+
+_HEARD = ("critical", "supporting")
+"""Tiers that decide, ..."""
+
+_FIRM = ("critical",)
+"""... and those that do so by a verdict that is inconclusive."""
 
 
 def decide(
@@ -58,11 +64,12 @@ def decide(
     check_two_runs(baseline, candidate)
     runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
     wanted = demands(policy, runs.tasks, tuple(baseline.results))
+    check_room(wanted, runs.tasks, baseline.results)
     wanted = tuple(_looked_at(runs, demand) for demand in wanted)
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
     adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])
     judgements = tuple(
-        _judgement(policy, demand, damage, ground, corrected)
+        _judgement(policy, demand, damage, ground, corrected, whole=runs.whole(demand.task))
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
     )
     return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
@@ -130,23 +137,26 @@ def _adjusted(runs: Runs, found: Sequence[tuple[Demand, Damage]]) -> list[float 
 
 
 def _judgement(
-    policy: Policy, demand: Demand, damage: Damage, ground: Aligned, adjusted: float | None
+    policy: Policy,
+    demand: Demand,
+    damage: Damage,
+    ground: Aligned,
+    adjusted: float | None,
+    *,
+    whole: int,
 ) -> Judgement:
-    """A rule with its verdict."""
+    """A rule with its verdict; `whole` is the benchmark's size."""
     verdict = ground.verdict or verdict_of(damage, demand.alpha, adjusted)
-    doubtful = verdict == "inconclusive"
     waived = demand.waiver if verdict in _WAIVABLE else None
-    needed = damage.needed(demand.alpha, policy.power) if doubtful else None
-    reason = ground.reason or reason_of(demand, damage, verdict, adjusted, needed)
+    needed = damage.needed(demand.alpha, policy.power) if verdict == "inconclusive" else None
+    words = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole)
     return Judgement(
         task=demand.task,
         metric=demand.metric,
         rule=demand.kind,
         tier=demand.tier,
         verdict=verdict,
-        counts=demand.tier != "advisory"
-        and waived is None
-        and (demand.tier == "critical" or not doubtful),
+        counts=waived is None and demand.tier in (_FIRM if verdict == "inconclusive" else _HEARD),
         baseline=damage.baseline,
         candidate=damage.candidate,
         damage=damage.damage,
@@ -163,7 +173,7 @@ def _judgement(
         detectable=damage.detectable(demand.alpha, policy.power),
         needed=needed,
         waiver="" if waived is None else waiver_words(waived),
-        reason=reason,
+        reason=ground.reason or words,
         maximum=damage.maximum,
     )
 

@@ -9,7 +9,7 @@ from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with
 from evalkit.compare.sides import Scored, shared_task
 from evalkit.comparison import Mismatch
 from evalkit.errors import NotComparableError
-from evalkit.gate.coverage import LOST_BASELINE, Aligned, align, check_flaky
+from evalkit.gate.coverage import LOST_BASELINE, Aligned, align, refuse_many_flaky
 from evalkit.gate.policy import Policy
 from evalkit.records import SampleScore
 from evalkit.run_record import EarlyStop, Fingerprint, Peeks, TaskResult
@@ -77,6 +77,12 @@ class Runs:
         """How often this gate looked at the candidate's task while it was run; None: not at all."""
         result = self.candidate.results.get(task)
         return result.peeks if result is not None and self._is_own() else None
+
+    def whole(self, task: str) -> int:
+        """How many samples a task's benchmark has, as its task says or as it was found."""
+        sides = (self.baseline, self.candidate)
+        data = [s.result(task).fingerprint.dataset for s in sides if task in s.results]
+        return max(max(one.rows, one.expected_rows) for one in data)
 
     @property
     def rules(self) -> int | None:
@@ -217,7 +223,7 @@ class Runs:
         second = self.candidate.scores(task)
         if flaky:
             known = self.baseline.scores(task) if task in self.baseline.results else ()
-            check_flaky(task, flaky, known, second)
+            refuse_many_flaky(task, flaky, known, second)
         if task in self.candidate.results and self._stopped(task) is not None:
             asked = {score.sample_id for score in second}
             first = [score for score in first if score.sample_id in asked]

@@ -1,16 +1,18 @@
-"""Whether a demand can fail, and can hold: a margin as wide as the range passes everything."""
+"""Whether a demand can fail, and can hold: a margin that reaches the bottom passes everything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UsageError
 from evalkit.gate.policy import Bound, Kind
-from evalkit.task import Metric
+from evalkit.run_record import TaskResult
+from evalkit.task import Metric, Task
 
 if TYPE_CHECKING:
     from evalkit.gate.demands import Demand
+    from evalkit.records import MetricValue
 
 _POINTS = 100.0  # of a metric's range
 
@@ -70,6 +72,59 @@ def check_margin(task: str, metric: Metric, bound: Bound, high: float) -> None:
             f"its range is {most:.10g}{unit} wide, so the rule could never fail; allow less."
         )
         raise UsageError(message)
+
+
+def room(metric: Metric, value: float, high: float | None = None) -> float | None:
+    """How much worse than a value a metric can be; None where there is no end.
+
+    Args:
+        metric: The metric, of which more or less is better.
+        value: The baseline's.
+        high: What the metric can reach on the samples that are asked; None is its own.
+    """
+    if metric.higher_is_better:
+        return value - metric.low
+    return (metric.high if high is None else high) - value if metric.bounded else None
+
+
+def check_room(
+    found: Iterable[Demand], tasks: Mapping[str, Task], results: Mapping[str, TaskResult]
+) -> None:
+    """Refuse margins that reach from the baseline's value to the worst one: all would pass.
+
+    A baseline that has the worst value itself is no such matter: no margin would do.
+
+    Args:
+        found: The demands.
+        tasks: Their tasks.
+        results: The baseline's, by task.
+
+    Raises:
+        UsageError: A rule that decides lets a candidate pass that has nothing right.
+    """
+    for demand in found:
+        told = results[demand.task].metrics.get(demand.metric) if demand.task in results else None
+        if told is None or demand.is_alone or not demand.decides:
+            continue
+        metric = next(m for m in tasks[demand.task].metrics if m.name == demand.metric)
+        left, margin = room(metric, told.value, told.maximum), _margin(demand, metric, told)
+        if left is not None and 0 < left <= margin:
+            worst = told.value - left if metric.higher_is_better else told.value + left
+            message = (
+                f"The policy allows {metric.name} of {demand.task} damage of {margin:.10g}, but "
+                f"the baseline has {told.value:.6g}, and the worst value is {worst:.6g}: the rule "
+                "could never fail; allow less."
+            )
+            raise UsageError(message)
+
+
+def _margin(demand: Demand, metric: Metric, told: MetricValue) -> float:
+    """The damage that a demand allows beside what the baseline's record says."""
+    size = demand.bound.size
+    if demand.kind == "max_drop_relative":
+        return size * told.value
+    high = metric.high if told.maximum is None else told.maximum
+    return size / _POINTS * (high - metric.low) if demand.bound.points else size
 
 
 def _check_lone(task: str, metric: Metric, kind: Kind, size: float) -> None:

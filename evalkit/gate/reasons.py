@@ -7,15 +7,31 @@ from collections.abc import Iterable, Sequence
 from evalkit.gate.damage import Damage
 from evalkit.gate.demands import Demand
 from evalkit.gate.ground import Runs
+from evalkit.gate.limits import room
 from evalkit.gate.policy import EVERY, Policy, Waiver
 from evalkit.report.table import number
 from evalkit.verdicts import Judgement, Verdict
 
 
 def reason_of(
-    demand: Demand, damage: Damage, verdict: Verdict, adjusted: float | None, needed: int | None
+    demand: Demand,
+    damage: Damage,
+    verdict: Verdict,
+    adjusted: float | None,
+    *,
+    needed: int | None,
+    whole: int,
 ) -> str:
-    """One sentence: why the numbers of a rule come to its verdict."""
+    """One sentence: why the numbers of a rule come to its verdict.
+
+    Args:
+        demand: The rule.
+        damage: Its numbers.
+        verdict: What they say.
+        adjusted: The corrected p-value.
+        needed: Samples that would settle it; None is that no number would.
+        whole: Samples that the benchmark has.
+    """
     if damage.low is None or damage.high is None:
         return f"How sure the number is cannot be said: {damage.method}."
     words = _floor_words if demand.is_alone else _drop_words
@@ -27,7 +43,7 @@ def reason_of(
             f"By itself it is beyond the margin (p = {damage.p:.4f}), but not among all rules that "
             f"count (p = {adjusted:.4f} after {family})."
         )
-    return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples)}"
+    return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples, whole)}"
 
 
 def _drop_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
@@ -68,9 +84,14 @@ def _floor_words(demand: Demand, damage: Damage, verdict: Verdict) -> str:
     )
 
 
-def _needed_words(needed: int | None, samples: int) -> str:
+def _needed_words(needed: int | None, samples: int, whole: int) -> str:
     if needed is None:
         return "If that is the truth, no number of samples would settle it."
+    if needed > whole:
+        return (
+            "If that is the truth, this benchmark cannot settle it: that takes more than all of "
+            f"its {whole:,} samples; here are {samples:,}."
+        )
     return f"If that is the truth, about {needed:,} samples would settle it; here are {samples:,}."
 
 
@@ -90,6 +111,7 @@ def notes_of(
                 *_flaky_notes(policy),
                 *_waiver_notes(policy, wanted, judgements),
                 *_ungated(policy, runs, wanted),
+                *_wide(runs, judgements),
                 *_looks(runs),
                 *_rates(policy, judgements, runs.rules),
             ]
@@ -130,6 +152,24 @@ def _ungated(policy: Policy, runs: Runs, wanted: Sequence[Demand]) -> Iterable[s
         yield f"Not gated, as the baseline does not have it: {', '.join(new)}."
     if left := [n for n in held if n not in covered and not (every and n in new)]:
         yield f"Not gated, as no rule covers it: {', '.join(left)}."
+
+
+def _wide(runs: Runs, judgements: Sequence[Judgement]) -> Iterable[str]:
+    """Margins that let more than half of what the baseline can do be lost."""
+    for j in judgements:
+        if j.baseline is None or not j.margin:
+            continue
+        metric = next(m for m in runs.tasks[j.task].metrics if m.name == j.metric)
+        left = room(metric, j.baseline, j.maximum)
+        place, value = f"{j.task} {j.metric}", number(j.baseline, j.maximum)
+        if left is not None and left <= 0:
+            yield f"{place}: the baseline's {value} is the worst value; no candidate can be worse."
+        elif left is not None and j.margin > left / 2:
+            yield (
+                f"{place}: a margin of {number(j.margin, j.maximum)} is {j.margin / left:.0%} of "
+                f"what there is between the baseline's {value} and the worst value; it catches "
+                "ruin, and little else."
+            )
 
 
 def _looks(runs: Runs) -> Iterable[str]:

@@ -14,8 +14,7 @@ from evalkit.errors import NotComparableError
 from evalkit.judge.design import DESIGN, WHO, check_design, differences
 from evalkit.judge.result import failures_of
 from evalkit.judge.review import read_review
-from evalkit.judge.values import Values, judged_stem, values, values_of
-from evalkit.judge.verdict_file import recorded_answers
+from evalkit.judge.values import Values, answer_texts, judged_stem, values, values_of_run
 from evalkit.run_record import TaskResult
 from evalkit.store import RunFolder, load_run
 from evalkit.task import file_stem
@@ -80,13 +79,9 @@ def anchors_of(
 
 def _of_run(path: Path, task: str | None, task_paths: Sequence[str]) -> Anchors:
     folder = RunFolder(path)
-    own = values_of(path, task, task_paths=task_paths)
     stem = judged_stem(folder, task)
-    answers = {
-        made.sample_id: made.text
-        for made in recorded_answers(folder, stem)
-        if made.text is not None
-    }
+    answers = answer_texts(folder, stem)
+    own = values_of_run(folder, stem, answers, task_paths=task_paths)
     report = _result_of(folder, stem).judge
     return Anchors(
         name=str(path),

@@ -19,7 +19,8 @@ from evalkit.judge.measures import (
 from evalkit.judge.pairs import Pair, human_of, judge_of, occurring
 from evalkit.metrics.basic import mean
 from evalkit.records import MetricValue, SampleScore
-from evalkit.stats import LEVEL, Bounds, delta_interval, influence, interval
+from evalkit.standard_error import standard_error
+from evalkit.stats import LEVEL, Bounds, delta_interval, interval
 from evalkit.sums import Statistics, statistics, total
 from evalkit.task import Metric
 
@@ -168,17 +169,17 @@ def _known_from(labelled: int, metric: Metric, scores: Sequence[SampleScore]) ->
     """The delta method's interval where few of the clusters tell how far the judge is off.
 
     The variance is as well known as that of human - judge is, which the labelled clusters alone
-    tell: so many less one are the degrees of freedom, and the factor of its estimate is theirs.
+    tell: so many less one are the degrees of freedom (or fewer, where clusters are of unlike
+    weight), and the factor of its estimate is theirs.
     """
     from scipy.special import stdtrit
 
     counted = statistics(metric, scores)
-    shares = influence(metric, counted)
-    if shares is None:
+    found = standard_error(metric, counted)
+    if found is None or found.error <= SAME * (metric.high - metric.low):
         return None
-    error = (labelled / (labelled - 1) * float(shares @ shares)) ** 0.5
-    if error <= SAME * (metric.high - metric.low):
-        return None
+    factor = labelled / (labelled - 1) * (counted.clusters - 1) / counted.clusters
     value = float(metric.value(counted.sums))
-    reach = float(stdtrit(labelled - 1, (1 + LEVEL) / 2)) * error
+    quantile = float(stdtrit(min(labelled - 1, found.df), (1 + LEVEL) / 2))
+    reach = quantile * factor**0.5 * found.error
     return min(max(value - reach, metric.low), value), max(min(value + reach, metric.high), value)

@@ -95,7 +95,9 @@ def values_of(
         StoreError: A file of the run is damaged, or its verdicts are not those of its record.
     """
     if path.is_dir():
-        return _of_run(RunFolder(path), task, task_paths)
+        folder = RunFolder(path)
+        stem = judged_stem(folder, task)
+        return values_of_run(folder, stem, answer_texts(folder, stem), task_paths=task_paths)
     review = read_review(path, references, text=text)
     clusters = {sample.id: sample.cluster for sample in review.samples}
     notes = () if review.pictured else (f"In {path} each question is taken for independent.",)
@@ -104,13 +106,32 @@ def values_of(
     return Values(by_sample=found, notes=(*notes, *review.notes), scale=scale)
 
 
-def _of_run(folder: RunFolder, task: str | None, task_paths: Sequence[str]) -> Values:
-    stem = judged_stem(folder, task)
-    lengths = {
-        made.sample_id: len(made.text)
-        for made in recorded_answers(folder, stem)
-        if made.text is not None
-    }
+def answer_texts(folder: RunFolder, stem: str) -> dict[str, str]:
+    """What a run answered to a task, by sample id; without what failed.
+
+    Raises:
+        StoreError: The file is damaged.
+        StaleError: It holds others than those of the run's record.
+    """
+    made = recorded_answers(folder, stem)
+    return {one.sample_id: one.text for one in made if one.text is not None}
+
+
+def values_of_run(
+    folder: RunFolder, stem: str, answers: Mapping[str, str], *, task_paths: Sequence[str] = ()
+) -> Values:
+    """A value for each judged sample of a run's task.
+
+    Args:
+        folder: The run's.
+        stem: The task's name as a file name, of `judged_stem`.
+        answers: What was judged, as `answer_texts`.
+        task_paths: As for `values_of`.
+
+    Raises:
+        StoreError: A file of the run is damaged, or its verdicts are not those of its record.
+    """
+    lengths = {key: len(text) for key, text in answers.items()}
     verdicts, judging = recorded_verdicts(folder, stem), _judging_of(folder, stem, task_paths)
     labels = judging.labels if judging else ()
     return Values(

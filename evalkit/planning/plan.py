@@ -245,7 +245,11 @@ def _stage(count: int, known: _Known, aim: _Aim, total: int) -> Stage:
         clusters=count,
         error=error,
         detectable=detectable(
-            error, alpha=question.alpha, power=question.power, sides=question.sides
+            error,
+            alpha=question.alpha,
+            power=question.power,
+            sides=question.sides,
+            df=aim.freedom(count),
         ),
         power=aim.power(count),
         seconds=None if known.speed is None else samples * known.speed,
@@ -277,8 +281,12 @@ class _Aim:
             self.lone / clusters**0.5,
             alpha=self.question.alpha,
             sides=self.question.sides,
-            df=max(clusters * self.counted - self.strata, 1),
+            df=self.freedom(clusters),
         )
+
+    def freedom(self, clusters: int) -> float:
+        """Degrees of freedom of so many clusters."""
+        return max(clusters * self.counted - self.strata, 1)
 
     def clusters(self) -> int:
         """The smallest number of clusters that has the power."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit.gradient import gradient
 from evalkit.paired import Paired, estimate, gains
 from evalkit.power import intraclass
-from evalkit.resampling import resampled
+from evalkit.standard_error import redrawn, slopes_of, standard_error
+from evalkit.sums import Statistics
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def spread_of_one(
 ) -> Spread | None:
     """How much the difference of two runs like this one would vary: Var(B - A) = 2 (1 - r) Var(A).
 
+    Var(A) is what A's own interval rests on, with what parts of few clusters add.
+
     Args:
         metric: The metric.
         paired: Its rows in the run, as the first of the two.
@@ -99,23 +102,17 @@ def spread_of_one(
     Returns:
         None where the metric is undefined or does not vary.
     """
-    import numpy as np
-
     counted, factor = paired.runs[0], (2 * (1 - supposed)) ** 0.5
     value = float(metric.value(counted.sums))
-    drawn = metric.value(resampled(counted.cluster_sums, paired.strata, _DRAWS, seed))
-    drawn = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or len(drawn) < _DRAWS / 2:
+    alone = 0.0 if math.isnan(value) else _error_of_one(metric, counted, seed)
+    if factor * alone <= _LEAST * (metric.high - metric.low):
         return None
-    error = factor * float(drawn.std(ddof=1))
-    if error <= _LEAST * (metric.high - metric.low):
-        return None
-    slopes = gradient(metric, counted.sums, np.abs(counted.rows).sum(axis=0))
+    slopes = slopes_of(metric, counted)
     moved = None if slopes is None else factor * len(counted.rows) * (counted.rows @ slopes)
     return Spread(
         value=value,
         maximum=metric.high if metric.reach is None else metric.reach(counted.sums),
-        error=error,
+        error=factor * alone,
         correlation=supposed,
         samples=samples,
         units=len(counted.rows),
@@ -123,6 +120,20 @@ def spread_of_one(
         strata=_strata(paired),
         **_units(moved, paired),
     )
+
+
+def _error_of_one(metric: Metric, counted: Statistics, seed: int) -> float:
+    """The standard error of a run's number, as its interval has it; 0 where nothing tells it."""
+    import numpy as np
+
+    if counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
+        return 0.0
+    found = standard_error(metric, counted)
+    if found is not None:
+        return found.error
+    drawn = redrawn(metric, counted, _DRAWS, seed).values
+    drawn = drawn[np.isfinite(drawn)]
+    return float(drawn.std(ddof=1)) if len(drawn) >= _DRAWS / 2 else 0.0
 
 
 def _strata(paired: Paired) -> int:

@@ -202,6 +202,8 @@ def notes(comparisons: Sequence[Comparison]) -> Iterable[str]:
     allowed = [tuple(waivers(comparison)) for comparison in comparisons]
     for name, comparison, waived in zip(names, comparisons, allowed, strict=True):
         prefix = f"{name}, " if len(names) > 1 else ""
+        if comparison.first.digest == comparison.second.digest:
+            yield f"{prefix}both are one and the same run, so nothing can differ."
         for task in comparison.tasks:
             told = (
                 *unseen(task, comparison.alpha),

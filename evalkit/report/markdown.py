@@ -10,6 +10,7 @@ from evalkit.run_record import RunRecord
 
 _MARKUP = re.compile(
     r"[&<>|`\\\[\]*~$@#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\.(?=[A-Za-z])|:(?=\S)"
+    r"|(?<![A-Za-z0-9])(?:[0-9A-Fa-f]{7,40}(?![A-Za-z0-9])|[Gg][Hh]-(?=[0-9]))"
 )
 
 
@@ -46,15 +47,26 @@ def escaped(cell: str) -> str:
     return re.sub(r"([|`\[\]])", r"\\\1", shown)
 
 
+_APART = "<!-- -->"  # shown as nothing; what stands on either side of it is not one word
+_LEAST = 6  # letters of a commit that are no reference to it yet
+
+
 def safe(text: str) -> str:
-    """Any text on one line of Markdown that can only be that text: no markup, link or mention."""
+    """Any text on one line of Markdown that can only be that text: no markup, link or mention.
+
+    GitHub makes links of people, issues and commits by their looks (docs.github.com, "Autolinked
+    references and URLs"): `@name`, `#1`, `GH-1`, and 7 to 40 hexadecimal digits.
+    """
     return _MARKUP.sub(_entity, printable(text))
 
 
 def _entity(found: re.Match[str]) -> str:
-    """The character by its number; a comment keeps what could call a person or an issue apart."""
-    letter = found.group()
-    return f"&#{ord(letter)};" + ("<!-- -->" if letter in "@#" else "")
+    """A character by its number; a comment keeps what could call a person or an issue apart."""
+    told = found.group()
+    if len(told) > 1:  # a commit in pieces, or an issue
+        parts = [told[i : i + _LEAST] for i in range(0, len(told), _LEAST)]
+        return _APART.join(parts if told[-1] != "-" else [*parts, ""])
+    return f"&#{ord(told)};" + (_APART if told in "@#" else "")
 
 
 def table_page(table: Table, title: str) -> str:

@@ -272,10 +272,16 @@ def audit_line(audit: Audit, result: TaskResult) -> str:
     counts = [f"{name} {n:,}" for name in names if (n := getattr(audit, name))]
     parts = ["read by " + ", ".join(rules)] if rules else []
     return (
-        "; ".join([*parts, *counts] or ["no answer was read"])
-        + "".join(_bounds(audit, result))
-        + "."
+        "; ".join([*parts, *counts] or [_unruled(result)]) + "".join(_bounds(audit, result)) + "."
     )
+
+
+def _unruled(result: TaskResult) -> str:
+    """What became of answers of which no rule is told: a scorer need not name its rules."""
+    told = result.coverage
+    if told.answered:
+        return f"{told.answered:,} answers read; the scorer does not say by which rules"
+    return "no sample was answered" if told.failed == told.asked else "no answer could be read"
 
 
 def _bounds(audit: Audit, result: TaskResult) -> Iterable[str]:

@@ -75,7 +75,7 @@ def test_a_side_may_be_a_folder_a_record_or_a_baseline(evalkit, place):
 def test_a_baseline_is_named_alike_by_every_verb(evalkit, place):
     assert evalkit("baseline", "accept", ONE, "--name", "named", cwd=place).code == 0
     (place / "named").mkdir(exist_ok=True)  # no run, so it is in nobody's way
-    (place / "gate.toml").write_text('[[rule]]\ntask = "pope"\nmax_drop = 0.9\n')
+    (place / "gate.toml").write_text('[[rule]]\ntask = "pope"\nmax_drop = 0.4\n')
     policy = ("--policy", "gate.toml", *FAST)
     whole, bare = (
         evalkit("compare", name, TWO, *FAST, "--format", "json", cwd=place).record["runs"]
@@ -104,6 +104,18 @@ def test_a_run_beside_itself_is_identical(evalkit, place):
     assert "pope: none of 120 samples got better or worse." in done.out
 
 
+def test_a_run_beside_itself_is_told_of_by_whatever_name(evalkit, place):
+    assert evalkit("baseline", "accept", ONE, "--out", "self.json", cwd=place).code == 0
+    same = "both are one and the same run, so nothing can differ."
+    for names in ((ONE, ONE), (ONE, "self.json"), ("results/hash/one/run.json", ONE)):
+        for kind in ("text", "markdown"):
+            done = evalkit("compare", *names, *FAST, "--format", kind, cwd=place)
+            assert done.out.count(same) == 1
+    done = evalkit("compare", ONE, TWO, "self.json", *FAST, cwd=place)
+    assert done.out.count(same) == 1
+    assert same not in evalkit("compare", ONE, TWO, *FAST, cwd=place).out
+
+
 def test_the_demos_own_baseline_is_compared(evalkit):
     kept = Path(__file__).parents[2] / "results" / "baselines" / "demo.json"
     done = evalkit("compare", kept, kept, *FAST, "--metrics", "all", "--format", "json")
@@ -129,7 +141,10 @@ def test_the_demos_own_baseline_is_compared(evalkit):
         ((ONE, TWO, "--allow", "promt"), "no part 'promt' to allow; the parts are: dataset"),
         ((ONE, TWO, "--tasks", "gqa"), "has a task 'gqa'"),
         ((ONE, TWO, "--out", "page.pdf"), "must end in .html, .htm, .md, .json, .txt"),
+        ((ONE, TWO, "--out", "pdf=page.html"), "with a format of text, html, markdown, json"),
+        ((ONE, TWO, "--out", "html="), "with a format of text, html, markdown, json"),
         ((ONE, TWO, "--out", "results/hash/one/run.json"), "is what the command reads"),
+        ((ONE, TWO, "--out", "json=results/hash/one/run.json"), "is what the command reads"),
         ((ONE, TWO, "--alpha", "0.7"), "alpha"),
         ((ONE, TWO, "--alpha", "0"), "alpha"),
         ((ONE, TWO, "--draws", "5"), "draws"),
@@ -159,6 +174,15 @@ def test_what_is_not_comparable_is_named_part_by_part(evalkit, place):
     assert done.out == ""
     for words in ("pope", "prompt.variant is llava and qwen", "prompt.digest is", "--allow prompt"):
         assert words in done.err
+
+
+def test_a_page_may_be_told_its_format_as_the_gates_are(evalkit, place):
+    outs = ("--out", "html=page.htm_", "--out", "json=page", "--out", "./html=page.md")
+    done = evalkit("compare", ONE, TWO, *FAST, *outs, cwd=place)
+    assert done.code == ExitCode.OK, done.err
+    assert (place / "page.htm_").read_text().startswith("<!doctype html>")
+    assert json.loads((place / "page").read_text())["schema"] == 1
+    assert (place / "html=page.md").read_text().startswith("# ")
 
 
 def test_a_waiver_stands_in_every_output(evalkit, place):

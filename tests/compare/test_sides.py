@@ -105,6 +105,50 @@ def test_a_record_that_was_edited_is_stale(copied, edit, what):
     assert told.value.exit_code == ExitCode.STALE == 15
 
 
+def twice(raw):
+    raw["results"].append(raw["results"][0])
+
+
+def counted(**changed):
+    return lambda raw: raw["results"][0]["coverage"].update(changed)
+
+
+UNSOUND = {
+    "a task twice": (twice, "have the task 'toy' twice"),
+    "fewer than none": (counted(failed=-1, unparsed=1), "-1 failed and 1 unparsed"),
+    "more answered than asked": (counted(asked=39), "39 samples were asked, "),
+    "nothing asked": (counted(asked=0), "do not add up"),
+    "yes for a number": (counted(failed=True), "results is unknown or has a wrong type"),
+}
+
+
+@pytest.mark.parametrize("what", UNSOUND)
+def test_a_record_that_cannot_be_meant_is_refused_where_it_is_sealed_too(copied, edit, what):
+    change, told = UNSOUND[what]
+    edit(copied, change, seal=True)
+    with pytest.raises(StoreError, match=rf"run\.json is not a valid RunRecord: [^\n]*{told}"):
+        sides.load(copied)
+
+
+@pytest.mark.parametrize("less", [1, -1])
+def test_samples_that_the_scores_do_not_have_are_stale_where_the_record_is_sealed(
+    copied, edit, less
+):
+    """One that failed is not among those that were answered."""
+
+    def change(raw):
+        coverage = raw["results"][0]["coverage"]
+        coverage["answered"] -= less
+        coverage["unparsed"] += less
+        if coverage["unparsed"] < 0:
+            coverage["asked"] += 1
+            coverage["unparsed"] = 0
+
+    edit(copied, change, seal=True)
+    with pytest.raises(StaleError, match="samples were asked"):
+        sides.load(copied).scores("toy")
+
+
 def test_a_record_that_was_written_otherwise_but_says_the_same_is_taken(copied):
     path = copied / "run.json"
     raw = json.loads(path.read_text())

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from evalkit.gate.damage import counted_samples, lone_damage, paired_damage
 from evalkit.gate.demands import Demand
 from evalkit.gate.policy import Bound
 from evalkit.metrics import accuracy, group_accuracy, precision_recall_f1
 from evalkit.paired import pair
+from evalkit.power import predicted_power
 from evalkit.records import SampleScore
+from evalkit.stats import wilson
 
 ACCURACY = accuracy()
 F1 = precision_recall_f1()[2]
@@ -100,9 +102,14 @@ def test_the_detectable_damage_is_one_sided_and_needed_samples_follow_from_it():
     found = damage(ACCURACY, first, second, demand("max_drop", 0.05))
     z = norm.ppf(0.95) + norm.ppf(0.8)
     assert z == pytest.approx(2.4865, abs=1e-4)  # and not 2.8, which is two-sided
-    assert found.detectable(0.05, 0.8) == pytest.approx(z * found.error)
+    assert found.df == 199
+    assert found.detectable(0.05, 0.8) == pytest.approx(z * found.error, rel=0.01)
+    shown = predicted_power(found.detectable(0.05, 0.8), found.error, sides=1, df=199)
+    assert shown == pytest.approx(0.8)
+    assert found.high - found.low == pytest.approx(2 * t.ppf(0.95, 199) * found.error)
     gap = found.damage - 0.05
-    assert found.needed(0.05, 0.8) == pytest.approx(400 * (z * found.error / gap) ** 2, abs=1)
+    normal = 400 * (z * found.error / gap) ** 2
+    assert normal < found.needed(0.05, 0.8) < normal + 12  # some clusters more, by t
 
 
 def test_samples_are_counted_where_units_are_pairs():
@@ -192,3 +199,42 @@ def test_one_cluster_knows_nothing():
     found = paired_damage(demand("max_drop", 0.1), ACCURACY, paired, samples=8, draws=200, seed=0)
     assert (found.low, found.high, found.p, found.error) == (None, None, None, None)
     assert found.method == "none (one cluster)"
+
+
+def in_parts(sizes, seed=0):
+    """Which clusters are right, in parts of so many; scores of four alike each; and the parts."""
+    rights = np.random.default_rng(seed).random(sum(sizes)) < np.repeat([0.9, 0.2], sizes)
+    made = scores(np.repeat(rights, 4), per_cluster=4)
+    names = np.repeat(["easy", "hard"], sizes)
+    return rights, made, {f"c{i}": str(name) for i, name in enumerate(names)}
+
+
+def test_a_floor_of_a_benchmark_with_parts_has_the_variance_within_them():
+    """By hand: t and Wilson's, whichever is wider, with the error of parts of 40 and 40."""
+    metric = replace(ACCURACY, proportion=False)
+    rights, made, strata = in_parts((40, 40))
+    found = lone_damage(demand("min", 0.5), metric, made, strata)
+    own = [rights[:40].var(ddof=1) / 40 / 4, rights[40:].var(ddof=1) / 40 / 4]
+    error = sum(own) ** 0.5
+    quantile = t.ppf(0.95, sum(own) ** 2 / sum(v**2 / 39 for v in own))
+    value = rights.mean()
+    weights = (
+        np.repeat(rights, 4) + value
+    )  # how much a question is in the value: |1 / n| and |v / n|
+    size = min(value * (1 - value) / error**2, weights.sum() ** 2 / (weights @ weights))
+    low, high = wilson(value, size, quantile)
+    assert found.method == "cluster-robust t (stratified)"
+    assert found.low == pytest.approx(0.5 - max(high, value + quantile * error))
+    assert found.high == pytest.approx(0.5 - min(low, value - quantile * error))
+    whole = lone_damage(demand("min", 0.5), metric, made)
+    assert found.high - found.low < 0.85 * (whole.high - whole.low)
+
+
+def test_a_floor_beside_a_part_of_one_cluster_is_no_surer_for_it():
+    """The lone cluster has no other to differ from, and counts with what the others show."""
+    metric = replace(ACCURACY, proportion=False)
+    _, made, strata = in_parts((60, 1), seed=1)
+    alone = lone_damage(demand("min", 0.5), metric, made, strata)
+    among = lone_damage(demand("min", 0.5), metric, made, dict.fromkeys(strata, "one"))
+    assert alone.high - alone.low > 0.97 * (among.high - among.low)
+    assert alone.method == "cluster-robust t (stratified)"

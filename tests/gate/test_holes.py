@@ -7,7 +7,7 @@ clusters, multiplicity, exit codes, power.
 import json
 
 import pytest
-from scipy.stats import norm, t
+from scipy.stats import nct, t
 
 from evalkit.errors import ExitCode
 
@@ -189,8 +189,8 @@ def test_8_the_detectable_damage_is_that_of_a_one_sided_test(single, gate):
     # Of 500 pictures with two questions each, 200 differ, by one: SE² = 200 / 1000² · G / (G - 1).
     # The score bounds, which hold where answers lean to one side, are a little wider.
     assert error == pytest.approx((200 / 1000**2 * 500 / 499) ** 0.5, rel=0.02)
-    error = (rule["high"] - rule["low"]) / (2 * norm.ppf(0.95))
-    assert rule["detectable"] == pytest.approx((norm.ppf(0.95) + norm.ppf(0.9)) * error)
+    found = nct.sf(t.ppf(0.95, 499), 499, rule["detectable"] / error)
+    assert found == pytest.approx(0.9, abs=1e-6)
 
 
 def test_9_failures_that_are_no_scores_are_known_to_the_record(single, gate, evalkit):

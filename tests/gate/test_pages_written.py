@@ -53,6 +53,51 @@ def test_a_page_does_not_stay_when_the_next_cannot_be_written(good, again, gate,
     assert not (tmp_path / "a.json").exists()
 
 
+def test_a_page_in_no_format_of_the_gate_is_no_file_of_such_a_name(good, candidate, gate, tmp_path):
+    done = gate(good, candidate, DROP, "--out", f"html={tmp_path / 'page.html'}")
+    assert (done.code, done.out) == (2, "")
+    assert "with a format of text, json, junit, github, markdown, or FILE alone" in done.err
+
+
+def summary_of(place):
+    return {"GITHUB_STEP_SUMMARY": str(place)}
+
+
+def test_a_summary_takes_the_place_of_nothing_that_is_read(
+    good, candidate, gate, evalkit, tmp_path
+):
+    kept, page, linked = tmp_path / "kept.json", tmp_path / "page.xml", tmp_path / "linked"
+    assert evalkit("baseline", "accept", good, "--out", kept).code == 0
+    linked.symlink_to(candidate / "run.json")
+    before = contents(candidate) | {kept: kept.read_bytes()}
+    places = (
+        *(candidate / "run.json", candidate / "scores" / "summary.md", linked, kept),
+        *(tmp_path / "gate.toml", page),
+    )
+    for place in places:
+        words = ("--format", "github", "--out", f"junit={page}")
+        done = gate(good, candidate, DROP, *words, **summary_of(place))
+        assert done.code == 2, place
+        assert "GITHUB_STEP_SUMMARY" in done.err
+        assert not done.out
+    assert contents(candidate) | {kept: kept.read_bytes()} == before
+    assert (tmp_path / "gate.toml").read_text() == DROP
+
+
+def test_a_summary_that_cannot_be_written_is_said_before_anything_is_judged(good, again, gate):
+    done = gate(good, again, DROP, "--format", "github", **summary_of("/"))
+    assert (done.code, done.out) == (2, "")
+    assert "/ (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+
+
+def test_a_full_disk_does_not_turn_a_regression_into_another_code(single, good, gate):
+    bad = single.run("bad", lambda i: "perhaps" if i % 5 == 0 else single.gold(i))
+    done = gate(good, bad, DROP, "--format", "github", **summary_of("/dev/full"))
+    assert done.code == 10
+    assert done.out.startswith("::error")
+    assert "/dev/full (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+
+
 @pytest.mark.parametrize("columns", ["1", "2", "10"])
 def test_a_terminal_without_room_is_no_error(good, again, gate, evalkit, columns):
     assert gate(good, again, DROP, COLUMNS=columns).code == 0
@@ -85,6 +130,29 @@ def test_a_record_from_elsewhere_chooses_no_code(good, again, evalkit, single, t
     assert str(single.folder / "sight.py") in done.err
     assert evalkit(*words, "--task-path", single.folder / "sight.py", cwd=away).code == 0
     assert evalkit(*words).code == 0
+
+
+def test_a_candidate_chooses_no_code_that_its_baseline_does_not_know(
+    sight_of, gate, evalkit, tmp_path
+):
+    """Its task file is run where the baseline's record has its digest, or --task-path names it."""
+    own, other = sight_of(1000, 2), sight_of(1000, 2)
+    base, new = own.run("reviewed", own.gold), other.run("sent", other.gold)
+    mark, file = tmp_path / "was-run", other.folder / "sight.py"
+    assert gate(base, new, DROP).code == 0  # the same file in another place
+    code = file.read_text()
+    file.write_text(f"{code}\nopen({str(mark)!r}, 'w').close()\n")
+    kept = tmp_path / "kept.json"
+    assert evalkit("baseline", "accept", base, "--out", kept).code == 0
+    for reference in (base, kept):
+        done = gate(reference, new, DROP)
+        assert done.code == 2
+        assert f"names the task files {file}; not those of the baseline's record" in done.err
+        assert done.err.endswith("they are run only if --task-path names them.\n")
+        assert done.err.count("\n") == 1
+        assert not mark.exists()
+    assert gate(base, new, DROP, "--task-path", file).code == 0
+    assert mark.exists()
 
 
 def test_2_is_a_policy_whose_specific_rules_make_all_of_it_advisory(good, again, gate):

@@ -7,6 +7,7 @@ from scipy.stats import t
 from evalkit.judge.agreement import Pair, calibrate
 from evalkit.judge.figures import corrected, kappa
 from evalkit.judge.pairs import score_of
+from evalkit.leverage import degrees
 
 DRAWS = 400
 
@@ -46,6 +47,26 @@ def test_the_degrees_of_freedom_are_those_of_the_labelled_clusters():
     assert (found.low, found.high) == pytest.approx((found.value - reach, found.value + reach))
     assert (found.n, found.clusters) == (6, 6)
     assert found.method == "cluster-robust t on 3 labelled clusters"
+
+
+def test_a_corrected_mean_beside_a_heavy_cluster_has_the_jackknifes_error():
+    """Thirty verdicts about one picture and one about each of thirty more, all of them labelled."""
+    dice = np.random.default_rng(0)
+    clusters = ["big"] * 30 + [f"c{i}" for i in range(30)]
+    humans = list(map(float, dice.normal(0, 1, 60) + np.repeat([0.6, 0.0], 30)))
+    both = [
+        Pair(sample_id=f"{i:04}", judge=1.0 * (i % 3), human=human, length=None, cluster=cluster)
+        for i, (human, cluster) in enumerate(zip(humans, clusters, strict=True))
+    ]
+    found = calibrate(both, scale=(-50, 50)).corrected.value
+    codes = np.array([0] * 30 + list(range(1, 31)))
+    values = np.array(humans)  # where all are labelled the judge's part goes out
+    without = np.array([values[codes != cluster].mean() for cluster in range(31)])
+    error = float(((values.mean() - without) ** 2).sum() ** 0.5)
+    df = degrees(np.bincount(codes) / 60)
+    assert found.value == pytest.approx(values.mean())
+    assert df < 4  # of 30
+    assert found.high - found.value == pytest.approx(t.ppf(0.975, df) * error, rel=1e-6)
 
 
 def test_a_judge_adds_nothing_where_the_labels_alone_are_as_narrow():

@@ -1,48 +1,26 @@
 """What a judge costs: whatever the server bills is in the record, and counts for the budget."""
 
-import shutil
-
 import pytest
+from waiting import ANSWERS, report
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
-ANSWERS = 10
-
-
-@pytest.fixture(scope="module")
-def answered(evalkit, tmp_path_factory):
-    """A run folder with ten answers that wait for a judge."""
-    out = tmp_path_factory.mktemp("answered")
-    done = evalkit(
-        *("run", "mmvet", "--model", "dummy:echo", "--data", "demo", "--limit", ANSWERS),
-        *("--no-judge", "--out", out, "--name", "r"),
-    )
-    assert done.code == 0, done.err
-    return out / "echo" / "r"
+PRICES = """\
+date = "2026-11-01"
+[models.toy-model]
+input = 90
+output = 500
+"""
 
 
 @pytest.fixture
-def judge(evalkit, answered, tmp_path):
-    """Judges the answers: judge(server, "--votes", 2, options=",retries=0") -> Done."""
-    shutil.copytree(answered, tmp_path / "run")
+def judge(judge_at):
+    """Judges the answers: judge(server, "--votes", 2, prices="cached = 0") -> Done."""
 
-    def made(server, *more, prices="", model="openai:toy-model", options="", cwd=None):
-        table = tmp_path / "prices.toml"
-        table.write_text(
-            f'date = "2026-11-01"\n[models.toy-model]\ninput = 90\noutput = 500\n{prices}\n'
-        )
-        return evalkit(
-            *("judge", tmp_path / "run", "--judge", f"{model},base_url={server.url}{options}"),
-            *("--judge-cache", "none", "--judge-prices", table, *more),
-            cwd=cwd,
-        )
+    def made(server, *more, prices="", **given):
+        return judge_at(PRICES + prices, server, *more, **given)
 
     return made
-
-
-def report(done):
-    (task,) = done.record["results"]
-    return task["judge"]
 
 
 BILLED = ["null content", "refusal", "content filter", "cut", "empty choices", "empty text"]

@@ -1,11 +1,12 @@
 """A judge's budget is kept: over all a run's commands, and whatever its server says or bills."""
 
 import random
-import shutil
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import ANSWERS, report
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
@@ -17,7 +18,6 @@ from evalkit.official.interface import no_picture
 from evalkit.prices import most_billed
 from evalkit.records import Generation, Message, Prediction, Request
 
-ANSWERS = 10
 COST = 0.00901
 """USD of a question that is billed as the server does it by itself: 100 tokens and 2."""
 
@@ -38,36 +38,10 @@ Grade the answer.
 """
 
 
-@pytest.fixture(scope="module")
-def answered(evalkit, tmp_path_factory):
-    """A run folder with answers to two tasks that wait for a judge."""
-    out = tmp_path_factory.mktemp("answered")
-    done = evalkit(
-        *("run", "mmvet", "llava_bench_wild", "--model", "dummy:echo", "--data", "demo"),
-        *("--limit", ANSWERS, "--no-judge", "--out", out, "--name", "r"),
-    )
-    assert done.code == 0, done.err
-    return out / "echo" / "r"
-
-
 @pytest.fixture
-def judge(evalkit, answered, tmp_path):
+def judge(judge_at):
     """Judges one task of the run: judge(server, "--judge-budget", 2, task="mmvet") -> Done."""
-    shutil.copytree(answered, tmp_path / "run")
-    (tmp_path / "prices.toml").write_text(TABLE)
-
-    def made(server, *more, task="mmvet", model="toy-model", url=None, options="", cache="none"):
-        return evalkit(
-            *("judge", tmp_path / "run", "--task", task),
-            *("--judge", f"openai:{model},base_url={url or server.url}{options}"),
-            *("--judge-cache", cache, "--judge-prices", tmp_path / "prices.toml", *more),
-        )
-
-    return made
-
-
-def report(done, task="mmvet"):
-    return next(r["judge"] for r in done.record["results"] if r["task"] == task)
+    return partial(judge_at, TABLE)
 
 
 def rating(asked):
@@ -100,7 +74,7 @@ def test_other_words_and_another_address_are_paid_from_one_budget(chat_server, j
 def test_another_judge_has_a_budget_of_its_own(chat_server, judge):
     with chat_server(answer=rating, models=("toy-model", "other-model")) as server:
         assert judge(server, "--judge-budget", 5).code == 0
-        done = judge(server, "--judge-budget", ANSWERS * COST + 0.1, model="other-model")
+        done = judge(server, "--judge-budget", ANSWERS * COST + 0.1, model="openai:other-model")
         assert (done.code, len(server.asked)) == (0, 2 * ANSWERS), done.err
 
 

@@ -2,9 +2,13 @@
 
 import html
 import json
+import re
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalkit.comparison import Asked, Comparison, Difference, Flip, Mismatch, Side, TaskComparison
 from evalkit.report.compare_page import LONGEST, compare_html, compare_json, compare_markdown
@@ -19,6 +23,8 @@ from evalkit.report.compare_table import (
     verdict,
 )
 from evalkit.report.flips import flip_lines, flips_table, right, said, wrapped
+from evalkit.report.markdown import safe
+from evalkit.report.table import printable
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -44,7 +50,7 @@ def side(name="results/m/base", model="m", run="base"):
         run=run,
         created="2026-11-01T10:00:00Z",
         commit="0123456789abcdef",
-        digest="ab" * 32,
+        digest=sha256(name.encode("utf-8", "replace")).hexdigest(),
     )
 
 
@@ -437,6 +443,31 @@ def test_a_long_text_is_cut_and_says_so():
     assert "a" * LONGEST in page
     assert "a" * (LONGEST + 1) not in page
     assert "(10,000 characters)" in page
+
+
+def links(page):
+    """What GitHub makes links of by its looks: commits and issues, between marks and spaces."""
+    pieces = map(html.unescape, page.split("<!-- -->"))
+    words = [word for piece in pieces for word in re.split(r"[^0-9A-Za-z#@-]", piece)]
+    return [
+        w for w in words if re.search(r"^[0-9a-fA-F]{7,40}$|(?i:\bgh-)[0-9]|[#@][A-Za-z0-9]", w)
+    ]
+
+
+def test_no_name_and_no_answer_is_a_commit_an_issue_or_a_person_on_github():
+    odd = "0123456789abcdef0123456789abcdef01234567 abcdef1 GH-12 gh-3 #12 @team a/b#4 x@abcdef12"
+    told = comparison(first=side(name=odd, model=odd), second=side(odd, odd, "b"), absent=(odd,))
+    flips = [[flip(sample_id=odd, first=odd, targets=(odd,), texts=(odd, odd))]]
+    page = compare_markdown([told], flips, {})
+    assert links(odd)
+    assert not links(page)
+    assert odd in html.unescape(page.replace("<!-- -->", ""))
+
+
+@given(st.text() | st.text(alphabet="0aF -.:_gGhH#@x/"))
+def test_a_safe_text_is_no_link_and_is_shown_whole(text):
+    assert not links(safe(text))
+    assert html.unescape(safe(text).replace("<!-- -->", "")) == printable(text)
 
 
 # JSON

@@ -79,7 +79,11 @@ def test_how_answers_were_read_is_one_line_below_the_table(record):
     assert certain.endswith("; unparsed 3.")
     clean = replace(read, empty=0, refused=0, truncated=0, unparsed=0, ambiguous=0)
     assert audit_line(clean, record.results[1]).endswith("2 other rules 4.")
-    assert audit_line(replace(clean, rules={}), record.results[1]) == "no answer was read."
+    bare, pope = replace(clean, rules={}), record.results[1]
+    assert audit_line(bare, pope) == "120 answers read; the scorer does not say by which rules."
+    for failed, told in ((120, "no sample was answered."), (119, "no answer could be read.")):
+        none = Coverage(asked=120, answered=0, failed=failed, unparsed=120 - failed)
+        assert audit_line(bare, replace(pope, coverage=none)) == told
     assert any(note.startswith("pope: read by") for note in run_table(record).notes)
 
 

@@ -20,10 +20,48 @@ def test_millers_example_needs_969_questions():
 
 
 @pytest.mark.parametrize("sides", [1, 2])
-def test_what_is_detectable_is_found_with_its_power(sides):
-    effect = detectable(0.7, alpha=0.01, power=0.9, sides=sides)
-    found = predicted_power(effect, 0.7, alpha=0.01, sides=sides)
-    assert found == pytest.approx(0.9, abs=1e-6)
+@pytest.mark.parametrize("df", [None, 1, 2.5, 11, 400, 1e6])
+@pytest.mark.parametrize(("alpha", "power"), [(0.01, 0.9), (0.05, 0.2), (0.1, 0.999)])
+def test_what_is_detectable_is_found_with_its_power(sides, df, alpha, power):
+    effect = detectable(0.7, alpha=alpha, power=power, sides=sides, df=df)
+    found = predicted_power(effect, 0.7, alpha=alpha, sides=sides, df=df)
+    assert found == pytest.approx(power, abs=1e-8)
+
+
+def test_few_clusters_show_less():
+    found = [detectable(1.0, df=df) for df in (2, 5, 30, 1000, None)]
+    assert found == sorted(found, reverse=True)
+    assert found[1] == pytest.approx(3.5139, abs=1e-4)  # nct with 5 degrees, one side of two
+    assert detectable(1.0, power=0.05) == 0.0
+
+
+def test_a_t_test_finds_what_is_detectable_as_often_as_it_says():
+    """Eight clusters, 40,000 times over."""
+    effect = detectable(8**-0.5, df=7)
+    draws = np.random.default_rng(0).normal(effect, 1, (40_000, 8))
+    found = np.abs(draws.mean(axis=1)) / (draws.std(axis=1, ddof=1) / 8**0.5) > t.ppf(0.975, 7)
+    assert found.mean() == pytest.approx(0.8, abs=0.008)
+
+
+@pytest.mark.parametrize("df", [3, 19, 300])
+@pytest.mark.parametrize("effect", [0.002, 0.02, 0.2])
+def test_what_is_needed_of_a_t_test_is_the_least_that_settles_it(effect, df):
+    n = needed(effect, 0.013, 400, df=df)
+
+    def power(samples):
+        own = max((df + 1) * samples / 400 - 1, 1)
+        return predicted_power(effect, 0.013 * math.sqrt(400 / samples), df=own)
+
+    assert power(n) >= 0.8 - 1e-9
+    assert n == 1 or power(n - 1) < 0.8
+    assert n >= needed(effect, 0.013, 400)
+
+
+@pytest.mark.parametrize("sides", [1, 2])
+def test_an_effect_that_nothing_hides_is_found(sides):
+    """scipy's noncentral t has no number so far out."""
+    assert predicted_power(60.0, 1.0, df=12, sides=sides) == 1.0
+    assert predicted_power(-60.0, 1.0, df=12, sides=sides) == sides - 1
 
 
 def test_what_is_needed_makes_the_effect_detectable():

@@ -10,10 +10,10 @@ from scipy.stats import binomtest
 from evalkit.errors import UsageError
 from evalkit.metrics import accuracy, group_accuracy, mean, precision_recall_f1
 from evalkit.records import SampleScore
+from evalkit.standard_error import influence
 from evalkit.stats import (
     bootstrap_interval,
     delta_interval,
-    influence,
     interval,
     wilson,
 )
@@ -219,7 +219,7 @@ def test_the_bootstrap_is_undefined_when_many_draws_are():
 def test_the_bootstrap_is_a_function_of_its_seed_alone(monkeypatch):
     counted = statistics(F1, yes_no(120))
     whole = bootstrap_interval(F1, counted, draws=300, seed=1)
-    monkeypatch.setattr("evalkit.stats._CELLS", 7 * counted.clusters)
+    monkeypatch.setattr("evalkit.standard_error._CELLS", 7 * counted.clusters)
     assert bootstrap_interval(F1, counted, draws=300, seed=1) == whole
     assert bootstrap_interval(F1, counted, draws=300, seed=2) != whole
 

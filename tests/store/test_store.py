@@ -57,7 +57,7 @@ RECORD = RunRecord(
                     value=0.5, low=0.25, high=0.75, method="Wilson", n=4, clusters=2, maximum=1.0
                 )
             },
-            coverage=Coverage(asked=4, answered=4, failed=0, unparsed=1),
+            coverage=Coverage(asked=4, answered=3, failed=0, unparsed=1),
             breakdowns={"kind": {"low": {"accuracy": 0.5}}},
             fingerprint=Fingerprint(
                 dataset=DatasetIdentity(

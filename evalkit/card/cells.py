@@ -192,15 +192,16 @@ def _cell(layout: Layout, table: TableLayout, place: Line, choice: Choice) -> Ce
     if not held:
         return Cell(text=table.missing)
     ((record, result),) = held
-    void = result.judge is not None and is_void(result.judge)
-    text = table.missing if void else _text(record, result, place, choice.published)
+    marks = frozenset(choice.marks(record, result))
+    if result.judge is not None and is_void(result.judge):  # a number of no verdict is none
+        return Cell(text=table.missing, marks=marks)
     return Cell(
-        text=text,
+        text=_text(record, result, place, choice.published),
         record=record,
         result=result,
         metric=metric,
-        marks=frozenset(choice.marks(record, result)),
-        foreign=not void,
+        marks=marks,
+        foreign=True,
     )
 
 

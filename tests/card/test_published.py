@@ -167,3 +167,10 @@ def test_what_needs_samples_is_refused_in_one_sentence(words, evalkit):
     assert done.out == ""
     assert done.err.count("\n") == 1
     assert "copied from a publication, without samples" in done.err
+
+
+def test_there_are_no_answers_that_could_be_judged(evalkit):
+    done = evalkit("judge", "published/llava/llava-chat", "--judge", "dummy:hash", cwd=ROOT)
+    assert done.code == 2
+    assert done.err.endswith("from a publication: there are no answers that could be judged.\n")
+    assert not (PUBLISHED / "llava" / "llava-chat" / "run.lock").exists()

@@ -14,6 +14,7 @@ from evalkit.card.layout import Style, parse_layout
 from evalkit.card.section import section, section_context
 from evalkit.card.tables import card_tables, definitions
 from evalkit.errors import UsageError
+from evalkit.judge_report import JudgeReport
 from evalkit.publication import PrintedCell, Publication
 from evalkit.records import Coverage, MetricValue
 from evalkit.report.marks import Mark
@@ -327,6 +328,35 @@ def test_the_best_are_those_that_the_caller_names_metric_by_metric():
     table = table_of(pivot("c", "a", "b"), records, best=best)
     assert asked == [(["a", "b"], "gqa", "accuracy")]
     assert [row[1:] for row in grid(table)[2:]] == [["-", "50.0", "**70.0**"], ["90.0", "-", "-"]]
+
+
+def test_a_number_of_no_verdict_is_none_and_is_marked():
+    report = JudgeReport(
+        judge="dummy",
+        rubric="r",
+        origin="evalkit",
+        votes=1,
+        swapped=False,
+        verdicts=10,
+        failed={"unread": 10},
+        cached=0,
+        requests=10,
+        prompt_tokens=0,
+        output_tokens=0,
+        cost_usd=None,
+        prices=None,
+        healthy=False,
+        consistency=None,
+        spread=None,
+        served={},
+        digest="d",
+        answers="a",
+    )
+    own = record("a", {"gqa": {"accuracy": 0.0}, "pope": {"accuracy": 0.5}})
+    void = replace(own, results=(replace(own.results[0], judge=report), own.results[1]))
+    table = table_of(pivot("a", "b"), [void, record("b", {"gqa": {"accuracy": 0.1}})], best=max)
+    assert grid(table)[2] == ["GQA", "-⚠", "10.0"]
+    assert [note.mark for note in table.footnotes] == [Mark.UNHEALTHY]
 
 
 # What strangers wrote

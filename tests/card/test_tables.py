@@ -374,6 +374,32 @@ def test_nothing_of_a_record_becomes_markup():
         assert not re.search(r"<|@|`|\*\*|\]\(", bare)
 
 
+def test_nothing_of_a_record_becomes_html():
+    raw = {
+        "published": "printed",
+        "tables": [
+            {
+                "name": "safety",
+                "kind": "spans",
+                "groups": [{"label": "<i>", "task": "age"}],
+                "columns": [{"label": "A", "where": {"model": "a"}}],
+                "rows": [{"label": "Threat", "metric": "threat"}],
+            }
+        ],
+    }
+    records = [record("a", {"age": {"threat": 0.5}}, factors={"size": "3B"}, printed=HOSTILE)]
+    text = str(table_of(raw, records).text)
+    assert set(re.findall(r"<[^!/]\w*", text)) == {
+        "<table",
+        "<col",
+        "<colgroup",
+        "<tr",
+        "<th",
+        "<td",
+    }
+    assert "&#60;script&#62;a&#124;b" in text
+
+
 def page_of(records, shape):
     layout = derived_layout(records, shape)
     return section(shape, section_context(layout, card_tables(layout, records)))

@@ -98,7 +98,7 @@ def judge_run(
     if place.is_file() and place != folder.record_path:
         message = f"{place} is no run: give a run's folder, or its run.json."
         raise UsageError(message)
-    load_run(folder.path)  # the lock would make a folder where there is none
+    _check_run(folder)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
         chosen, config = _judged_tasks(record.config, task_paths, names, folder)
@@ -108,6 +108,21 @@ def judge_run(
         record = judge_prepared(folder, record, prepared, order, watch)
     watch.stored(folder.path)
     return record
+
+
+def _check_run(folder: RunFolder) -> None:
+    """Check that there is a run, with answers.
+
+    Raises:
+        StoreError: There is none.
+        UsageError: Its numbers are copied from a publication.
+    """
+    if load_run(folder.path).source == "self-reported":
+        message = (
+            f"The numbers in {folder.path} are copied from a publication: there are no answers "
+            "that could be judged."
+        )
+        raise UsageError(message)
 
 
 def _judged_tasks(

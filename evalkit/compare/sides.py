@@ -188,6 +188,7 @@ def load(path: str | Path, task_paths: Sequence[str] = ()) -> Scored:
     Raises:
         StoreError: There is no run, or it is damaged or of another schema.
         StaleError: The record is not what was written.
+        UsageError: Its numbers are copied from a publication, so there are no samples.
     """
     place = Path(path)
     if place.is_file() and place.name != "run.json":
@@ -204,6 +205,12 @@ def _scored(
     source: Source,
     task_paths: Sequence[str],
 ) -> Scored:
+    if record.source == "self-reported":
+        message = (
+            f"{name} holds numbers copied from a publication, without samples: they can be shown "
+            "and stand in tables, but not be compared, gated or kept as a baseline."
+        )
+        raise UsageError(message)
     side = Side(
         name=name,
         kind=kind,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from evalkit.publication import Publication
 from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
 
@@ -92,6 +93,9 @@ def run_page(record: RunRecord) -> str:
 
 
 def _facts(record: RunRecord) -> Iterable[tuple[str, str]]:
+    if record.publication is not None:
+        yield from _publication_facts(record.publication)
+        return
     model = record.model
     yield "model", model.spec
     yield "architecture", model.architecture or "-"
@@ -106,6 +110,15 @@ def _facts(record: RunRecord) -> Iterable[tuple[str, str]]:
     yield "versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())
 
 
+def _publication_facts(publication: Publication) -> Iterable[tuple[str, str]]:
+    """Where published numbers stand, and what tells its models apart."""
+    yield "publication", publication.title
+    yield "file", publication.card
+    yield "its SHA-256", publication.digest
+    yield "address", publication.url or "-"
+    yield from ((name.replace("_", " "), value) for name, value in publication.factors.items())
+
+
 def _data_table(record: RunRecord) -> Table:
     rows = []
     for result in record.results:
@@ -113,8 +126,8 @@ def _data_table(record: RunRecord) -> Table:
         rows.append(
             (
                 result.task,
-                "/".join(filter(None, (dataset.repository, dataset.config, dataset.split))),
-                dataset.revision or "unpinned, local",
+                "/".join(filter(None, (dataset.repository, dataset.config, dataset.split))) or "-",
+                dataset.revision or ("unpinned, local" if dataset.repository else "unknown"),
                 f"{dataset.samples} of {dataset.rows}" if dataset.rows else "unknown",
                 result.fingerprint.prompt.variant if result.fingerprint.prompt else "unknown",
                 result.protocol,

@@ -84,7 +84,7 @@ def run_table(record: RunRecord, *, every_metric: bool = False) -> Table:
         every_metric: All metrics; else each task's headline.
     """
     rows = [row for result in record.results for row in _rows(result, every_metric=every_metric)]
-    return Table(header=HEADER, rows=tuple(rows), notes=tuple(_notes(record)))
+    return Table(header=HEADER, rows=tuple(rows), notes=tuple(dict.fromkeys(_notes(record))))
 
 
 def _rows(result: TaskResult, *, every_metric: bool) -> Iterable[tuple[str, ...]]:
@@ -93,7 +93,7 @@ def _rows(result: TaskResult, *, every_metric: bool) -> Iterable[tuple[str, ...]
         for name, value in result.metrics.items()
         if every_metric or name in result.headline
     ]
-    coverage = (str(result.coverage.failed), str(result.coverage.unparsed))
+    coverage = _coverage_cells(result)
     if not chosen:
         blank = ("-",) * (len(HEADER) - 5)
         yield (result.task, result.protocol, "(no number)", *blank, *coverage)
@@ -106,6 +106,13 @@ def _rows(result: TaskResult, *, every_metric: bool) -> Iterable[tuple[str, ...]
             *(_judged_cells(result.judge, name, value) if result.judge else _cells(value)),
             *(coverage if first else ("", "")),
         )
+
+
+def _coverage_cells(result: TaskResult) -> tuple[str, str]:
+    """How many samples failed, or were not parsed; a dash where the number is of no samples."""
+    if result.scores is None and not result.coverage.asked:
+        return ("-", "-")
+    return str(result.coverage.failed), str(result.coverage.unparsed)
 
 
 _BOUNDS = frozenset({"judged_low", "judged_high"})
@@ -128,8 +135,8 @@ def _cells(value: MetricValue) -> Sequence[str]:
         number(value.value, value.maximum),
         interval(value),
         "-" if value.maximum is None else f"{value.maximum:g}",
-        str(value.n),
-        str(value.clusters),
+        "-" if value.n is None else str(value.n),
+        "-" if value.clusters is None else str(value.clusters),
     )
 
 
@@ -146,6 +153,11 @@ def number(value: float, maximum: float | None) -> str:
 
 
 def _notes(record: RunRecord) -> Iterable[str]:
+    if record.publication is not None:
+        yield (
+            f'Self-reported: copied from "{record.publication.title}" '
+            f"({record.publication.card}), not measured here; what it does not say is a dash."
+        )
     for result in record.results:
         yield from result.notes
         coverage = result.coverage

@@ -1,0 +1,1 @@
+"""Cards: what people read about a model, made of run records."""

@@ -1,0 +1,454 @@
+"""Tables from records and a layout: which number stands where, how it is written, and its marks."""
+
+import re
+from dataclasses import replace
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.card.cells import shown
+from evalkit.card.derived import derived_layout
+from evalkit.card.layout import Style, parse_layout
+from evalkit.card.section import section, section_context
+from evalkit.card.tables import card_tables, definitions
+from evalkit.errors import UsageError
+from evalkit.judge_report import JudgeReport
+from evalkit.publication import PrintedCell, Publication
+from evalkit.records import Coverage, MetricValue
+from evalkit.report.marks import Mark
+from evalkit.run_record import (
+    SCHEMA,
+    DatasetIdentity,
+    Fingerprint,
+    ModelIdentity,
+    RunConfig,
+    RunRecord,
+    ScorerIdentity,
+    TaskResult,
+)
+
+HOSTILE = "<script>a|b</script>\n[x](y) `c` **d** @e"
+
+
+def value(number, maximum=1.0):
+    return MetricValue(
+        value=number, low=None, high=None, method="", n=10, clusters=10, maximum=maximum
+    )
+
+
+def result(task, metrics, *, failed=0):
+    data = DatasetIdentity(
+        repository="r",
+        config=None,
+        split="test",
+        requested_revision=None,
+        revision=None,
+        rows=10,
+        expected_rows=10,
+        samples=10,
+        digest="d",
+    )
+    return TaskResult(
+        task=task,
+        version=1,
+        protocol="official",
+        headline=tuple(metrics),
+        metrics={name: value(number) for name, number in metrics.items()},
+        coverage=Coverage(asked=10, answered=10 - failed, failed=failed, unparsed=0),
+        breakdowns={},
+        fingerprint=Fingerprint(
+            dataset=data,
+            prompt=None,
+            generation=None,
+            preprocessing={},
+            scorer=ScorerIdentity(task=task, version=1, protocol="official"),
+        ),
+    )
+
+
+def record(model, results, *, run="one", factors=None, printed=None):
+    """A measured record; with factors, a published one."""
+    held = [result(task, metrics) for task, metrics in results.items()]
+    publication = factors and Publication(
+        card="card.md",
+        digest="0" * 64,
+        title="A card",
+        url=None,
+        factors=factors,
+        cells=tuple(
+            PrintedCell(
+                task=task,
+                metric=name,
+                text=printed or f"{100 * number:.1f}",
+                unit="percent",
+                table="main",
+            )
+            for task, metrics in results.items()
+            for name, number in metrics.items()
+        ),
+    )
+    return RunRecord(
+        schema=SCHEMA,
+        name=run,
+        created="2026-01-01T00:00:00Z",
+        finished="2026-01-01T00:00:00Z",
+        source="self-reported" if publication else "measured",
+        model=ModelIdentity(spec=model, backend="hf", name=model),
+        config=RunConfig(model=model, tasks=()),
+        versions={},
+        commit=None,
+        hardware=None,
+        seconds=0.0,
+        results=tuple(held),
+        publication=publication or None,
+    )
+
+
+def pivot(*models, rows=(("GQA", "gqa"), ("POPE", "pope")), **more):
+    table = {
+        "name": "main",
+        "kind": "pivot",
+        "corner": "Benchmark",
+        "scale": 100,
+        "decimals": 1,
+        "columns": [{"label": m.upper(), "where": {"model": m}} for m in models],
+        "rows": [{"label": label, "task": task, "metric": "accuracy"} for label, task in rows],
+    }
+    return {"tables": [table | more]}
+
+
+def models(**more):
+    table = {
+        "name": "models",
+        "kind": "models",
+        "corner": "Model",
+        "columns": [{"label": "GQA", "task": "gqa", "metric": "accuracy"}],
+    }
+    return {"tables": [table | more]}
+
+
+def table_of(raw, records, **options):
+    (table,) = card_tables(parse_layout(raw, "The layout x"), records, **options)
+    return table
+
+
+def grid(table):
+    lines = str(table.text).splitlines()
+    return [[c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+# Which number stands where
+
+
+def test_rows_and_columns_meet_in_the_number_of_one_record():
+    records = [record("a", {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}})]
+    records += [record("b", {"pope": {"accuracy": 0.75}})]
+    table = table_of(pivot("b", "a"), records)
+    assert grid(table) == [
+        ["Benchmark", "B", "A"],
+        ["-" * 9, "-" * 4, "-" * 4],
+        ["GQA", "-", "50.0"],
+        ["POPE", "75.0", "25.0"],
+    ]
+    cell = table.grid.rows[1].cells[0]
+    assert (cell.record, cell.result.task, cell.metric) == (records[1], "pope", "accuracy")
+
+
+def test_a_layout_gives_measured_models_their_factors():
+    raw = pivot("a") | {"models": {"mine": {"size": "3B"}}}
+    raw["tables"][0]["columns"] = [{"label": "3B", "where": {"size": "3B"}}]
+    records = [record("mine", {"gqa": {"accuracy": 0.5}}), record("b", {"gqa": {"accuracy": 0.1}})]
+    assert grid(table_of(raw, records))[2] == ["GQA", "50.0"]
+
+
+def test_a_cell_that_could_be_of_two_records_is_refused_with_both():
+    records = [record("a", {"gqa": {"accuracy": 0.5}}, run=run) for run in ("one", "two")]
+    with pytest.raises(UsageError, match=r"main: the cell GQA / A could be of a/one.*, a/two"):
+        table_of(pivot("a"), records)
+    raw = pivot("a")
+    raw["tables"][0]["columns"][0]["where"]["run"] = "two"
+    assert table_of(raw, records).grid.rows[0].cells[0].record is records[1]
+
+
+def test_rows_without_a_number_can_be_left_out():
+    records = [record("a", {"gqa": {"accuracy": 0.5}})]
+    assert len(grid(table_of(pivot("a", drop_empty=True), records))) == 3
+    assert grid(table_of(pivot("a", missing=""), records))[3] == ["POPE", ""]
+
+
+def test_without_rows_each_record_that_has_a_column_is_one():
+    records = [record("a", {"gqa": {"accuracy": 0.5}}), record("b", {"pope": {"accuracy": 0.5}})]
+    records += [record("a", {"gqa": {"accuracy": 0.25}}, run="two")]
+    assert grid(table_of(models(), records))[2:] == [["a", "0.5000"], ["a", "0.2500"]]
+
+
+def test_a_factor_that_a_record_lacks_is_blank():
+    columns = [{"label": "Size", "factor": "size"}, *models()["tables"][0]["columns"]]
+    records = [record("a", {"gqa": {"accuracy": 0.5}})]
+    records += [record("b", {"gqa": {"accuracy": 0.5}}, factors={"size": "3B"})]
+    table = table_of(models(columns=columns), records)
+    assert grid(table)[2:] == [["", "0.5000"], ["3B¶", "0.5000"]]
+
+
+def test_a_single_value_below_a_title_is_a_bullet():
+    raw = models(kind="small", title="GQA test", reference="gqa")
+    raw["references"] = {"gqa": "https://example.org", "unused": "https://example.com"}
+    records = [record("a", {"gqa": {"accuracy": 0.5}})]
+    table = table_of(raw, records)
+    assert table.text == "* a, GQA: 0.5000"
+    assert table.heading == "**[GQA test][gqa]**"
+    layout = parse_layout(raw, "The layout")
+    assert definitions(layout, [table]) == "[gqa]: https://example.org"
+
+
+def test_a_group_names_the_task_and_section_and_row_the_metric():
+    raw = {
+        "tables": [
+            {
+                "name": "safety",
+                "kind": "spans",
+                "corner": "Metric",
+                "subcorner": "Model",
+                "groups": [{"label": "Age & more", "task": "age"}],
+                "columns": [
+                    {"label": "A", "where": {"model": "a"}},
+                    {"label": "B", "where": {"model": "b"}},
+                ],
+                "sections": [{"label": "Most", "metric": "max"}],
+                "rows": [{"label": "Threat", "metric": "threat", "scale": 100, "suffix": "%"}],
+            }
+        ]
+    }
+    records = [record("a", {"age": {"max_threat": 0.5}}), record("b", {"age": {"threat": 0.1}})]
+    table = table_of(raw, records, best=lambda *_: {0})
+    assert [line.strip() for line in table.text.splitlines()[8:]] == [
+        *("<th>Model</th>", '<th scope="col">A</th>', '<th scope="col">B</th>', "</tr>"),
+        *("<tr>", "<th></th>", '<th colspan="2" scope="colgroup">Most</th>', "</tr>"),
+        *("<tr>", '<th scope="row">Threat</th>', "<td>50.00%</td>", "<td>-</td>", "</tr>"),
+        "</table>",
+    ]
+    assert "Age &amp; more" in table.text
+    del raw["tables"][0]["sections"]
+    raw["tables"][0]["row_heads"] = False
+    assert "<td>Threat</td>" in table_of(raw, records).text
+    assert "<td>10.00%</td>" in table_of(raw, records).text
+
+
+# How a value is written
+
+
+@given(
+    st.floats(-1e6, 1e6),
+    st.sampled_from([0.01, 1.0, 100.0]),
+    st.integers(0, 6),
+    st.sampled_from(["", "%", " pt"]),
+)
+def test_a_value_is_scaled_and_rounded_half_to_even_on_the_binary_value(number, scale, n, suffix):
+    text = shown(value(number), Style(scale=scale, decimals=n, suffix=suffix))
+    exact = Decimal(number * scale).quantize(Decimal(1).scaleb(-n), rounding=ROUND_HALF_EVEN)
+    assert text == f"{exact + 0:f}{suffix}"  # a zero has no sign
+    assert not re.match(r"-0(\.0*)?(?![\d.])", text)
+
+
+@pytest.mark.parametrize(
+    ("number", "decimals", "text"),
+    [(0.5, 0, "0"), (1.5, 0, "2"), (2.5, 0, "2"), (0.125, 2, "0.12"), (1.005, 2, "1.00")],
+)
+def test_ties_go_to_the_even_digit(number, decimals, text):
+    assert shown(value(number), Style(decimals=decimals)) == text
+
+
+def test_without_decimals_a_value_is_written_as_everywhere():
+    assert shown(value(0.5), Style()) == "0.5000"
+    assert shown(value(0.5), Style(scale=100, suffix="%")) == "50.00%"
+    assert shown(value(1234.5, 2000.0), Style()) == "1234.50"
+
+
+def test_published_numbers_stand_as_printed_only_where_that_is_asked_for():
+    records = [record("a", {"gqa": {"accuracy": 0.738}}, factors={"size": "3B"}, printed="73.8.")]
+    cell = [["GQA", "73.8."]]
+    assert grid(table_of(pivot("a", drop_empty=True), records))[2:] == [["GQA", "73.8"]]
+    printed = pivot("a", drop_empty=True) | {"published": "printed"}
+    assert grid(table_of(printed, records))[2:] == cell
+    assert grid(table_of(printed, records, published="value"))[2:] == [["GQA", "73.8"]]
+
+
+# Marks and bold
+
+
+def test_marks_of_all_numbers_of_a_model_stand_at_its_head():
+    numbers = {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}}
+    records = [record("a", numbers), record("b", numbers, factors={"size": "3B"})]
+    table = table_of(pivot("a", "b"), records)
+    assert grid(table)[0] == ["Benchmark", "A", "B¶"]
+    assert grid(table)[2] == ["GQA", "50.0", "50.0"]
+    assert [note.mark for note in table.footnotes] == [Mark.SELF_REPORTED]
+    rows = table_of(models(), records)
+    assert grid(rows)[2:] == [["a", "0.5000"], ["b¶", "0.5000"]]
+
+
+def test_a_mark_of_some_numbers_stands_at_them():
+    own = record("a", {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}})
+    partial = replace(own, results=(own.results[0], result("pope", {"accuracy": 0.2}, failed=1)))
+    table = table_of(pivot("a"), [partial])
+    assert grid(table)[0] == ["Benchmark", "A"]
+    assert [row[1] for row in grid(table)[2:]] == ["50.0", "20.0§"]
+    assert [note.mark for note in table.footnotes] == [Mark.PARTIAL]
+
+
+def test_further_marks_are_the_callers():
+    records = [record("a", {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}})]
+    marks = lambda _, result: [Mark.PROMPT] * (result.task == "gqa")  # noqa: E731
+    table = table_of(pivot("a"), records, marks=marks)
+    assert [row[1] for row in grid(table)[2:]] == ["50.0†", "25.0"]
+
+
+def test_published_numbers_alone_need_no_mark_where_the_layout_says_so():
+    numbers = {"gqa": {"accuracy": 0.5}}
+    published = record("b", numbers, factors={"size": "3B"})
+    mixed = pivot("a", "b") | {"marks": "mixed"}
+    assert "¶" not in table_of(mixed, [published]).text
+    assert table_of(mixed, [published]).footnotes == ()
+    assert "¶" in table_of(mixed, [published, record("a", numbers)]).text
+    assert "¶" in table_of(pivot("a", "b"), [published]).text
+
+
+def test_the_best_are_those_that_the_caller_names_metric_by_metric():
+    records = [record(m, {"gqa": {"accuracy": n}}) for m, n in (("a", 0.5), ("b", 0.7))]
+    records += [record("c", {"pope": {"accuracy": 0.9}})]
+    asked = []
+
+    def best(results, metric):
+        asked.append(([r.model.name for r, _ in results], results[0][1].task, metric))
+        top = max(result.metrics[metric].value for _, result in results)
+        return {i for i, (_, r) in enumerate(results) if r.metrics[metric].value == top}
+
+    table = table_of(pivot("c", "a", "b"), records, best=best)
+    assert asked == [(["a", "b"], "gqa", "accuracy")]
+    assert [row[1:] for row in grid(table)[2:]] == [["-", "50.0", "**70.0**"], ["90.0", "-", "-"]]
+
+
+def test_a_number_of_no_verdict_is_none_and_is_marked():
+    report = JudgeReport(
+        judge="dummy",
+        rubric="r",
+        origin="evalkit",
+        votes=1,
+        swapped=False,
+        verdicts=10,
+        failed={"unread": 10},
+        cached=0,
+        requests=10,
+        prompt_tokens=0,
+        output_tokens=0,
+        cost_usd=None,
+        prices=None,
+        healthy=False,
+        consistency=None,
+        spread=None,
+        served={},
+        digest="d",
+        answers="a",
+    )
+    own = record("a", {"gqa": {"accuracy": 0.0}, "pope": {"accuracy": 0.5}})
+    void = replace(own, results=(replace(own.results[0], judge=report), own.results[1]))
+    table = table_of(pivot("a", "b"), [void, record("b", {"gqa": {"accuracy": 0.1}})], best=max)
+    assert grid(table)[2] == ["GQA", "-⚠", "10.0"]
+    assert [note.mark for note in table.footnotes] == [Mark.UNHEALTHY]
+
+
+# What strangers wrote
+
+
+def test_nothing_of_a_record_becomes_markup():
+    numbers = {"gqa": {"accuracy": 0.5}}
+    records = [record(HOSTILE, numbers, factors={"size": HOSTILE}, printed=HOSTILE)]
+    columns = [{"label": "Size", "factor": "size"}, *models()["tables"][0]["columns"]]
+    table = table_of(models(columns=columns) | {"published": "printed"}, records)
+    assert len(grid(table)) == 3
+    assert [len(row) for row in grid(table)] == [2, 2, 2]
+    for text in (str(table.text), page_of(records, "grid"), page_of(records, "ablation")):
+        bare = text.replace("<!-- -->", "")
+        assert not re.search(r"<|@|`|\*\*|\]\(", bare)
+
+
+def test_nothing_of_a_record_becomes_html():
+    raw = {
+        "published": "printed",
+        "tables": [
+            {
+                "name": "safety",
+                "kind": "spans",
+                "groups": [{"label": "<i>", "task": "age"}],
+                "columns": [{"label": "A", "where": {"model": "a"}}],
+                "rows": [{"label": "Threat", "metric": "threat"}],
+            }
+        ],
+    }
+    records = [record("a", {"age": {"threat": 0.5}}, factors={"size": "3B"}, printed=HOSTILE)]
+    text = str(table_of(raw, records).text)
+    assert set(re.findall(r"<[^!/]\w*", text)) == {
+        "<table",
+        "<col",
+        "<colgroup",
+        "<tr",
+        "<th",
+        "<td",
+    }
+    assert "&#60;script&#62;a&#124;b" in text
+
+
+def page_of(records, shape):
+    layout = derived_layout(records, shape)
+    return section(shape, section_context(layout, card_tables(layout, records)))
+
+
+def test_labels_of_a_layout_end_no_cell_and_begin_no_html():
+    raw = pivot("a", rows=[("a|b <i>", "gqa")], notes=["<b>x *y*"], corner="x|y")
+    table = table_of(raw, [record("a", {"gqa": {"accuracy": 0.5}})])
+    assert [len(row) for row in grid(table)] == [2, 2, 2]
+    assert "<" not in table.text
+    assert table.notes == ("&lt;b>x *y*",)
+
+
+# Layouts for records of which nobody said it
+
+
+def test_a_derived_grid_has_a_row_a_metric_and_a_column_a_run():
+    records = [record("a", {"gqa": {"accuracy": 0.5}, "mme": {"p": 0.1, "c": 0.2}})]
+    records += [record("a", {"gqa": {"accuracy": 0.6}}, run="two")]
+    layout = derived_layout(records, "grid")
+    assert grid(card_tables(layout, records)[0]) == [
+        ["Benchmark", "a (one)", "a (two)"],
+        ["---------", "------:", "------:"],
+        ["gqa", "0.5000", "0.6000"],
+        ["mme p", "0.1000", "-"],
+        ["mme c", "0.2000", "-"],
+    ]
+
+
+def test_a_derived_ablation_has_a_row_a_run_and_columns_of_factors():
+    records = [record("a", {"gqa": {"accuracy": 0.5}}, factors={"lm_size": "3B"})]
+    records += [record("b", {"pope": {"accuracy": 0.6}})]
+    layout = derived_layout(records, "ablation")
+    assert grid(card_tables(layout, records)[0]) == [
+        ["model", "lm size", "gqa", "pope"],
+        ["-----", "-------", "-----:", "-----:"],
+        ["a¶", "3B", "0.5000", ""],
+        ["b", "", "", "0.6000"],
+    ]
+
+
+def test_tables_without_a_number_are_left_out_with_their_section():
+    raw = pivot("a", section="First")
+    raw["tables"] += [models(name="other", section="Second")["tables"][0]]
+    raw["tables"] += [models(name="third")["tables"][0] | {"columns": [
+        {"label": "POPE", "task": "pope", "metric": "accuracy"}]}]  # fmt: skip
+    layout = parse_layout(raw, "The layout")
+    records = [record("b", {"pope": {"accuracy": 0.5}})]
+    context = section_context(layout, card_tables(layout, records))
+    assert [(str(name), [t.name for t in own]) for name, own in context["sections"]] == [
+        ("Second", ["third"])
+    ]

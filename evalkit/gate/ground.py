@@ -82,7 +82,7 @@ class Runs:
         """How many samples a task's benchmark has, as its task says or as it was found."""
         sides = (self.baseline, self.candidate)
         data = [s.result(task).fingerprint.dataset for s in sides if task in s.results]
-        return max(max(one.rows, one.expected_rows) for one in data)
+        return max(max(one.rows or 0, one.expected_rows or 0) for one in data)
 
     @property
     def rules(self) -> int | None:

@@ -21,7 +21,7 @@ def economies(
         higher: Whether more is better.
 
     Returns:
-        By kind of cost; only kinds that two ranked rows or more have.
+        By kind of cost; only kinds in which ranked rows differ.
     """
     held = {one.contender: one for one in ranked.group.standings if one.ranks is not None}
     costs: dict[str, dict[str, float | None]] = {
@@ -33,7 +33,7 @@ def economies(
         known = {label: float(cost) for label, cost in by_label.items() if cost}
         values = {label: held[label].value or 0.0 for label in known}
         made = _economies(ranked, known, values, higher=higher)
-        if len(made) > 1:
+        if len({one.cost for one in made}) > 1:
             found[kind] = made
     return found
 

@@ -89,7 +89,8 @@ def read(
         try:
             entry = _entry(root, path, scores, task_paths)
         except EvalkitError as error:
-            left_out.append(LeftOut(path=path, why=told(error, root)))
+            why = told(error, root).removeprefix(f"{path} ")
+            left_out.append(LeftOut(path=path, why=why))
             continue
         held = found.get(entry.record.digest)
         found[entry.record.digest] = entry if held is None else _joined(held, entry)

@@ -130,12 +130,17 @@ def sections(standings: Standings) -> tuple[Section, ...]:
 
 def _section(standings: Standings, title: str, *, comparable: bool) -> Section:
     cells: dict[str, list[Standing | None]] = {}
-    for place, column in enumerate(standings.columns):
+    places: dict[str, list[int]] = {}
+    count, last = len(standings.columns), len(standings.contenders)
+    for number, column in enumerate(standings.columns):
         group = next((one for one in column.groups if one.title == title), None)
-        for one in () if group is None else group.standings:
-            held = cells.setdefault(one.contender, [None] * len(standings.columns))
-            held[place] = one
-    rows = [(row, tuple(cells[row.label])) for row in standings.contenders if row.label in cells]
+        for place, one in enumerate(() if group is None else group.standings):
+            cells.setdefault(one.contender, [None] * count)[number] = one
+            places.setdefault(one.contender, [last] * count)[number] = place
+    known = [row for row in standings.contenders if row.label in cells]
+    if title:
+        known.sort(key=lambda row: places[row.label])
+    rows = [(row, tuple(cells[row.label])) for row in known]
     return Section(title=title, comparable=comparable, rows=tuple(rows))
 
 

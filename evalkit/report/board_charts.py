@@ -26,8 +26,10 @@ _LABEL = 32  # characters of a label in a row
 _CELL = 64  # width of a cell of the heat map
 _NAMES = 176  # width of the names beside it
 _STEPS = 8  # colours of the heat map, less one
-_DARK = 4  # from this step on the colour is dark
+_DARK = 6  # from this step on the colour is dark
 _FRONT = "front"
+_POINT = 28  # characters of a point's name
+_LETTER = 6.2  # width of one of them
 
 
 def _place(value: float) -> float:
@@ -226,6 +228,7 @@ def _economy(column: Column, kind: str, held: Sequence[Economy], identifier: str
     costs = [math.log10(one.cost) for one in held]
     across = Scale(min(costs), max(costs), frame["left"] + 10, WIDTH - 16)
     points = [_point(column, kind, one, across, frame["scale"]) for one in held]
+    _label(points)
     front = [point for point in points if point["standing"] == _FRONT]
     path = " ".join(f"{'L' if i else 'M'}{p['x']} {p['y']}" for i, p in enumerate(front))
     shown = "; ".join(point["whole"] for point in points)
@@ -271,11 +274,32 @@ def _point(column: Column, kind: str, one: Economy, across: Scale, up: Scale) ->
         "x": x,
         "y": up.at(one.value),
         "standing": one.standing,
-        "label": shortened(one.contender, 26) if one.standing == _FRONT else "",
-        "text_x": x + 6 if is_right else x - 6,
+        "label": shortened(one.contender.rpartition("/")[2], _POINT),
         "anchor": "end" if is_right else "start",
         "whole": printable(f"{one.contender}: {told}, {words[one.standing]}"),
     }
+
+
+def _label(points: Sequence[Chart]) -> None:
+    """Place the names of points on the front where there is room; others are told when asked."""
+    taken: list[tuple[float, float, float, float]] = []
+    for point in points:
+        x, y = point["x"], point["y"]
+        width = _LETTER * len(point["label"])
+        start = x - width if point["anchor"] == "end" else x
+        spots = ((start, up, start + width, up + 11) for up in (y - 19, y + 8))
+        free = (spot for spot in spots if not any(_meet(spot, other) for other in taken))
+        spot = next(free, None) if point["standing"] == _FRONT else None
+        if spot is None:
+            point["label"] = ""
+            continue
+        taken.append(spot)
+        point["text_y"] = _place(spot[1] + 10)
+
+
+def _meet(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    """Whether two boxes (left, top, right, bottom) touch."""
+    return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
 
 
 def history(column: Column, found: History, identifier: str) -> Chart:

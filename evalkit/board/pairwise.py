@@ -7,7 +7,8 @@ largest of |x_i - x_j| / sd(x_i - x_j), with x normal and the covariance that th
 (single-step max-t: Hothorn, Bretz and Westfall, Biometrical Journal 50 (2008), 346-363; that the
 normal law is right for the maximum of many averages: Chernozhukov, Chetverikov and Kato, Annals of
 Statistics 41 (2013), 2786-2819). Each difference enters as the normal quantile of its own
-Student's t. Where few clusters differ its error is the score test's, as in `evalkit.difference`.
+Student's t, with the score test's error (`evalkit.difference`), and is no surer than all exchanges
+of its clusters where few of them differ.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from typing import TYPE_CHECKING
 
 from evalkit import leverage
 from evalkit.board.counting import Counted
+from evalkit.difference import FEW_DISCORDANT
 from evalkit.gradient import gradient
-from evalkit.resampling import settled
+from evalkit.resampling import all_exchanges, settled
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-DRAWS = 20_000
+DRAWS = 10_000
 """Draws of the largest statistic."""
 
-_CELLS = 2_000_000  # numbers of a chunk of draws: 16 MB
 _JITTER = 1e-9  # of the largest variance: models that answer alike have none between them
 _EQUAL = 1e-9  # of the metric's range: differences below are rounding
 
@@ -70,7 +71,8 @@ def adjusted_p(
     """
     import numpy as np
 
-    moves = _moves(members)
+    order = sorted(range(len(members)), key=lambda i: members[i].by_cluster.tobytes())
+    moves = _moves([members[i] for i in order])  # in an order that no name tells
     sizes = np.zeros((len(members), len(members)))
     for i, j in combinations(range(len(members)), 2):
         sizes[i, j] = sizes[j, i] = _size(moves, i, j)
@@ -78,7 +80,8 @@ def adjusted_p(
     if largest is None:
         return np.ones_like(sizes)
     beyond = len(largest) - np.searchsorted(largest, sizes, side="left")
-    found: npt.NDArray[np.float64] = np.where(sizes > 0, (1 + beyond) / (1 + len(largest)), 1.0)
+    found = np.ones_like(sizes)
+    found[np.ix_(order, order)] = np.where(sizes > 0, (1 + beyond) / (1 + len(largest)), 1.0)
     return found
 
 
@@ -91,14 +94,14 @@ def _moves(members: Sequence[Counted]) -> Moves:
     for place, one in enumerate(members):
         slopes = gradient(metric, one.sums, scale)
         undefined = np.full(len(one.strata), np.nan)
-        moved = undefined if slopes is None else one.by_cluster @ slopes
+        moved = undefined if slopes is None else settled((one.by_cluster @ slopes)[:, None])[:, 0]
         columns.append(leverage.centred(moved, one.strata))
         if slopes is not None and one.strata.any():
             heaviest[place] = (np.abs(one.by_cluster) @ np.abs(slopes)).max() / 2
     return Moves(
         metric=metric,
         values=np.array([float(metric.value(one.sums)) for one in members]),
-        moved=settled(np.stack(columns, axis=1)),
+        moved=np.stack(columns, axis=1),
         members=members,
         heaviest=heaviest,
     )
@@ -129,7 +132,21 @@ def _size(moves: Moves, i: int, j: int) -> float:
     largest = max(_largest_move(moves), moves.heaviest[i], moves.heaviest[j])
     jump = _jump(jumps[differs], largest)
     error = max(variance + far**2 / len(u), jump * far) ** 0.5
-    return float(-ndtri(stdtr(max(df, 1.0), -far / error)))
+    size = float(-ndtri(stdtr(max(df, 1.0), -far / error)))
+    if len(jumps[differs]) >= FEW_DISCORDANT:
+        return size
+    return min(size, max(0.0, float(-ndtri(_exact_p(u[differs]) / 2))))
+
+
+def _exact_p(moved: npt.NDArray[np.float64]) -> float:
+    """The share of all exchanges of few discordant clusters with as large a difference, or larger.
+
+    Four losses and no win are 2 of 16 exchanges, while the score test would call that significant.
+    """
+    import numpy as np
+
+    found = np.abs(all_exchanges(moved[:, None])[:, 0])
+    return float((found >= found[0] * (1 - _EQUAL)).mean())
 
 
 def _effects(moves: Moves, i: int, j: int) -> npt.NDArray[np.float64]:
@@ -168,20 +185,27 @@ def _largest(
     """
     import numpy as np
 
-    rows, columns = np.nonzero(np.triu(asked))
-    if not len(rows):
+    if not asked.any():
         return None
-    moved = np.nan_to_num(moves.moved)
-    strata = moves.members[0].strata
+    factor = _factor(moves)
+    x = factor @ np.random.default_rng(seed).standard_normal((len(factor), draws))
+    found = np.zeros(draws)
+    for i in range(len(factor)):
+        rest = np.flatnonzero(asked[i, i + 1 :]) + i + 1
+        for j in rest:
+            spread = np.linalg.norm(factor[i] - factor[j])
+            np.maximum(found, np.abs(x[i] - x[j]) / spread, out=found)
+    return np.sort(found)
+
+
+def _factor(moves: Moves) -> npt.NDArray[np.float64]:
+    """Shape (m, m): a root of the numbers' covariance, which normal numbers are multiplied by."""
+    import numpy as np
+
+    moved, strata = np.nan_to_num(moves.moved), moves.members[0].strata
     sizes = np.bincount(strata)
     weights = (sizes / np.maximum(sizes - 1, 1))[strata]
     covariance = (moved * weights[:, None]).T @ moved
     top = float(np.diag(covariance).max()) or 1.0
-    factor = np.linalg.cholesky(covariance + _JITTER * top * np.eye(len(covariance)))
-    spread = np.linalg.norm(factor[rows] - factor[columns], axis=1)
-    generator, chunk = np.random.default_rng(seed), max(1, _CELLS // len(rows))
-    found = []
-    for start in range(0, draws, chunk):
-        x = generator.standard_normal((min(chunk, draws - start), len(factor))) @ factor.T
-        found.append((np.abs(x[:, rows] - x[:, columns]) / spread).max(axis=1))
-    return np.sort(np.concatenate(found))
+    level = covariance + _JITTER * top * np.eye(len(covariance))
+    return np.asarray(np.linalg.cholesky(level), dtype=np.float64)

@@ -122,7 +122,8 @@ def load(
         entry = _entry(root, str(named["path"]), "none", task_paths)
         scores = named.get("scores")
         if scores is not None:
-            scored = sides.load(root / scores, task_paths)
+            own = Path(entry.path).parent.as_posix() == scores
+            scored = sides.load(root / (entry.path if own else scores), task_paths)
             entry = replace(entry, scores=str(scores), scored=scored)
         held = {entry.record.digest} | ({entry.scored.record.digest} if entry.scored else set())
         if held != {named["digest"]}:

@@ -100,7 +100,7 @@ def read(
 
 def told(error: EvalkitError, root: Path) -> str:
     """What an error says, without the place of the root: pages say the same on every machine."""
-    return str(error).replace(f"{root.as_posix()}/", "")
+    return str(error) if root == Path() else str(error).replace(f"{root.as_posix()}/", "")
 
 
 def load(

@@ -281,7 +281,6 @@ def test_bold_are_those_that_may_be_first(model, results):
     assert bold == {"good", "near"}
 
 
-@pytest.mark.slow
 def test_sixty_models_and_nine_columns(results):
     tasks = ("gqa", "vqav2", "textvqa", "mmvp", "scienceqa", "pope", "mme")
     scores = {seed: answered(0.4 + seed / 150, seed) for seed in range(60)}

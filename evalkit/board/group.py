@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit.board.columns import Candidate, Together
@@ -49,46 +49,52 @@ def ranked_group(
     reference: str | None = None,
     published: Sequence[Candidate] = (),
 ) -> Ranked:
-    """The standings of a group, the best first.
+    """The standings of a group in one metric, the best first.
 
     Args:
         held: The candidates.
-        metric: The column's metric.
+        metric: The metric.
         tallies: What is known beyond the records, by the record's path.
         reference: The reference's row.
-        published: Candidates whose numbers are copied from publications.
+        published: Those whose numbers are copied from publications.
     """
     better = direction([tallies[one.entry.path] for one in held.newest], metric)
+    higher = better is not False
     why = {one.label: _unranked(held, one, metric, better=better) for one in held.newest}
     rivals = [one for one in held.newest if not why[one.label]]
     if len(rivals) == 1:
         why[rivals.pop().label] = "nothing to compare it with"
-    ranking = _ranking(rivals, metric, tallies, higher=better is not False)
+    ranking = _ranking(rivals, metric, tallies, higher=higher)
     places = {one.label: place for place, one in enumerate(rivals)}
-    beside = next((one for one in held.newest if one.label == reference), None)
-    standings = []
+    made = {
+        one.label: _standing(one, metric, marks=_marks(held, one), unranked=why[one.label])
+        for one in held.newest
+    }
+    for label, ranks, by in zip(places, ranking.ranges, ranking.by, strict=True):
+        made[label] = replace(made[label], ranks=ranks, leads=ranks[0] == 1, by=by)
     for one in held.newest:
-        place = places.get(one.label)
-        standings.append(
-            _standing(
-                one,
-                metric,
-                marks=_marks(held, one),
-                ranks=None if place is None else ranking.ranges[place],
-                by="" if place is None else ranking.by[place],
-                unranked=why[one.label],
-                reference=_gap(beside, one, metric, tallies) if held.comparable else None,
-                published=_published(one, metric, published),
-            )
-        )
-    standings.sort(key=lambda one: _order(one, higher=better is not False))
-    group = Group(
+        if made[one.label].value is not None:
+            gap = _gap(_named(held, reference), one, metric, tallies)
+            told = _published(one, metric, published)
+            made[one.label] = replace(made[one.label], reference=gap, published=told)
+    standings = sorted(made.values(), key=lambda one: _order(one, higher=higher))
+    group = _group(held, standings)
+    return Ranked(group=group, labels=tuple(places), better=ranking.better)
+
+
+def _group(held: Together, standings: Sequence[Standing]) -> Group:
+    return Group(
         title=held.title,
         differences=held.differences,
         comparable=held.comparable,
         standings=tuple(standings),
     )
-    return Ranked(group=group, labels=tuple(places), better=ranking.better)
+
+
+def _named(held: Together, reference: str | None) -> Candidate | None:
+    """The reference, where it is in a group whose numbers may be compared."""
+    found = (one for one in held.newest if one.label == reference)
+    return next(found, None) if held.comparable else None
 
 
 def direction(tallies: Sequence[Tally], metric: str) -> bool | None:
@@ -155,17 +161,8 @@ def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
     return tuple(mark.value for mark in Mark if mark in found)
 
 
-def _standing(
-    one: Candidate,
-    metric: str,
-    *,
-    marks: tuple[str, ...],
-    ranks: tuple[int, int] | None,
-    by: str,
-    unranked: str,
-    reference: Gap | None,
-    published: tuple[Gap, ...],
-) -> Standing:
+def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: str) -> Standing:
+    """A number that is not ranked yet, and set beside nothing."""
     value, missing = one.result.metrics[metric], withheld(one.result)
     return Standing(
         contender=one.label,
@@ -178,12 +175,12 @@ def _standing(
         failed=failed_share(one.result),
         withheld=missing,
         marks=marks,
-        ranks=ranks,
+        ranks=None,
         unranked=unranked,
-        leads=ranks is not None and ranks[0] == 1,
-        by=by,
-        reference=None if missing else reference,
-        published=() if missing else published,
+        leads=False,
+        by="",
+        reference=None,
+        published=(),
         waived=one.waived,
         origin=origin(one.entry.path, one.entry.record, one.result),
     )

@@ -42,12 +42,7 @@ class Choice:
 def make(
     entries: Sequence[Entry], choice: Choice = Choice(), left_out: Sequence[LeftOut] = ()
 ) -> Standings:
-    """The leaderboard of some records.
-
-    Args:
-        entries: The records, in any order.
-        choice: What it is of.
-        left_out: Files that were no whole record.
+    """The leaderboard of some records, in any order, and of what was no whole record.
 
     Raises:
         UsageError: No record has a task that was asked for, or the reference is not among them.
@@ -62,11 +57,12 @@ def make(
         damaged += unfit
         field = _Field(task=task, held=held, tallies=tallies, rows=rows)
         found += _columns(field, reference, choice.allow)
-    shown = _in_order(rows, found)
+    if not choice.tasks:  # what nobody has measured comes last
+        found.sort(key=lambda column: bool(column.groups[0].title))
     aggregates = _aggregates(found, choice.aggregate)
-    if aggregates:
-        order = {one.contender: place for place, one in enumerate(aggregates)}
-        shown.sort(key=lambda row: order.get(row.label, len(order)))
+    order = {one.contender: place for place, one in enumerate(aggregates)}
+    shown = _in_order(rows, found)
+    shown.sort(key=lambda row: order.get(row.label, len(order)))
     return Standings(
         title=choice.title,
         reference=reference,

@@ -29,6 +29,7 @@ NAME = "leaderboard"
 END = f"<!-- evalkit:end {NAME} -->"
 """The line that ends the block."""
 
+_HIDDEN = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"), ("--", "-\\u002d"))
 _BLOCK = re.compile(rf"<!-- evalkit:begin {NAME} .*?-->\n.*?{re.escape(END)}", re.DOTALL)
 
 
@@ -72,7 +73,9 @@ def render_markdown(
 def marked_block(options: Mapping[str, Any], entries: Sequence[Entry], text: str) -> str:
     """A text between marks that say what it was made of."""
     told = {"verb": NAME, "options": options, "records": [named(entry) for entry in entries]}
-    line = json.dumps(told, ensure_ascii=False, sort_keys=True).replace("--", "-\\u002d")
+    line = json.dumps(told, ensure_ascii=False, sort_keys=True)
+    for sign, hidden in _HIDDEN:
+        line = line.replace(sign, hidden)
     return f"<!-- evalkit:begin {NAME} {line} -->\n{text}\n{END}"
 
 

@@ -144,48 +144,45 @@ def heat(standings: Standings) -> Chart:
     A colour is the share of the largest possible number, or of the column's largest where that is
     not known; of a column in which less is better it is turned round.
     """
-    names = [
-        {
-            "text": shortened(word, 11),
-            "whole": heading(column),
-            "x": _NAMES + place * _CELL + (_CELL - 2) / 2,
-            "y": 14 + 14 * line,
-        }
-        for place, column in enumerate(standings.columns)
-        for line, word in enumerate((column.task, column.metric))
-    ]
-    held = [(column, _by_row(column)) for column in standings.columns]
+    columns = [column for column in standings.columns if _by_row(column)]
+    held = [(column, _by_row(column)) for column in columns]
     rows: list[Chart] = []
     for row in standings.contenders:
-        shown = [by_row.get(row.label) for _, by_row in held]
-        if any(shown):
+        shown = [(column, by_row.get(row.label)) for column, by_row in held]
+        if any(one for _, one in shown):
+            cells_ = [_cell(column, one, place) for place, (column, one) in enumerate(shown)]
+            label, whole = shortened(row.label, 24), printable(row.label)
             y = 38 + 26 * len(rows)
-            rows.append(
-                {
-                    "label": shortened(row.label, 24),
-                    "whole": printable(row.label),
-                    "y": y,
-                    "cells": [
-                        _cell(c, one, i)
-                        for i, (c, one) in enumerate(zip(standings.columns, shown, strict=True))
-                    ],
-                }
-            )
+            rows.append({"label": label, "whole": whole, "y": y, "cells": cells_})
     told = "; ".join(
         f"{row['whole']}: {', '.join(c['text'] for c in row['cells'])}" for row in rows
     )
     return {
         "id": "heat",
-        "width": _NAMES + _CELL * len(standings.columns),
+        "width": _NAMES + _CELL * len(columns),
         "height": 44 + 26 * len(rows),
         "cell": _CELL,
-        "names": names,
+        "names": _names(columns),
         "rows": rows,
         "title": "Heat map of models by columns",
         "told": f"Numbers in the order of the columns. {told}.",
         "caption": "Rows that may stand beside each other; darker is nearer to the largest "
         "possible number. Bold: may be first.",
     }
+
+
+def _names(columns: Sequence[Column]) -> list[Chart]:
+    """What stands above the heat map: of each column the task, and below it the metric."""
+    return [
+        {
+            "text": shortened(word, 11),
+            "whole": printable(heading(column)),
+            "x": _NAMES + place * _CELL + (_CELL - 2) / 2,
+            "y": 14 + 14 * line,
+        }
+        for place, column in enumerate(columns)
+        for line, word in enumerate((column.task, column.metric))
+    ]
 
 
 def _by_row(column: Column) -> dict[str, Standing]:

@@ -108,34 +108,30 @@ def _sorted_by(value: float | None) -> str:
     return "" if value is None else repr(value)
 
 
-def _overview(standings: Standings) -> View:
-    units = [unit_of(column) for column in standings.columns]
-    return {
-        "tasks": [printable(column.task) for column in standings.columns],
-        "names": [
-            _name("model"),
-            *(
-                _name(heading(column), "number", first=_first(column), task=column.task)
-                for column in standings.columns
-            ),
-        ],
-        "sections": [
-            {
-                "title": printable(section.title),
-                "rows": [
-                    {
-                        "label": printable(row.label),
-                        "cells": [
-                            None if one is None else _shown(one, unit)
-                            for one, unit in zip(held, units, strict=True)
-                        ],
-                    }
-                    for row, held in section.rows
-                ],
-            }
-            for section in sections(standings)
-        ],
-    }
+def _overview(standings: Standings) -> list[View]:
+    """The tables of the overview, each with the columns of which it has numbers."""
+    found = []
+    for section in sections(standings):
+        places = [i for i in range(len(standings.columns)) if any(r[i] for _, r in section.rows)]
+        columns = [standings.columns[i] for i in places]
+        names = [_name(heading(c), "number", first=_first(c), task=c.task) for c in columns]
+        rows = [
+            {"label": printable(row.label), "cells": _row_cells(columns, [held[i] for i in places])}
+            for row, held in section.rows
+        ]
+        title = printable(section.title)
+        found.append({"title": title, "names": [_name("model"), *names], "rows": rows})
+    return found
+
+
+def _row_cells(columns: Sequence[Column], held: Sequence[Standing | None]) -> list[View]:
+    return [
+        {
+            "task": printable(column.task),
+            "shown": None if one is None else _shown(one, unit_of(column)),
+        }
+        for column, one in zip(columns, held, strict=True)
+    ]
 
 
 def _aggregates(standings: Standings) -> View | None:
@@ -165,34 +161,21 @@ def _column(
     column: Column, place: int, rows: Mapping[str, Contender], reference: str | None
 ) -> View:
     standings = [one for group in column.groups for one in group.standings]
-    has_gaps = any(one.reference for one in standings)
-    has_published = any(one.published for one in standings)
-    names = [
-        _name("rank", "number"),
-        _name("model"),
-        _name("score", "number", first=_first(column)),
-    ]
-    names += [_name("95 % interval", "number"), _name("n", "number", first="down")]
-    names += [_name("clusters", "number", first="down")]
-    names += [_name(f"beside {reference}", "number", first="down")] if has_gaps else []
-    names += [_name("published (gap)", "number", first="down")] if has_published else []
-    names += [_name("parameters", "number"), _name("s / sample", "number")]
-    names += [_name(text) for text in ("run of", "commit", "data", "prompt", "protocol", "judge")]
+    gaps = any(one.reference for one in standings)
+    published = any(one.published for one in standings)
     identifier = f"chart{place}"
     return {
         "task": printable(column.task),
         "heading": printable(heading(column)),
         "caption": _caption(column),
-        "names": names,
+        "names": _names(column, reference if gaps else None, published=published),
         "groups": [
             {
                 "title": printable(group.title),
                 "rows": [
                     {
                         "label": printable(one.contender),
-                        "cells": list(
-                            _cells(one, column, rows, gaps=has_gaps, published=has_published)
-                        ),
+                        "cells": list(_cells(one, column, rows, gaps=gaps, published=published)),
                     }
                     for one in group.standings
                 ],
@@ -206,6 +189,20 @@ def _column(
             for number, found in enumerate(column.histories)
         ],
     }
+
+
+def _names(column: Column, reference: str | None, *, published: bool) -> list[View]:
+    """The headers of a column's own table."""
+    names = [_name("rank", "number"), _name("model")]
+    names += [_name("score", "number", first=_first(column)), _name("95 % interval", "number")]
+    names += [_name("n", "number", first="down"), _name("clusters", "number", first="down")]
+    if reference is not None:
+        names.append(_name(f"beside {reference}", "number", first="down"))
+    if published:
+        names.append(_name("published (gap)", "number", first="down"))
+    names += [_name("parameters", "number"), _name("s / sample", "number")]
+    words = ("run of", "commit", "data", "prompt", "protocol", "judge")
+    return names + [_name(text) for text in words]
 
 
 def _caption(column: Column) -> str:

@@ -1,4 +1,4 @@
-"""The leaderboard's page in Chromium: by keyboard, in the dark, on a small screen, without a request.
+"""The leaderboard in Chromium: by keyboard, in the dark, on a small screen, without a request.
 
 Needs the package `playwright` and a Chromium: one on the path, or playwright's own.
 """
@@ -78,10 +78,8 @@ def opened(browser, page_file):
     assert set(asked) == {page_file.as_uri()}
 
 
-def names(page, body=0):
-    rows = (
-        page.locator("#overview table").first.locator("tbody").nth(body).locator("tr[data-model]")
-    )
+def names(page, section=0):
+    rows = page.locator("[data-section]").nth(section).locator("tr[data-model]")
     return [row.get_attribute("data-model") for row in rows.all() if row.is_visible()]
 
 
@@ -116,7 +114,7 @@ def test_rows_stay_in_their_group(opened):
     page.get_by_role("button", name="model").first.press("Enter")
     assert names(page, 1) == ["lab/other-prompt"]
     assert names(page, 2) == ["good"]
-    told = page.locator("tr.apart").first.inner_text()
+    told = page.locator("[data-section] caption").nth(1).inner_text()
     assert "prompt.variant: qwen, not llava" in told
 
 
@@ -128,6 +126,7 @@ def test_it_is_filtered_and_says_how_many_are_left(opened):
     page.get_by_label("Filter models").fill("LAB/")
     assert status.inner_text() == "3 of 6 models shown."
     assert set(names(page)) == {"lab/good", "lab/middle"}
+    assert not page.locator("[data-section]").nth(2).is_visible()
     assert not page.locator("tr.apart").nth(1).is_visible()
     page.get_by_label("Task", exact=True).select_option("pope")
     assert status.inner_text() == "3 of 6 models shown, task pope."

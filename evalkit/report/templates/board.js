@@ -57,6 +57,10 @@
     find("[data-task]").forEach((part) => {
       part.hidden = task.value !== "" && part.dataset.task !== task.value;
     });
+    find("[data-section]").forEach((part) => {
+      const rows = find("tr[data-model]", part).some((row) => !row.hidden);
+      part.hidden = !rows || find("th[data-task]", part).every((head) => head.hidden);
+    });
     const some = wanted === "" ? "All" : String(shown.size) + " of";
     const tasks = task.value === "" ? "" : ", task " + task.value;
     count.textContent = some + " " + models.size + (models.size === 1 ? " model" : " models")

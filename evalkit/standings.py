@@ -109,6 +109,8 @@ class Standing:
         published: Published numbers of the same model, and the gaps to them.
         waived: What differs from the rest of the group and was allowed to.
         origin: Where it is from.
+        decimals: Of a copied number, how many are printed of its column's unit; None of others.
+        erratum: What is known to be wrong with a copied number; empty where nothing is.
     """
 
     contender: str
@@ -129,6 +131,8 @@ class Standing:
     published: tuple[Gap, ...]
     waived: tuple[Mismatch, ...]
     origin: Origin
+    decimals: int | None = None
+    erratum: str = ""
 
     @property
     def half_width(self) -> float | None:

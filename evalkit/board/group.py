@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from evalkit.board.counting import Counted, Tally
 from evalkit.board.ranks import LEVEL, Ranking, Rival, ranked
 from evalkit.difference import Case, sampled
 from evalkit.paired import DRAWS
+from evalkit.publication import PrintedCell
 from evalkit.records import MetricValue
 from evalkit.report.marks import Mark, own_marks
 from evalkit.report.table import is_void
@@ -21,6 +23,8 @@ from evalkit.standings import Gap, Group, Origin, Standing
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+_DECIMALS = re.compile(r"\.(\d+)")
 
 FAILED_SHARE = 0.05
 """With a larger share of failed samples there is no number: it would be the failures'."""
@@ -164,6 +168,7 @@ def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
 def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: str) -> Standing:
     """A number that is not ranked yet, and set beside nothing."""
     value, missing = one.result.metrics[metric], withheld(one.result)
+    cell = _printed(one, metric)
     return Standing(
         contender=one.label,
         value=None if missing else value.value,
@@ -183,7 +188,24 @@ def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: 
         published=(),
         waived=one.waived,
         origin=origin(one.entry.path, one.entry.record, one.result),
+        decimals=None if cell is None else _decimals(cell),
+        erratum="" if cell is None else cell.erratum or "",
     )
+
+
+def _printed(one: Candidate, metric: str) -> PrintedCell | None:
+    """What a publication prints of a number; None where it was not copied."""
+    published = one.entry.record.publication
+    cells = () if published is None else published.cells
+    named = (one.result.task, metric)
+    return next((cell for cell in cells if (cell.task, cell.metric) == named), None)
+
+
+def _decimals(cell: PrintedCell) -> int:
+    """How many decimals are printed; of a fraction, how many its percentage has."""
+    digits = _DECIMALS.search(cell.text)
+    count = len(digits.group(1)) if digits else 0
+    return max(0, count - 2) if cell.unit == "fraction" else count
 
 
 def origin(path: str, record: RunRecord, result: TaskResult) -> Origin:

@@ -21,9 +21,10 @@ class Unit:
     name: str
     factor: float
 
-    def text(self, value: float) -> str:
-        """A number with one decimal, and no zero with a sign."""
-        return f"{value * self.factor:.1f}".replace("-0.0", "0.0") if value else "0.0"
+    def text(self, value: float, decimals: int | None = None) -> str:
+        """A number with one decimal, or as many as are given, and no zero with a sign."""
+        shown = f"{value * self.factor:.{1 if decimals is None else decimals}f}"
+        return shown.removeprefix("-") if not float(shown) else shown
 
     def signed(self, value: float) -> str:
         """A difference with its sign."""
@@ -54,7 +55,7 @@ def score(standing: Standing, unit: Unit) -> str:
         return f"-({standing.withheld}){marks}"
     half = standing.half_width
     spread = "" if half is None else f" ± {unit.text(half)}"
-    return f"{unit.text(standing.value)}{spread}{marks}"
+    return f"{unit.text(standing.value, standing.decimals)}{spread}{marks}"
 
 
 def rank(standing: Standing) -> str:
@@ -164,7 +165,7 @@ def sentences(standings: Standings) -> Iterator[str]:
     if paired := bool(grounds & {"scores", "both"}):
         yield "Where scored samples are at hand, models are compared pair by pair on the same ones."
     if grounds & {"intervals", "both"}:
-        why = "Where they are not," if paired else "No scored samples are at hand, so"
+        why = "Where they are not," if paired else "No two have scored samples at hand, so"
         yield f"{why} ranks rest on intervals that do not touch, which says less."
     if standings.allowed:
         told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
@@ -196,6 +197,8 @@ def _group_notes(column: Column, group: Group) -> Iterator[str]:
         if waived:
             told = "; ".join(f"{m.part}: {m.second}, not {m.first}" for m in waived)
             yield f"{column.name}: {one.contender} differs in what was allowed: {told}."
+        if one.erratum:
+            yield f"{column.name}: {one.contender} is as it was printed. {one.erratum}"
 
 
 def used_footnotes(standings: Standings) -> tuple[Footnote, ...]:

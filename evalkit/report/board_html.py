@@ -94,7 +94,7 @@ def _shown(one: Standing, unit: Unit) -> View:
     signs = {mark.value: mark.footnote for mark in Mark}
     half = one.half_width
     return {
-        "score": None if one.value is None else unit.text(one.value),
+        "score": None if one.value is None else unit.text(one.value, one.decimals),
         "why": f"-({one.withheld})",
         "spread": "" if half is None or one.value is None else unit.text(half),
         "marks": [{"sign": sign, "text": signs[sign]} for sign in one.marks],

@@ -211,6 +211,30 @@ def test_a_published_number_stands_apart_and_beside(model, results):
     assert found["lab/b"] == ()
 
 
+def test_a_copied_number_is_shown_as_it_is_printed(results):
+    from evalkit.report.board_cells import notes, score, unit_of
+
+    from .conftest import published, written
+
+    shown = {}
+    for name, text, unit, value in (
+        ("a", "0.6545", "fraction", 0.6545),
+        ("b", "65", "percent", 0.65),
+        ("c", "65.40", "percent", 0.654),
+        ("d", "65.3.", "percent", 0.653),
+    ):
+        made = published(name, value)
+        cell = replace(made.publication.cells[0], text=text, unit=unit, erratum=f"{name} slips.")
+        made = replace(made, publication=replace(made.publication, cells=(cell,)))
+        written(results / "published" / name, made)
+    made = make(read(results).entries)
+    (column,) = made.columns
+    for one in column.groups[0].standings:
+        shown[one.contender] = score(one, unit_of(column))
+    assert shown == {"a": "65.45 ¶", "b": "65 ¶", "c": "65.40 ¶", "d": "65.3 ¶"}
+    assert "gqa accuracy: d is as it was printed. d slips." in list(notes(made))
+
+
 def test_only_the_tasks_that_were_asked_for_in_their_order(model, results):
     model("a", seed=1)
     model("a", seed=1, task="pope", run="pope")

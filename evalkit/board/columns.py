@@ -169,7 +169,14 @@ def title_of(found: Iterable[Mismatch]) -> str:
     by_part = {m.part: m for m in found}
     follows = {part for first in by_part for part in _FOLLOWS.get(first, ())}
     told = [m for part, m in by_part.items() if part not in follows]
-    return "; ".join(f"{m.part}: {_cut(m.second)}, not {_cut(m.first)}" for m in told)
+    return "; ".join(map(_difference, told))
+
+
+def _difference(m: Mismatch) -> str:
+    """A difference in words; a limit in the same words whatever the size of a task's data."""
+    if m.part == "dataset.samples":
+        return f"{m.part}: {m.second}, another number"
+    return f"{m.part}: {_cut(m.second)}, not {_cut(m.first)}"
 
 
 def _cut(value: str) -> str:

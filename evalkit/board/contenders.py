@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 from evalkit.board.entries import Entry
 from evalkit.run_record import RunRecord
@@ -50,6 +51,17 @@ def _labels(known: Mapping[Identity, RunRecord]) -> dict[Identity, str]:
         published = [one for one in same if one[1]]
         found |= _told_apart(name, measured, 2, told=len(measured) > 1)
         found |= _told_apart(name, published, 1, told=len(same) > 1)
+    return _unique(found)
+
+
+def _unique(labels: Mapping[Identity, str]) -> dict[Identity, str]:
+    """The labels, each once: a name may look like another name with what stands behind it."""
+    taken: set[str] = set()
+    found = {}
+    for one, label in labels.items():
+        numbers = (f"{label} #{number}" for number in count(2))
+        found[one] = label if label not in taken else next(n for n in numbers if n not in taken)
+        taken.add(found[one])
     return found
 
 

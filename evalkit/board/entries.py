@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,16 +36,24 @@ class Entry:
         scores: The baseline file or the run's folder that has its scored samples, relative to the
             root; None where none are used.
         scored: The same, to be read; None likewise.
+        root: What paths are relative to.
     """
 
     path: str
     record: RunRecord
     scores: str | None
     scored: Scored | None
+    root: Path = field(default=Path(), compare=False)
 
     def fresh(self) -> Scored | None:
         """Its scored samples, to be read anew: what was read is held as long as this is."""
         return None if self.scored is None else replace(self.scored)
+
+    def told(self, text: str) -> str:
+        """A text about the record, without its path at the beginning and without the root."""
+        return (
+            _without(text, self.root).removeprefix(f"{self.path} ").removeprefix(f"{self.path}: ")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +94,14 @@ def read(
     left_out = []
     for place in sorted(_places(folder), key=lambda path: path.as_posix()):
         path = Path(os.path.relpath(place, root)).as_posix()
+        if not _is_unicode(path):
+            why = "its path is no valid Unicode; give it another name."
+            left_out.append(LeftOut(path=path.encode(errors="backslashreplace").decode(), why=why))
+            continue
         try:
             entry = _entry(root, path, scores, task_paths)
         except EvalkitError as error:
-            why = told(error, root).removeprefix(f"{path} ")
+            why = _without(str(error), root).removeprefix(f"{path} ")
             left_out.append(LeftOut(path=path, why=why))
             continue
         held = found.get(entry.record.digest)
@@ -98,9 +110,13 @@ def read(
     return Folder(entries=entries, left_out=tuple(left_out))
 
 
-def told(error: EvalkitError, root: Path) -> str:
-    """What an error says, without the place of the root: pages say the same on every machine."""
-    return str(error) if root == Path() else str(error).replace(f"{root.as_posix()}/", "")
+def _is_unicode(path: str) -> bool:
+    return path.encode(errors="replace").decode() == path
+
+
+def _without(text: str, root: Path) -> str:
+    """A text without the place of the root: pages say the same on every machine."""
+    return text if root == Path() else text.replace(f"{root.as_posix()}/", "")
 
 
 def load(
@@ -163,9 +179,9 @@ def _entry(root: Path, path: str, scores: ScoresFrom, task_paths: Sequence[str])
     side = sides.load(place, task_paths)
     holds = (place.parent / "scores").is_dir() if is_run else True
     if not holds or scores == "none" or (is_run and scores == "baselines"):
-        return Entry(path=path, record=side.record, scores=None, scored=None)
+        return Entry(path=path, record=side.record, scores=None, scored=None, root=root)
     where = Path(path).parent.as_posix() if is_run else path
-    return Entry(path=path, record=side.record, scores=where, scored=side)
+    return Entry(path=path, record=side.record, scores=where, scored=side, root=root)
 
 
 def _joined(one: Entry, two: Entry) -> Entry:

@@ -107,7 +107,7 @@ def _candidates(
                 continue
             known = tally(entry.record, result, scored if has_scores(scored, result) else None)
             if known.damaged:
-                unfit.append(LeftOut(path=entry.path, why=f"{task}: {known.damaged}"))
+                unfit.append(LeftOut(path=entry.path, why=f"{task}: {entry.told(known.damaged)}"))
                 continue
             held.append(Candidate(entry=entry, result=result, label=rows[entry.path].label))
             tallies[entry.path] = known
@@ -158,7 +158,7 @@ def _column(field: _Field, metric: str, reference: str | None, allow: Sequence[s
         economies=economies(ranked[0], by_label, higher=better is not False) if is_main else {},
         histories=histories(groups, metric),
         notes=tuple(
-            f"{one.label}: ranked by intervals, without its scored samples. {note}"
+            f"{one.label}: its scored samples are not used. {one.entry.told(note)}"
             for one in held
             if (note := tallies[one.entry.path].note)
         ),

@@ -132,6 +132,17 @@ def test_other_weights_of_one_name_are_another_row(model, results):
     assert labels == {"a (a-weights)", "a (other)"}
 
 
+def test_labels_are_unique_whatever_models_are_called(model, results):
+    from .conftest import published, written
+
+    model("a", 0.5, 1)
+    model("a (card.md)", 0.6, 2)
+    written(results / "published" / "a", published("a", 0.7))
+    made = make(read(results).entries)
+    labels = [row.label for row in made.contenders]
+    assert sorted(labels) == ["a", "a (card.md)", "a (card.md) #2"]
+
+
 def test_failures_stand_for_the_number_above_a_share(model, results):
     def failed(count):
         covered = Coverage(asked=300, answered=300 - count, failed=count, unparsed=0)

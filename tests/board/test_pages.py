@@ -129,7 +129,10 @@ def test_a_block_is_derived_again(model, results):
         model(name, 0.4 + 0.2 * seed, seed, keep=name != "a")
     (results / "torn").mkdir()
     (results / "torn" / "run.json").write_text("{")
+    other = model("other", 0.5, 9) / "scores" / "gqa.parquet"
+    shutil.copy(results / "b" / "run" / "scores" / "gqa.parquet", other)
     told, body = block_of(all_pages(results, title="Ours -- and theirs")["leaderboard.md"])
+    assert "results/other/run/run&#46;json: gqa: " in body
     assert told["verb"] == "leaderboard"
     assert render_markdown(told["options"], told["records"]) == body
     assert "cannot be read as JSON" in body
@@ -175,6 +178,15 @@ def test_only_the_block_of_a_page_is_replaced(model, results):
     assert old != fresh
     assert replaced(f"# Mine\n\n{old}\nMore.\n", fresh) == f"# Mine\n\n{fresh}\nMore.\n"
     assert replaced("no block", fresh) == fresh
+
+
+def test_a_file_whose_name_is_no_unicode_is_left_out(model, results):
+    shutil.copytree(model("a"), os.fsdecode(os.fsencode(results) + b"/x\xff"))
+    shutil.rmtree(results / "a")
+    for name, text in all_pages(results).items():
+        Path(name).write_text(text, encoding="utf-8")
+    page = Path("leaderboard.html").read_text(encoding="utf-8")
+    assert "results/x\\udcff/run.json: its path is no valid Unicode" in page
 
 
 # Strangers' texts

@@ -44,7 +44,11 @@ class Origin:
         data: The data's repository, config and split, by "/".
         revision: The data's commit; None where it is not pinned.
         samples: Samples that were asked; None where it is not known.
+        data_digest: SHA-256 over ids and targets of the samples; None where it is not known.
         prompt: The prompt variant; None where it is not known.
+        prompt_digest: SHA-256 over all rendered requests; None where it is not known.
+        decoding: How answers were decoded, in words; None where it is not known.
+        backend: What answered; None of copied numbers.
         protocol: Whose rules counted.
         judge: Who judged; None where nobody did.
         seconds: Wall time of the run by sample; None where it is not known.
@@ -58,7 +62,11 @@ class Origin:
     data: str
     revision: str | None
     samples: int | None
+    data_digest: str | None
     prompt: str | None
+    prompt_digest: str | None
+    decoding: str | None
+    backend: str | None
     protocol: str
     judge: str | None
     seconds: float | None

@@ -13,7 +13,7 @@ from evalkit.board.ranks import LEVEL, Ranking, Rival, ranked
 from evalkit.difference import Case, sampled
 from evalkit.paired import DRAWS
 from evalkit.publication import PrintedCell
-from evalkit.records import MetricValue
+from evalkit.records import Generation, MetricValue
 from evalkit.report.marks import Mark, own_marks
 from evalkit.report.table import is_void
 from evalkit.resampling import settled
@@ -223,11 +223,27 @@ def origin(path: str, record: RunRecord, result: TaskResult) -> Origin:
         data="/".join(filter(None, (data.repository, data.config, data.split))),
         revision=data.revision,
         samples=data.samples,
+        data_digest=data.digest,
         prompt=None if known.prompt is None else known.prompt.variant,
+        prompt_digest=None if known.prompt is None else known.prompt.digest,
+        decoding=None if known.generation is None else _decoding(known.generation),
+        backend=None if record.source == "self-reported" else record.model.backend,
         protocol=result.protocol,
         judge=None if result.judge is None else result.judge.judge,
         seconds=record.seconds / asked if measured else None,
     )
+
+
+def _decoding(known: Generation) -> str:
+    """Decoding settings in a few words."""
+    ways = []
+    if known.num_beams > 1:
+        ways.append(f"{known.num_beams} beams")
+    if known.temperature:
+        ways.append(f"temperature {known.temperature:g}, top p {known.top_p:g}")
+    ways = ways or ["greedy"]
+    stops = f", {len(known.stop)} stops" if known.stop else ""
+    return f"{', '.join(ways)}, {known.max_new_tokens} tokens{stops}"
 
 
 def _order(one: Standing, *, higher: bool) -> tuple[bool, float, str, str]:

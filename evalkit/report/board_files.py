@@ -23,7 +23,8 @@ HEADER = (
     *("value", "low", "high", "method", "n", "clusters", "maximum", "failed", "marks", "why_not"),
     *("reference", "reference_difference", "reference_low", "reference_high"),
     *("published", "published_gap", "seconds_per_sample"),
-    *("created", "commit", "evalkit", "data", "data_revision", "prompt", "protocol", "judge"),
+    *("created", "commit", "evalkit", "backend", "data", "data_revision", "data_digest"),
+    *("prompt", "prompt_digest", "decoding", "protocol", "judge"),
     *("record", "digest"),
 )
 """Names of the CSV file's columns."""
@@ -63,8 +64,9 @@ def _row(column: Column, group: Group, one: Standing, row: Contender) -> Iterato
     told = one.published[:1]
     yield from (told[0].value, told[0].difference) if told else (None, None)
     origin = one.origin
-    yield from (origin.seconds, origin.created, origin.commit, origin.evalkit, origin.data)
-    yield from (origin.revision, origin.prompt, origin.protocol, origin.judge)
+    yield from (origin.seconds, origin.created, origin.commit, origin.evalkit, origin.backend)
+    yield from (origin.data, origin.revision, origin.data_digest, origin.prompt)
+    yield from (origin.prompt_digest, origin.decoding, origin.protocol, origin.judge)
     yield from (origin.record, origin.digest)
 
 

@@ -201,7 +201,7 @@ def _names(column: Column, reference: str | None, *, published: bool) -> list[Vi
     if published:
         names.append(_name("published (gap)", "number", first="down"))
     names += [_name("parameters", "number"), _name("s / sample", "number")]
-    words = ("run of", "commit", "data", "prompt", "protocol", "judge")
+    words = ("run of", "commit", "data", "prompt", "decoding", "protocol", "judge")
     return names + [_name(text) for text in words]
 
 
@@ -243,14 +243,19 @@ def _cells(
     yield from _source(one)
 
 
+def _digest(found: str | None) -> str:
+    return "" if found is None else f"SHA-256 {found}"
+
+
 def _source(one: Standing) -> Sequence[View]:
     found = one.origin
     data = f"{found.data} {(found.revision or 'unpinned')[:_REVISION]}"
     return (
         _cell(found.created[:10], found.created, title=found.record),
         _cell((found.commit or "-")[:_REVISION], found.commit or ""),
-        _cell(data, data),
-        _cell(found.prompt or "unknown", found.prompt or ""),
+        _cell(data, data, title=_digest(found.data_digest)),
+        _cell(found.prompt or "unknown", found.prompt or "", title=_digest(found.prompt_digest)),
+        _cell(found.decoding or "unknown", found.decoding or ""),
         _cell(found.protocol, found.protocol),
         _cell(found.judge or "-", found.judge or ""),
     )

@@ -9,6 +9,7 @@ from evalkit.board.making import Choice, make
 from evalkit.errors import UsageError
 from evalkit.judge_report import JudgeReport
 from evalkit.records import Coverage
+from evalkit.run_record import Peeks
 
 
 def column_of(results, **choice):
@@ -174,6 +175,22 @@ def test_an_unhealthy_judge_is_marked_and_not_ranked(model, results):
         model(name, seed=seed, change=change, keep=False)
     standings = column_of(results).groups[0].standings
     assert all("⚠" in one.marks and one.ranks is None for one in standings)
+
+
+def test_what_was_stopped_early_is_marked_and_not_ranked(model, results):
+    def change(result):
+        known = result.fingerprint
+        peeks = Peeks(looks=(50, 100), made=1, rules=1, samples=600, planned=known)
+        return replace(result, peeks=peeks)
+
+    for seed, name in enumerate("ab"):
+        model(name, 0.3 + 0.5 * seed, seed)
+    model("early", 0.9, 3, change=change)
+    found = {one.contender: one for one in column_of(results).groups[0].standings}
+    assert found["early"].ranks is None
+    assert "stopped early" in found["early"].unranked
+    assert found["early"].marks == ("§",)
+    assert (found["a"].ranks, found["b"].ranks) == ((2, 2), (1, 1))
 
 
 def test_the_reference_stands_in_the_main_group_and_all_have_a_difference(model, results):

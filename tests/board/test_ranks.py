@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from evalkit.board.counting import Counted
 from evalkit.board.pairwise import adjusted_p
 from evalkit.board.ranks import Rival, ranges, ranked, stretched, undistinguished
+from evalkit.compare.sides import load
 from evalkit.metrics import accuracy, precision_recall_f1
 from evalkit.records import MetricValue
 from evalkit.registry import load_task
 
-from .conftest import answered, published, record, result
+from .conftest import answered, published, record, result, written
 
 
 def number(value, half=None, clusters=100):
@@ -221,6 +222,21 @@ def test_undistinguished_from_records_alone():
     assert undistinguished(given_[::-1], "accuracy") == {1, 2}
     assert undistinguished(given_, "no such metric") == frozenset()
     assert undistinguished([], "accuracy") == frozenset()
+
+
+def test_undistinguished_by_scores_where_intervals_touch(results):
+    good = answered(0.6, 1)
+    right = [i for i, score in enumerate(good) if score.values["correct"]]
+    bad = list(good)
+    for i in right[::9]:  # 1 of 9 answers lost, and none won
+        bad[i] = replace(bad[i], values={"correct": 0.0})
+    sides = {}
+    for name, scores in (("good", good), ("bad", bad)):
+        written(results / name, record(name, result(scores)), {"gqa": scores})
+        sides[name] = load(results / name)
+    held = [(one.record, one.result("gqa"), one) for one in sides.values()]
+    assert undistinguished(held, "accuracy") == {0}
+    assert undistinguished([(r, t, None) for r, t, _ in held], "accuracy") == {0, 1}
 
 
 def test_of_published_numbers_the_best_alone_and_its_equals():

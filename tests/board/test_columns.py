@@ -175,6 +175,7 @@ def test_an_unhealthy_judge_is_marked_and_not_ranked(model, results):
         model(name, seed=seed, change=change, keep=False)
     standings = column_of(results).groups[0].standings
     assert all("⚠" in one.marks and one.ranks is None for one in standings)
+    assert {one.unranked for one in standings} == {"too many verdicts are missing"}
 
 
 def test_what_was_stopped_early_is_marked_and_not_ranked(model, results):
@@ -194,7 +195,7 @@ def test_what_was_stopped_early_is_marked_and_not_ranked(model, results):
 
 
 def test_the_reference_stands_in_the_main_group_and_all_have_a_difference(model, results):
-    for seed, name in enumerate("ab"):
+    for seed, name in enumerate("abc"):
         model(name, 0.6, seed)
     change = changed("prompt", variant="qwen")
     folder = model("ref", 0.5, 7, change=change)
@@ -285,12 +286,18 @@ def test_an_aggregate_is_of_ranks_and_only_if_asked(model, results):
 
 
 def test_the_front_of_number_and_size(model, results):
-    sizes = {"small": (0.6, 1_000), "large": (0.8, 9_000), "heavy": (0.5, 9_500)}
+    sizes = {
+        "small": (0.6, 1_000),
+        "large": (0.8, 9_000),
+        "same": (0.4, 9_000),
+        "big": (0.79, 9_500),
+    }
     for seed, (name, (share, size)) in enumerate(sizes.items()):
         model(name, share, seed, parameters=size)
     found = column_of(results).economies["parameters"]
     assert [(one.contender, one.standing) for one in found] == [
         ("small", "front"),
         ("large", "front"),
-        ("heavy", "behind"),
+        ("same", "behind"),
+        ("big", "near"),
     ]

@@ -287,7 +287,7 @@ def test_an_aggregate_is_of_ranks_and_only_if_asked(model, results):
 
 def test_the_front_of_number_and_size(model, results):
     sizes = {
-        "small": (0.6, 1_000),
+        "small": (0.3, 1_000),
         "large": (0.8, 9_000),
         "same": (0.4, 9_000),
         "big": (0.79, 9_500),

@@ -10,6 +10,7 @@
     run_record  what a run becomes: numbers, fingerprints, the record
     comparison  what a comparison of two runs is
     verdicts    what a gate says
+    standings   what a leaderboard says
     designs     what a plan and a calibration say
     task        what a task file may say
     rubric      how a judge is asked, and how its reply is read
@@ -56,6 +57,7 @@
     report      records -> tables
     compare     two runs beside each other, and the baseline file
     gate        whether a candidate may replace a baseline
+    board       records below a folder ranked, side by side
     planning    how many samples of which tasks settle a question
     card        model cards: tables, provenance, front matter, marked blocks
     manifest    what a run is about, for resuming it

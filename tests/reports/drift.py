@@ -15,10 +15,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from evalkit.board.entries import Entry, read
+from evalkit.board.making import Choice, make
+from evalkit.board.pages import options_of, pages
 from evalkit.compare import sides
 from evalkit.errors import EvalkitError
 from evalkit.records import differences
 from evalkit.report.markdown import run_page
+from evalkit.run_record import TaskResult
 from evalkit.store import load_run
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +44,33 @@ def stale_pages() -> Iterator[str]:
         page = page_of(run)
         if not page.exists() or page.read_text(encoding="utf-8") != run_page(load_run(run)):
             yield f"{page.relative_to(ROOT)} is not what {run.relative_to(ROOT)} gives"
+    board = board_pages()
+    for page, text in board.items():
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            yield f"{page.relative_to(ROOT)} is not what the records in results/ give"
     for page in (ROOT / "reports").glob("*.md"):
-        if page not in map(page_of, RUNS):
+        if page not in (*map(page_of, RUNS), *board):
             yield f"{page.relative_to(ROOT)} has no record"
+
+
+def board_pages() -> dict[Path, str]:
+    """The leaderboard of what is committed: runs, published numbers, and baselines' scores."""
+    found = read(ROOT / "results", scores="baselines", root=ROOT)
+    entries = [entry for entry in found.entries if is_committed(entry)]
+    tasks = {result.task for entry in entries for result in measured(entry)}
+    choice = Choice(tasks=tuple(sorted(tasks)))
+    made = pages(make(entries, choice), options_of(choice), entries)
+    return {ROOT / "reports" / name: text for name, text in made.items()}
+
+
+def is_committed(entry: Entry) -> bool:
+    """Whether an entry is in the repository, and not one of the user's own runs."""
+    return ROOT / entry.path in RUNS or entry.path.startswith("results/published/")
+
+
+def measured(entry: Entry) -> Iterator[TaskResult]:
+    """The results that somebody has measured here."""
+    yield from entry.record.results if entry.record.source == "measured" else ()
 
 
 def stale_baselines() -> Iterator[str]:
@@ -75,6 +103,8 @@ def main(arguments: list[str]) -> int:
         for run in RUNS:
             page_of(run).parent.mkdir(exist_ok=True)
             page_of(run).write_text(run_page(load_run(run)), encoding="utf-8")
+        for page, text in board_pages().items():
+            page.write_text(text, encoding="utf-8")
         return 0
     found = [
         *stale_pages(),

@@ -1,0 +1,127 @@
+"""A result's scored samples -> the sums that comparing it needs, cluster by cluster."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalkit import registry
+from evalkit.compare.sides import Scored, counted_task
+from evalkit.errors import EvalkitError, StaleError, StoreError, UsageError
+from evalkit.leverage import leverages
+from evalkit.records import SampleScore
+from evalkit.run_record import RunRecord, TaskResult
+from evalkit.strata import strata_of
+from evalkit.sums import Statistics, statistics
+from evalkit.task import Metric, Task, file_stem
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """One metric of one result, cluster by cluster.
+
+    Attributes:
+        metric: The metric.
+        samples: SHA-256 over ids, clusters and groups of the samples, in order: results that have
+            it in common are paired.
+        sums: Shape (k,): the rows, added.
+        by_cluster: Shape (G, k): the same by cluster.
+        scale: Shape (k,): what each column could have summed to.
+        strata: Shape (G,): the clusters' strata.
+        leverages: Shape (G,): their shares of the units.
+    """
+
+    metric: Metric
+    samples: str
+    sums: npt.NDArray[np.float64]
+    by_cluster: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+    strata: npt.NDArray[np.intp]
+    leverages: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What is known of a result beyond its record.
+
+    Attributes:
+        counted: By headline metric; empty where there are no scored samples.
+        better: By headline metric, whether more is better; None, or absent, where nobody says.
+        damaged: Why the result cannot be relied on; empty where it can.
+        note: Why its scored samples are not used; empty where they are, or there are none.
+    """
+
+    counted: Mapping[str, Counted]
+    better: Mapping[str, bool | None]
+    damaged: str = ""
+    note: str = ""
+
+
+def tally(record: RunRecord, result: TaskResult, scored: Scored | None) -> Tally:
+    """The sums behind a result's headline metrics, as far as its scored samples are at hand.
+
+    Scored samples that are damaged, or not the record's, make the result unfit. Where the task has
+    another version here, or cannot be had, the recorded intervals still hold.
+
+    Args:
+        record: The record.
+        result: One of its results.
+        scored: Its scored samples; None where there are none.
+    """
+    own = registry.RecordedTasks.of(record.config.task_paths) if scored is None else scored.tasks
+    try:
+        task = counted_task(result, own.paths)
+    except EvalkitError as error:
+        return Tally(counted={}, better={}, note="" if scored is None else str(error))
+    better = {m.name: m.higher_is_better for m in task.metrics if m.name in result.headline}
+    if scored is None or result.scores is None:
+        return Tally(counted={}, better=better)
+    try:
+        scores, task = scored.scores(result.task), scored.task(result.task)
+    except (StoreError, StaleError) as error:
+        return Tally(counted={}, better=better, damaged=str(error))
+    metrics = [m for m in task.metrics if m.name in result.headline]
+    try:
+        counted = {m.name: _counted(task, m, scores) for m in metrics if scores}
+    except (UsageError, LookupError, TypeError, ValueError) as error:
+        note = f"The metrics of {result.task} do not fit its scores: {error}."
+        return Tally(counted={}, better=better, note=note)
+    return Tally(counted=counted, better={m.name: m.higher_is_better for m in metrics})
+
+
+def _counted(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> Counted:
+    import numpy as np
+
+    found: Statistics = statistics(metric, scores, strata_of(scores, task.parts))
+    strata = np.zeros(found.clusters, dtype=np.intp) if found.strata is None else found.strata
+    return Counted(
+        metric=metric,
+        samples=_digest(scores),
+        sums=found.sums,
+        by_cluster=found.cluster_sums,
+        scale=np.abs(found.rows).sum(axis=0),
+        strata=strata,
+        leverages=leverages(found.codes, found.clusters),
+    )
+
+
+def _digest(scores: Sequence[SampleScore]) -> str:
+    total = hashlib.sha256()
+    for score in scores:
+        line = "\0".join((score.sample_id, score.cluster, score.group or ""))
+        total.update(line.encode("utf-8", "surrogatepass") + b"\n")
+    return total.hexdigest()
+
+
+def has_scores(scored: Scored | None, result: TaskResult) -> bool:
+    """Whether a result has scored samples: the record says so, and the file is there."""
+    if scored is None or result.scores is None:
+        return False
+    folder = getattr(scored.source, "folder", None)
+    return folder is None or folder.scores_path(file_stem(result.task)).exists()

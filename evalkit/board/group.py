@@ -1,0 +1,333 @@
+"""Candidates that may stand beside each other -> their standings: marks, ranks, differences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from evalkit.board.columns import Candidate, Together
+from evalkit.board.counting import Counted, Tally
+from evalkit.board.ranks import LEVEL, Ranking, Rival, ranked
+from evalkit.difference import Case, sampled
+from evalkit.paired import DRAWS
+from evalkit.publication import PrintedCell
+from evalkit.records import Generation, MetricValue
+from evalkit.report.marks import Mark, own_marks
+from evalkit.report.table import is_void
+from evalkit.resampling import settled
+from evalkit.run_record import RunRecord, TaskResult
+from evalkit.standings import Gap, Group, Origin, Standing
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_DECIMALS = re.compile(r"\.(\d+)")
+
+FAILED_SHARE = 0.05
+"""With a larger share of failed samples there is no number: it would be the failures'."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A group with what only its ranks' makers know.
+
+    Attributes:
+        group: The group.
+        labels: Rows that have a rank, in the order of `better`.
+        better: Shape (m, m): whether the first is better than the second for sure.
+    """
+
+    group: Group
+    labels: tuple[str, ...]
+    better: npt.NDArray[np.bool_]
+
+
+def ranked_group(
+    held: Together,
+    metric: str,
+    tallies: Mapping[str, Tally],
+    *,
+    reference: str | None = None,
+    published: Sequence[Candidate] = (),
+) -> Ranked:
+    """The standings of a group in one metric, the best first.
+
+    Args:
+        held: The candidates.
+        metric: The metric.
+        tallies: What is known beyond the records, by the record's path.
+        reference: The reference's row.
+        published: Those whose numbers are copied from publications.
+    """
+    better = direction([tallies[one.entry.path] for one in held.newest], metric)
+    higher = better is not False
+    why = {one.label: _unranked(held, one, metric, better=better) for one in held.newest}
+    rivals = [one for one in held.newest if not why[one.label]]
+    if len(rivals) == 1:
+        why[rivals.pop().label] = "nothing to compare it with"
+    ranking = _ranking(rivals, metric, tallies, higher=higher)
+    places = {one.label: place for place, one in enumerate(rivals)}
+    made = {
+        one.label: _standing(one, metric, marks=_marks(held, one), unranked=why[one.label])
+        for one in held.newest
+    }
+    for label, ranks, by in zip(places, ranking.ranges, ranking.by, strict=True):
+        made[label] = replace(made[label], ranks=ranks, leads=ranks[0] == 1, by=by)
+    for one in held.newest:
+        if made[one.label].value is not None:
+            gap = _gap(_named(held, reference), one, metric, tallies)
+            told = _published(one, metric, published)
+            made[one.label] = replace(made[one.label], reference=gap, published=told)
+    standings = sorted(made.values(), key=lambda one: _order(one, higher=higher))
+    group = _group(held, standings)
+    return Ranked(group=group, labels=tuple(places), better=ranking.better)
+
+
+def _group(held: Together, standings: Sequence[Standing]) -> Group:
+    return Group(
+        title=held.title,
+        differences=held.differences,
+        comparable=held.comparable,
+        standings=tuple(standings),
+    )
+
+
+def _named(held: Together, reference: str | None) -> Candidate | None:
+    """The reference, where it is in a group whose numbers may be compared."""
+    found = (one for one in held.newest if one.label == reference)
+    return next(found, None) if held.comparable else None
+
+
+def direction(tallies: Sequence[Tally], metric: str) -> bool | None:
+    """Whether more is better, as the first who says it says; None where nobody does."""
+    said = (tally.better[metric] for tally in tallies if metric in tally.better)
+    return next(said, None)
+
+
+def withheld(result: TaskResult) -> str:
+    """Why a result's numbers are not shown; empty where they are."""
+    if result.judge is not None and is_void(result.judge):
+        return "no verdicts"
+    share = failed_share(result)
+    return f"{share:.0%} failed" if share > FAILED_SHARE else ""
+
+
+def failed_share(result: TaskResult) -> float:
+    """The share of samples that failed."""
+    covered = result.coverage
+    return covered.failed / covered.asked if covered.asked else 0.0
+
+
+def _unranked(held: Together, one: Candidate, metric: str, *, better: bool | None) -> str:
+    """Why a number has no rank; empty where it may have one."""
+    result = one.result
+    value = result.metrics[metric]
+    reasons = {
+        "how it was asked is not known": not held.comparable,
+        withheld(result): bool(withheld(result)),
+        "too many verdicts are missing": result.judge is not None and not result.judge.healthy,
+        "stopped early, which chose what was counted": result.peeks is not None
+        and result.peeks.stopped,
+        "nothing says whether more is better": better is None,
+        "there is no interval": value.low is None and result.scores is None,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _ranking(
+    rivals: Sequence[Candidate], metric: str, tallies: Mapping[str, Tally], *, higher: bool
+) -> Ranking:
+    import numpy as np
+
+    if not rivals:
+        return Ranking(ranges=(), better=np.zeros((0, 0), dtype=bool), by=())
+    given = [
+        Rival(
+            value=one.result.metrics[metric],
+            counted=tallies[one.entry.path].counted.get(metric),
+        )
+        for one in rivals
+    ]
+    return ranked(given, higher=higher)
+
+
+def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
+    found = set(own_marks(one.entry.record, one.result))
+    parts = {m.part for m in (*one.waived, *(held.differences if held.comparable else ()))}
+    tops = {part.partition(".")[0] for part in parts}
+    if "prompt" in tops and "dataset.samples" not in parts:
+        found.add(Mark.PROMPT)
+    if tops & {"scorer", "judge"} or ("dataset" in tops and "dataset.samples" not in parts):
+        found.add(Mark.RULES)
+    return tuple(mark.value for mark in Mark if mark in found)
+
+
+def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: str) -> Standing:
+    """A number that is not ranked yet, and set beside nothing."""
+    value, missing = one.result.metrics[metric], withheld(one.result)
+    cell = _printed(one, metric)
+    return Standing(
+        contender=one.label,
+        value=None if missing else value.value,
+        low=None if missing else value.low,
+        high=None if missing else value.high,
+        method=value.method,
+        n=value.n,
+        clusters=value.clusters,
+        failed=failed_share(one.result),
+        withheld=missing,
+        marks=marks,
+        ranks=None,
+        unranked=unranked,
+        leads=False,
+        by="",
+        reference=None,
+        published=(),
+        waived=one.waived,
+        origin=origin(one.entry.path, one.entry.record, one.result),
+        decimals=None if cell is None else _decimals(cell),
+        erratum="" if cell is None else cell.erratum or "",
+    )
+
+
+def _printed(one: Candidate, metric: str) -> PrintedCell | None:
+    """What a publication prints of a number; None where it was not copied."""
+    published = one.entry.record.publication
+    cells = () if published is None else published.cells
+    named = (one.result.task, metric)
+    return next((cell for cell in cells if (cell.task, cell.metric) == named), None)
+
+
+def _decimals(cell: PrintedCell) -> int:
+    """How many decimals are printed; of a fraction, how many its percentage has."""
+    digits = _DECIMALS.search(cell.text)
+    count = len(digits.group(1)) if digits else 0
+    return max(0, count - 2) if cell.unit == "fraction" else count
+
+
+def origin(path: str, record: RunRecord, result: TaskResult) -> Origin:
+    """Which run a number is from."""
+    known = result.fingerprint
+    data = known.dataset
+    asked = sum(each.coverage.asked for each in record.results)
+    measured = record.source == "measured" and asked and record.seconds > 0
+    return Origin(
+        record=path,
+        digest=record.digest,
+        created=record.created,
+        commit=record.commit,
+        evalkit=record.versions.get("evalkit"),
+        data="/".join(filter(None, (data.repository, data.config, data.split))),
+        revision=data.revision,
+        samples=data.samples,
+        data_digest=data.digest,
+        prompt=None if known.prompt is None else known.prompt.variant,
+        prompt_digest=None if known.prompt is None else known.prompt.digest,
+        decoding=None if known.generation is None else _decoding(known.generation),
+        backend=None if record.source == "self-reported" else record.model.backend,
+        protocol=result.protocol,
+        judge=None if result.judge is None else result.judge.judge,
+        seconds=record.seconds / asked if measured else None,
+    )
+
+
+def _decoding(known: Generation) -> str:
+    """Decoding settings in a few words."""
+    ways = []
+    if known.num_beams > 1:
+        ways.append(f"{known.num_beams} beams")
+    if known.temperature:
+        ways.append(f"temperature {known.temperature:g}, top p {known.top_p:g}")
+    ways = ways or ["greedy"]
+    stops = f", {len(known.stop)} stops" if known.stop else ""
+    return f"{', '.join(ways)}, {known.max_new_tokens} tokens{stops}"
+
+
+def _order(one: Standing, *, higher: bool) -> tuple[bool, float, str, str]:
+    value = one.value or 0.0
+    return one.value is None, -value if higher else value, one.contender, one.origin.record
+
+
+# Differences
+
+
+def _gap(
+    reference: Candidate | None, one: Candidate, metric: str, tallies: Mapping[str, Tally]
+) -> Gap | None:
+    """The difference to the reference, as `evalkit compare` computes it where scores are there."""
+    if reference is None or reference is one or withheld(reference.result):
+        return None
+    values = [each.result.metrics[metric].value for each in (reference, one)]
+    gap = Gap(beside=reference.label, value=values[0], difference=values[1] - values[0])
+    pair = [tallies[each.entry.path].counted.get(metric) for each in (reference, one)]
+    first, second = pair
+    if first is None or second is None or first.samples != second.samples:
+        return gap
+    found = sampled(_case(first, second), DRAWS, 0)
+    if found.sampling is None:
+        return gap
+    low, high = found.sampling.interval(LEVEL)
+    most = max(_range(first, second), abs(gap.difference))
+    return Gap(
+        beside=gap.beside,
+        value=gap.value,
+        difference=gap.difference,
+        low=max(low, -most),
+        high=min(high, most),
+        method=found.method,
+    )
+
+
+def _range(first: Counted, second: Counted) -> float:
+    metric = first.metric
+    high = (
+        metric.high if metric.reach is None else max(map(metric.reach, (first.sums, second.sums)))
+    )
+    return high - metric.low
+
+
+def _case(first: Counted, second: Counted) -> Case:
+    """Two runs as the paired interval takes them."""
+    import numpy as np
+
+    metric = first.metric
+    by_cluster = settled(np.concatenate([first.by_cluster, second.by_cluster]))
+    by_cluster = by_cluster.reshape(2, *first.by_cluster.shape)
+    return Case(
+        metric=metric,
+        sums=np.stack([first.sums, second.sums]),
+        by_cluster=by_cluster,
+        scale=(first.scale + second.scale) / 2,
+        values=(float(metric.value(first.sums)), float(metric.value(second.sums))),
+        strata=first.strata,
+        leverages=first.leverages,
+        discordant=(by_cluster[0] != by_cluster[1]).any(axis=1),
+    )
+
+
+def _published(one: Candidate, metric: str, published: Sequence[Candidate]) -> tuple[Gap, ...]:
+    """Numbers of the same model that were published, and by how much this one differs."""
+    if one.entry.record.source == "self-reported":
+        return ()
+    value, name = one.result.metrics[metric], one.entry.record.model.name
+    found = []
+    for other in published:
+        record, told = other.entry.record, other.result.metrics[metric]
+        if _bare(record.model.name) == _bare(name) and _like(value, told):
+            card = record.name if record.publication is None else record.publication.card
+            gap = Gap(beside=card, value=told.value, difference=value.value - told.value)
+            found.append((card, other.entry.path, gap))
+    return tuple(gap for *_, gap in sorted(found, key=lambda each: each[:2]))
+
+
+def _bare(name: str) -> str:
+    """A model's name without its owner, in small letters."""
+    return name.rpartition("/")[2].casefold()
+
+
+def _like(one: MetricValue, two: MetricValue) -> bool:
+    """Whether two numbers are of one scale, as far as is known."""
+    return None in (one.maximum, two.maximum) or one.maximum == two.maximum

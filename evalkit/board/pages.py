@@ -1,0 +1,105 @@
+"""A leaderboard's pages, and the marked block from which its Markdown can be derived again.
+
+The block begins with a comment that names all that the text is a function of: what was chosen, and
+the records, by path and digest, each with where its scored samples were. `evalkit verify` hands
+that to `render_markdown` and compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evalkit.board.entries import Entry, load, named
+from evalkit.board.making import Choice, make
+from evalkit.errors import StoreError
+from evalkit.records import plain
+from evalkit.report.board_files import board_csv, board_json
+from evalkit.report.board_html import board_html
+from evalkit.report.board_markdown import board_markdown
+from evalkit.standings import LeftOut, Standings
+from evalkit.store import parse
+
+NAME = "leaderboard"
+"""The name of the marked block, and the stem of the pages' files."""
+
+END = f"<!-- evalkit:end {NAME} -->"
+"""The line that ends the block."""
+
+_HIDDEN = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"), ("--", "-\\u002d"))
+_BLOCK = re.compile(rf"<!-- evalkit:begin {NAME} .*?-->\n.*?{re.escape(END)}", re.DOTALL)
+
+
+def options_of(
+    choice: Choice, left_out: Sequence[LeftOut] = (), task_paths: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What was chosen, as a block says it."""
+    return {
+        **plain(choice),
+        "left_out": [plain(one) for one in left_out],
+        "task_paths": list(task_paths),
+    }
+
+
+def render_markdown(
+    options: Mapping[str, Any], records: Sequence[Mapping[str, Any]], root: Path = Path()
+) -> str:
+    """The text between the lines of a block's marks.
+
+    Args:
+        options: What was chosen, as the block says it.
+        records: The records, as the block names them.
+        root: What their paths are relative to: the folder in which the command ran.
+
+    Raises:
+        StoreError: The block says something else, or a record is not there, or damaged.
+        StaleError: A record is another one, or its scored samples are gone.
+    """
+    rest = dict(options)
+    left_out = [parse(LeftOut, one, "left_out") for one in rest.pop("left_out", ())]
+    task_paths = tuple(map(str, rest.pop("task_paths", ())))
+    choice = parse(Choice, rest, "The options of the leaderboard")
+    try:
+        entries = load(records, task_paths=task_paths, root=root)
+    except (KeyError, TypeError) as error:
+        message = f"The leaderboard's block names a record without {error}."
+        raise StoreError(message) from error
+    return board_markdown(make(entries, choice, left_out))
+
+
+def marked_block(options: Mapping[str, Any], entries: Sequence[Entry], text: str) -> str:
+    """A text between marks that say what it was made of."""
+    told = {"verb": NAME, "options": options, "records": [named(entry) for entry in entries]}
+    line = json.dumps(told, ensure_ascii=False, sort_keys=True)
+    for sign, hidden in _HIDDEN:
+        line = line.replace(sign, hidden)
+    return f"<!-- evalkit:begin {NAME} {line} -->\n{text}\n{END}"
+
+
+def pages(
+    standings: Standings, options: Mapping[str, Any], entries: Sequence[Entry]
+) -> dict[str, str]:
+    """The pages by file name: Markdown, HTML, CSV and JSON."""
+    block = marked_block(options, entries, board_markdown(standings))
+    return {
+        f"{NAME}.md": block + "\n",
+        f"{NAME}.html": board_html(standings),
+        f"{NAME}.csv": board_csv(standings),
+        f"{NAME}.json": board_json(standings),
+    }
+
+
+def replaced(page: str, fresh: str) -> str:
+    """A page with its block replaced; all else stays.
+
+    Args:
+        page: A page that may have the block.
+        fresh: The new page.
+    """
+    block = _BLOCK.search(page)
+    if block is None:
+        return fresh
+    return page[: block.start()] + fresh.removesuffix("\n") + page[block.end() :]

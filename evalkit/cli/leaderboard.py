@@ -1,0 +1,147 @@
+"""`evalkit leaderboard`: all records below a folder, ranked, as pages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.errors import ExitCode, StaleError, UsageError
+
+if TYPE_CHECKING:
+    from evalkit.board.entries import Folder
+
+SEPARATE = "nothing"
+"""What `--allow` takes for no part at all."""
+
+
+@click.command(
+    epilog="Writes leaderboard.md, .html, .csv and .json. Of a page leaderboard.md that is there "
+    "only the marked block is replaced. Exit codes: 0 written, 2 a mistake; with --strict 15 where "
+    "a record is damaged, or another than was written (the pages are written all the same)."
+)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RESULTS")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Where pages are written.",
+)
+@click.option(
+    "--reference", metavar="RUN", help="Set all beside this run: its folder, or MODEL/RUN."
+)
+@click.option("--tasks", multiple=True, metavar="NAMES", help="Only these, in this order.")
+@click.option("--title", default="Leaderboard", show_default=True)
+@click.option(
+    "--allow", multiple=True, metavar="PARTS",
+    help=f"Parts of fingerprints that may differ among rows that are ranked; '{SEPARATE}' for "
+    "none. [default: preprocessing, since each model has its own]",
+)  # fmt: skip
+@click.option(
+    "--aggregate",
+    type=click.Choice(["mean-rank", "borda"]),
+    help="What stands for a row over all columns; without it nothing does.",
+)
+@click.option(
+    "--scores",
+    type=click.Choice(["auto", "baselines", "none"]),
+    default="auto",
+    show_default=True,
+    help="Where scored samples are taken from; 'baselines' uses what is committed alone.",
+)
+@click.option("--strict", is_flag=True, help="Leave with 15 where a record is left out.")
+@click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+def command(
+    *,
+    folder: Path,
+    out: Path,
+    scores: Any,
+    strict: bool,
+    task_paths: tuple[str, ...],
+    **chosen: Any,
+) -> int:
+    """Rank all runs below a folder, task by task, and write the leaderboard as pages."""
+    from evalkit.board.entries import read
+    from evalkit.board.making import make
+    from evalkit.board.pages import options_of, pages
+    from evalkit.cli.pages import check_places, write_pages
+    from evalkit.report.spoken import spoken
+
+    found = read(_relative(folder), scores=scores, task_paths=task_paths)
+    choice = _choice(found, folder, **chosen)
+    standings = make(found.entries, choice, found.left_out)
+    made = pages(standings, options_of(choice, found.left_out, task_paths), found.entries)
+    places = {out / name: text for name, text in made.items()}
+    check_places(list(places), [Path(entry.path) for entry in found.entries])
+    write_pages((path, _kept(path, text)) for path, text in places.items())
+    for path in places:
+        print(f"written: {spoken(str(path))}")
+    for one in standings.left_out:
+        print(spoken(f"left out: {one.path}: {one.why}"), file=sys.stderr)
+    return int(StaleError.exit_code if strict and standings.left_out else ExitCode.OK)
+
+
+def _relative(path: Path) -> Path:
+    """A path from the current folder: pages name no place of the machine."""
+    return Path(os.path.relpath(path))
+
+
+def _kept(path: Path, text: str) -> str:
+    """A new page; of a page in Markdown that is there all but its block stays."""
+    from evalkit.board.pages import replaced
+
+    if path.suffix != ".md" or not path.is_file():
+        return text
+    try:
+        return replaced(path.read_text(encoding="utf-8"), text)
+    except UnicodeDecodeError as error:
+        message = f"{path} is there and is no text; give another folder."
+        raise UsageError(message) from error
+
+
+def _choice(
+    found: Folder,
+    folder: Path,
+    *,
+    reference: str | None,
+    tasks: Sequence[str],
+    title: str,
+    allow: Sequence[str],
+    aggregate: Any,
+) -> Any:
+    from evalkit.board.making import Choice
+    from evalkit.compare.comparable import allowed
+
+    names = [name.strip() for text in tasks for name in text.split(",")]
+    parts = {"allow": tuple(sorted(allowed(w for w in allow if w != SEPARATE)))} if allow else {}
+    return Choice(
+        title=title,
+        reference=None if reference is None else _reference(found, folder, reference),
+        tasks=tuple(dict.fromkeys(filter(None, names))),
+        aggregate=aggregate,
+        **parts,
+    )
+
+
+def _reference(found: Folder, folder: Path, name: str) -> str:
+    """The path of the record that a run's name means.
+
+    Raises:
+        UsageError: No record below the folder is meant, or several are.
+    """
+    known = {entry.path: entry.record for entry in found.entries}
+    places = [_relative(place) for place in (Path(name), folder / name)]
+    wanted = {path.as_posix() for place in places for path in (place, place / "run.json")}
+    held = [path for path in known if path in wanted]
+    held = held or [path for path, record in known.items() if record.model.name == name]
+    if len(held) == 1:
+        return held[0]
+    told = ", ".join(held or known) or "none"
+    what = "names several records" if held else "is no record of the leaderboard"
+    message = f"The reference {name} {what}; give the folder of one of these: {told}."
+    raise UsageError(message)

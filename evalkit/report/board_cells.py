@@ -1,0 +1,207 @@
+"""How a leaderboard's numbers are shown: units, decimals, cells. Pure; all rounding is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from evalkit.report.marks import Footnote, Mark, footnotes
+from evalkit.standings import Column, Contender, Gap, Group, Standing, Standings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """In which unit a column is shown.
+
+    Attributes:
+        name: "%" for shares, which records hold as fractions; "points" for all else.
+        factor: What a recorded number is multiplied by.
+    """
+
+    name: str
+    factor: float
+
+    def text(self, value: float, decimals: int | None = None) -> str:
+        """A number with one decimal, or as many as are given, and no zero with a sign."""
+        shown = f"{value * self.factor:.{1 if decimals is None else decimals}f}"
+        return shown.removeprefix("-") if not float(shown) else shown
+
+    def signed(self, value: float) -> str:
+        """A difference with its sign."""
+        shown = f"{value * self.factor:+.1f}"
+        return "0.0" if shown in ("+0.0", "-0.0") else shown
+
+
+def unit_of(column: Column) -> Unit:
+    """The column's unit: percent where the metric is a share, else the metric's own points."""
+    values = [one.value for group in column.groups for one in group.standings]
+    shares = all(value is None or abs(value) <= 1 for value in values)
+    is_share = column.maximum == 1 or (column.maximum is None and shares)
+    return Unit(name="%", factor=100.0) if is_share else Unit(name="points", factor=1.0)
+
+
+def heading(column: Column) -> str:
+    """A column's name with its unit, and with its range where that is not percent."""
+    unit = unit_of(column)
+    if unit.name == "%":
+        return f"{column.name} (%)"
+    return column.name if column.maximum is None else f"{column.name} (of {column.maximum:g})"
+
+
+def score(standing: Standing, unit: Unit) -> str:
+    """The number with half the width of its interval and its marks, or why there is none."""
+    marks = f" {''.join(standing.marks)}" if standing.marks else ""
+    if standing.value is None:
+        return f"-({standing.withheld}){marks}"
+    half = standing.half_width
+    spread = "" if half is None else f" ± {unit.text(half)}"
+    return f"{unit.text(standing.value, standing.decimals)}{spread}{marks}"
+
+
+def rank(standing: Standing) -> str:
+    """The rank, or the range of ranks; a dash where there is none."""
+    if standing.ranks is None:
+        return "-"
+    best, worst = standing.ranks
+    return str(best) if best == worst else f"{best}-{worst}"
+
+
+def ends(low: float | None, high: float | None, unit: Unit) -> str:
+    """An interval as "low to high"; a dash where there is none."""
+    return "-" if low is None or high is None else f"{unit.text(low)} to {unit.text(high)}"
+
+
+def gap(found: Gap | None, unit: Unit) -> str:
+    """A difference with its interval."""
+    if found is None:
+        return "-"
+    if found.low is None or found.high is None:
+        return unit.signed(found.difference)
+    inside = f"{unit.signed(found.low)} to {unit.signed(found.high)}"
+    return f"{unit.signed(found.difference)} ({inside})"
+
+
+def published(found: Iterable[Gap], unit: Unit) -> str:
+    """Published numbers, each with the gap that the measured one has to it."""
+    told = [f"{unit.text(one.value)} ({unit.signed(one.difference)})" for one in found]
+    return ", ".join(told) or "-"
+
+
+def cost(kind: str, value: float) -> str:
+    """A number of parameters, or seconds by sample."""
+    if kind == "parameters":
+        for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+            if value >= size:
+                return f"{value / size:.3g}{letter}"
+        return f"{value:.0f}"
+    return f"{value:.3g} s"
+
+
+# The overview: one row a model, one column a metric, groups apart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Rows of the overview that may stand beside each other, column by column.
+
+    Attributes:
+        title: How they differ from the main section; empty for that one.
+        comparable: Whether they may be compared with each other.
+        rows: Each row with its cell in every column, or None.
+    """
+
+    title: str
+    comparable: bool
+    rows: tuple[tuple[Contender, tuple[Standing | None, ...]], ...]
+
+
+def sections(standings: Standings) -> tuple[Section, ...]:
+    """The overview: the main section first, then what may not stand beside it, by how it differs.
+
+    Two groups of a column are never in one section, so ranks and bold numbers of a section's column
+    are about one another.
+    """
+    titles: dict[str, bool] = {}
+    for column in standings.columns:
+        for group in column.groups:
+            titles.setdefault(group.title, group.comparable)
+    order = sorted(titles, key=lambda title: (bool(title), not titles[title], title))
+    return tuple(_section(standings, title, comparable=titles[title]) for title in order)
+
+
+def _section(standings: Standings, title: str, *, comparable: bool) -> Section:
+    cells: dict[str, list[Standing | None]] = {}
+    places: dict[str, list[int]] = {}
+    count, last = len(standings.columns), len(standings.contenders)
+    for number, column in enumerate(standings.columns):
+        group = next((one for one in column.groups if one.title == title), None)
+        for place, one in enumerate(() if group is None else group.standings):
+            cells.setdefault(one.contender, [None] * count)[number] = one
+            places.setdefault(one.contender, [last] * count)[number] = place
+    known = [row for row in standings.contenders if row.label in cells]
+    if title:
+        known.sort(key=lambda row: places[row.label])
+    rows = [(row, tuple(cells[row.label])) for row in known]
+    return Section(title=title, comparable=comparable, rows=tuple(rows))
+
+
+# Sentences below
+
+
+_EXPLAINED = {
+    "preprocessing": "what models' own processors do to pictures may differ in a group",
+}
+
+
+def sentences(standings: Standings) -> Iterator[str]:
+    """How the leaderboard is to be read."""
+    level = f"{standings.level:.0%}".replace("%", " %")
+    yield (
+        f"A number is shown with half the width of its {level} interval. A rank is the range of "
+        f"ranks that the comparisons of a group leave open, all of them at once ({level}); rows in "
+        "bold may be first."
+    )
+    grounds = {one.by for one in all_of(standings)} - {""}
+    if paired := bool(grounds & {"scores", "both"}):
+        yield "Where scored samples are at hand, models are compared pair by pair on the same ones."
+    if grounds & {"intervals", "both"}:
+        why = "Where they are not," if paired else "No two have scored samples at hand, so"
+        yield f"{why} ranks rest on intervals that do not touch, which says less."
+    if standings.allowed:
+        told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
+        yield f"Allowed by choice: {'; '.join(told)}."
+    if any(one.withheld for one in all_of(standings)):
+        yield "With more than 5 % failed samples there is no number, but the share that failed."
+    if any(one.published for one in all_of(standings)):
+        yield "Beside a published number stands by how much the measured one is above it."
+
+
+def all_of(standings: Standings) -> Iterator[Standing]:
+    """All numbers of a leaderboard."""
+    for column in standings.columns:
+        for group in column.groups:
+            yield from group.standings
+
+
+def notes(standings: Standings) -> Iterator[str]:
+    """What must be known of single rows."""
+    for column in standings.columns:
+        yield from (f"{column.name}: {note}" for note in column.notes)
+        for group in column.groups:
+            yield from _group_notes(column, group)
+
+
+def _group_notes(column: Column, group: Group) -> Iterator[str]:
+    for one in group.standings:
+        waived = [m for m in one.waived if not m.part.startswith("preprocessing")]
+        if waived:
+            told = "; ".join(f"{m.part}: {m.second}, not {m.first}" for m in waived)
+            yield f"{column.name}: {one.contender} differs in what was allowed: {told}."
+        if one.erratum:
+            yield f"{column.name}: {one.contender} is as it was printed. {one.erratum}"
+
+
+def used_footnotes(standings: Standings) -> tuple[Footnote, ...]:
+    """The footnotes of the marks that are on the page."""
+    by_sign = {mark.value: mark for mark in Mark}
+    return footnotes(by_sign[sign] for one in all_of(standings) for sign in one.marks)

@@ -78,6 +78,26 @@ class Runs:
         result = self.candidate.results.get(task)
         return result.peeks if result is not None and self._is_own() else None
 
+    @property
+    def is_sequential(self) -> bool:
+        """Whether this gate could end the candidate's tasks early."""
+        return self._is_own()
+
+    @property
+    def late(self) -> int | None:
+        """Samples of tasks that ended early which were asked and are not counted.
+
+        They were on their way when the task ended. None where nobody knows: the record says what
+        its last session asked.
+        """
+        told = self.candidate.record.telemetry
+        if told is None or told.resumed:
+            return None
+        asked = {speed.task: speed.samples for speed in told.tasks}
+        ended = [task for task in self.candidate.results if self._stopped(task) is not None]
+        counted = {task: self.candidate.result(task).coverage.asked for task in ended}
+        return sum(max(0, asked.get(task, many) - many) for task, many in counted.items())
+
     def whole(self, task: str) -> int:
         """How many samples a task's benchmark has, as its task says or as it was found."""
         sides = (self.baseline, self.candidate)

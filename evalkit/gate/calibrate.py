@@ -273,7 +273,8 @@ def _others(
     low = np.clip(own - span // 2, 0, members - 1 - span)
     found = low + generator.integers(np.maximum(span, 1))
     found += (found >= own) & (span > 0)
-    return order[begin + found]
+    others: npt.NDArray[np.intp] = order[begin + found]
+    return others
 
 
 # Rates

@@ -236,7 +236,8 @@ def _rates(policy: Policy, judgements: Sequence[Judgement], rules: int | None) -
     if policy.inconclusive == "fail":
         yield (
             "Error rates: the gate passes a candidate of which a metric is truly worse than its "
-            f"margin with probability {worst:.3g} at most, as every critical rule must pass."
+            f"margin with probability {worst:.3g} at most, as every critical rule must pass "
+            "(about: bounds are approximate)."
         )
     else:
         yield (

@@ -36,6 +36,7 @@ class MetricPlan:
         effect: The size of the question, in the metric's unit.
         value: The metric in the first run.
         maximum: The largest possible value; None where it means nothing.
+        width: The largest possible difference; None as `maximum`.
         runs: From which runs it is known, one or two.
         deviation: Standard deviation of what a unit differs by, in the metric's unit; None where
             the metric has no gradient.
@@ -54,6 +55,7 @@ class MetricPlan:
     effect: float
     value: float
     maximum: float | None
+    width: float | None
     runs: tuple[str, ...]
     deviation: float | None
     correlation: float | None

@@ -15,10 +15,11 @@ from typing import Self
 
 from evalkit.compare.comparable import check
 from evalkit.compare.sides import Scored
-from evalkit.data import in_random_order
+from evalkit.data import in_random_order, part_note
+from evalkit.errors import IncompleteError
 from evalkit.gate.coverage import align, refuse_many_flaky
 from evalkit.gate.demands import Demand, demands
-from evalkit.gate.ground import mismatches_with_planned
+from evalkit.gate.ground import mismatches_with_planned, planned_less
 from evalkit.gate.limits import check_room
 from evalkit.gate.peeks import at_look, is_certain, looks_of, rules_of
 from evalkit.gate.policy import Policy
@@ -91,6 +92,7 @@ class Stopping:
 
         Raises:
             UsageError: The policy demands what cannot be meant of these tasks.
+            IncompleteError: Less is to be asked than the baseline was.
             NotComparableError: What is to be asked is not what the baseline was asked.
             EvalkitError: The baseline's scores cannot be had.
         """
@@ -170,6 +172,7 @@ def _watched(
     """A task with its looks; None where it is not watched.
 
     Raises:
+        IncompleteError: Less is to be asked than the baseline was.
         NotComparableError: What is to be asked is not what the baseline was asked.
         UsageError: The policy leaves out too many of its samples as flaky.
     """
@@ -181,7 +184,11 @@ def _watched(
         return None
     known = results[task.name].fingerprint
     planned = replace(prepared.fingerprint, preprocessing=known.preprocessing)
-    check(mismatches_with_planned(results[task.name], planned, order.policy.allow), task.name)
+    unlike = mismatches_with_planned(results[task.name], planned, order.policy.allow)
+    if less := planned_less(results[task.name], planned, unlike):
+        message = f"{task.name}: {less}"
+        raise IncompleteError(message)
+    check(unlike, task.name)
     flaky = [key for f in order.policy.flaky if f.task == task.name for key in f.samples]
     refuse_many_flaky(task.name, flaky, order.baseline.scores(task.name))
     strata = strata_of(prepared.samples, task.parts)
@@ -260,7 +267,10 @@ class _Watched:
         if self.ended is None:
             return prepared
         found = narrowed(prepared, self._until(self.ended - 1))
-        return replace(found, notes=(*found.notes, self.note))
+        task, rows = prepared.task, prepared.fingerprint.dataset.rows
+        counts = {part_note(task, rows): part_note(task, len(found.samples))}
+        kept = (counts.get(note, note) for note in found.notes)
+        return replace(found, notes=(*kept, self.note))
 
     @property
     def note(self) -> str:

@@ -71,15 +71,16 @@ def command(tasks: tuple[str, ...], write: Path | None, kind: str, **given: Any)
     runs = _sides(given.pop("runs"), given.pop("task_paths"))
     question = Question(**{**given, "sides": int(given["sides"])})
     found = plan(runs, question, tasks)
-    if write is not None:
-        write_text(write, task_list(found, question.seed))
     if kind == "json":
         print_json({**plain(found), "limits": found.limits}, indent=1)
-        return
-    table, title = plan_table(found), plan_title(found)
-    print(table_page(table, title) if kind == "markdown" else text_table(table, title), end="")
-    lines = [f"evalkit run {write}"] if write is not None else commands(found)
-    print("".join(f"  {line} --model ...\n" for line in lines), end="")
+    else:
+        table, title = plan_table(found), plan_title(found)
+        print(table_page(table, title) if kind == "markdown" else text_table(table, title), end="")
+    if write is not None:
+        write_text(write, task_list(found, question.seed))
+    if kind != "json":
+        lines = [f"evalkit run {write}"] if write is not None else commands(found)
+        print("".join(f"  {line} --model ...\n" for line in lines), end="")
 
 
 def _sides(runs: tuple[str, ...], task_paths: tuple[str, ...]) -> list[Scored]:

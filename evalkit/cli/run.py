@@ -37,7 +37,8 @@ class BatchSize(click.ParamType[int | str]):
     "--model",
     "-m",
     metavar="SPEC",
-    help="backend:name[@revision][,option=value...], or demo: the embedded model.",
+    help="backend:name[@revision][,option=value...], or demo: the embedded model (demo-early: a "
+    "worse checkpoint of it, for trying gates).",
 )
 @click.option("--limit", type=int, metavar="N", help="A seeded sample of N per task, whole groups.")
 @click.option(

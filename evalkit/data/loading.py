@@ -237,12 +237,17 @@ def _check_texts(task: Task, number: int, sample: Sample) -> None:
             raise DataError(message)
 
 
+def part_note(task: Task, rows: int) -> str:
+    """How many of a split's rows a number is about."""
+    return f"{task.name}: {rows} of the {task.dataset.rows} rows of the full split."
+
+
 def _count_notes(task: Task, found: Found, rows: int) -> tuple[str, ...]:
     expected = task.dataset.rows
     if rows == expected:
         return ()
     if found.revision is None and rows < expected:
-        return (f"{task.name}: {rows} of the {expected} rows of the full split.",)
+        return (part_note(task, rows),)
     note = (
         f"{task.name}: the split {task.dataset.split!r} of {found.repository} has {rows} rows, but "
         f"the task expects {expected}: numbers may not be comparable with published ones."

@@ -2,8 +2,9 @@
 
 Clusters of two runs are drawn again, and the runs of each are exchanged by the toss of a coin: so
 the two are as different as the real ones, and none is better. Of one run a second is supposed:
-in a share r of the clusters it answers alike, in the others as the run answers another cluster,
-which gives the two the correlation r. On each pair stand the gate's own bounds. Damage that is
+in a share r of the clusters it answers alike, in the others as the run answers another cluster of
+like size, which gives the two the correlation r. A cluster drawn brings all of its units, so that
+it weighs what it weighs in a real run, and on each pair stand the gate's own bounds. Damage that is
 larger by d moves both by d, so they tell what happens with every margin, and if the candidate is
 worse by any amount.
 """
@@ -39,6 +40,7 @@ TIMES = (0.5, 1.0, 1.5, 2.0)
 """Margins that are shown, as multiples of the suggested one."""
 
 _DIGITS = 2  # of a suggested margin
+_NEAR = 20  # the part of a stratum's clusters, on either side, that are of like size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,30 +150,97 @@ class _Case:
 
 
 def _pairs_of(case: _Case, repetitions: Repetitions) -> Iterator[Paired]:
-    """Pairs of equally good runs, one row a cluster; sources take turns."""
+    """Pairs of equally good runs, with all units of the clusters drawn; sources take turns."""
     import numpy as np
 
     generator = np.random.default_rng(repetitions.seed)
-    sums = [(one.cluster_sums, two.cluster_sums) for one, two in (s.runs for s in case.sources)]
+    sources = [_Units.of(source) for source in case.sources]
     for place in range(repetitions.number):
-        source, (first, second) = case.sources[place % len(sums)], sums[place % len(sums)]
-        drawn = _drawn(source.strata, generator)
+        units = sources[place % len(sources)]
+        drawn = _drawn(units.strata, generator)
         if case.is_alone:
-            others = _drawn(source.strata, generator)
+            others = _others(units, drawn, generator)
             alike = generator.random(len(drawn)) < repetitions.correlation
-            one, two = first[drawn], first[np.where(alike, drawn, others)]
+            yield units.paired(drawn, np.where(alike, drawn, others))
         else:
-            coin = (generator.random(len(drawn)) < 0.5)[:, None]  # noqa: PLR2004 - fair
-            one = np.where(coin, first[drawn], second[drawn])
-            two = np.where(coin, second[drawn], first[drawn])
-        yield Paired(
-            first=one,
-            second=two,
-            codes=np.arange(len(drawn)),
-            clusters=len(drawn),
-            strata=source.strata,
-            pairwise=source.pairwise,
+            yield units.exchanged(drawn, generator.random(len(drawn)) < 0.5)  # noqa: PLR2004 - fair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Units:
+    """The rows of a pair of runs, cluster after cluster.
+
+    Attributes:
+        source: The pair, its units in the order of their clusters.
+        sizes: Shape (G,): units of each cluster.
+        starts: Shape (G,): the first unit of each.
+    """
+
+    source: Paired
+    sizes: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, source: Paired) -> _Units:
+        import numpy as np
+
+        order = np.argsort(source.codes, kind="stable")
+        sizes = np.bincount(source.codes, minlength=source.clusters)
+        ordered = replace(
+            source,
+            first=source.first[order],
+            second=source.second[order],
+            codes=source.codes[order],
         )
+        return cls(source=ordered, sizes=sizes, starts=np.cumsum(sizes) - sizes)
+
+    @property
+    def strata(self) -> npt.NDArray[np.intp]:
+        """Shape (G,): the stratum of each cluster."""
+        return self.source.strata
+
+    def exchanged(self, drawn: npt.NDArray[np.intp], kept: npt.NDArray[np.bool_]) -> Paired:
+        """Both runs on the clusters drawn, exchanged in those that are not kept."""
+        import numpy as np
+
+        codes, places = self._laid(drawn)
+        own, first, second = (
+            kept[codes, None],
+            self.source.first[places],
+            self.source.second[places],
+        )
+        return self._made(np.where(own, first, second), np.where(own, second, first), codes)
+
+    def paired(self, drawn: npt.NDArray[np.intp], said: npt.NDArray[np.intp]) -> Paired:
+        """The first run on the clusters drawn, and one that answers as it does other clusters.
+
+        A cluster that is answered like one with fewer units begins again with that one's first.
+        """
+        codes, places = self._laid(drawn)
+        within, other = places - self.starts[drawn][codes], said[codes]
+        rows = self.source.first
+        return self._made(
+            rows[places], rows[self.starts[other] + within % self.sizes[other]], codes
+        )
+
+    def _laid(
+        self, drawn: npt.NDArray[np.intp]
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The place among the drawn ones, and the row, of each unit of the clusters drawn."""
+        import numpy as np
+
+        sizes = self.sizes[drawn]
+        codes = np.repeat(np.arange(len(drawn)), sizes)
+        before = np.cumsum(sizes) - sizes
+        return codes, np.arange(len(codes)) + (self.starts[drawn] - before)[codes]
+
+    def _made(
+        self,
+        first: npt.NDArray[np.float64],
+        second: npt.NDArray[np.float64],
+        codes: npt.NDArray[np.intp],
+    ) -> Paired:
+        return replace(self.source, first=first, second=second, codes=codes)
 
 
 def _drawn(strata: npt.NDArray[np.intp], generator: np.random.Generator) -> npt.NDArray[np.intp]:
@@ -183,6 +252,29 @@ def _drawn(strata: npt.NDArray[np.intp], generator: np.random.Generator) -> npt.
         members = np.flatnonzero(strata == stratum)
         found[members] = members[generator.integers(len(members), size=len(members))]
     return found
+
+
+def _others(
+    units: _Units, drawn: npt.NDArray[np.intp], generator: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Shape (G,): for each drawn cluster another of its stratum, of like size.
+
+    Of a stratum's clusters by size, those of like size in a random order, it is one of the next
+    twentieth on either side: one of another size would vary more, or less, than its place does.
+    """
+    import numpy as np
+
+    order = np.lexsort((generator.random(len(drawn)), units.sizes, units.strata))
+    counts = np.bincount(units.strata)
+    ranks, begin = np.empty_like(order), (np.cumsum(counts) - counts)[units.strata][drawn]
+    ranks[order] = np.arange(len(order))
+    members, own = counts[units.strata][drawn], ranks[drawn] - begin
+    span = np.minimum(2 * np.maximum(members // _NEAR, 1), members - 1)
+    low = np.clip(own - span // 2, 0, members - 1 - span)
+    found = low + generator.integers(np.maximum(span, 1))
+    found += (found >= own) & (span > 0)
+    others: npt.NDArray[np.intp] = order[begin + found]
+    return others
 
 
 # Rates

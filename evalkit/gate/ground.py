@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with_scores
+from evalkit.compare.comparable import PARTS, UNKNOWN, check, mismatches, mismatches_with_scores
 from evalkit.compare.sides import Scored, shared_task
 from evalkit.comparison import Mismatch
 from evalkit.errors import NotComparableError
@@ -77,6 +77,26 @@ class Runs:
         """How often this gate looked at the candidate's task while it was run; None: not at all."""
         result = self.candidate.results.get(task)
         return result.peeks if result is not None and self._is_own() else None
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether this gate could end the candidate's tasks early."""
+        return self._is_own()
+
+    @property
+    def late(self) -> int | None:
+        """Samples of tasks that ended early which were asked and are not counted.
+
+        They were on their way when the task ended. None where nobody knows: the record says what
+        its last session asked.
+        """
+        told = self.candidate.record.telemetry
+        if told is None or told.resumed:
+            return None
+        asked = {speed.task: speed.samples for speed in told.tasks}
+        ended = [task for task in self.candidate.results if self._stopped(task) is not None]
+        counted = {task: self.candidate.result(task).coverage.asked for task in ended}
+        return sum(max(0, asked.get(task, many) - many) for task, many in counted.items())
 
     def whole(self, task: str) -> int:
         """How many samples a task's benchmark has, as its task says or as it was found."""
@@ -179,13 +199,12 @@ class Runs:
         else:
             found = mismatches(*results, self.allow)
         found = tuple(m for m in found if m.part.partition(".")[0] in parts)
+        if narrower:  # nothing is compared, so that nobody names the data matters less
+            found = tuple(m for m in found if m.waived or not _is_unnamed(m))
         if refused := self._refused(task, found):
             return refused
         if narrower and not any(m.part.startswith("dataset") for m in found):
-            return incomplete(
-                f"The candidate was asked {len(ids[1]):,} of the baseline's {len(ids[0]):,} "
-                "samples: run it with the same --limit and --seed."
-            )
+            return incomplete(asked_less(len(ids[0]), len(ids[1])))
         return None
 
     def _unlike_planned(self, task: str, stopped: Peeks, parts: Collection[str]) -> Aligned | None:
@@ -194,7 +213,10 @@ class Runs:
         Of the pictures there is a digest of those alone that were shown until then, and it is not
         compared.
         """
-        found = mismatches_with_planned(self.baseline.result(task), stopped.planned, self.allow)
+        known = self.baseline.result(task)
+        found = mismatches_with_planned(known, stopped.planned, self.allow)
+        if less := planned_less(known, stopped.planned, found):
+            return incomplete(less)
         return self._refused(task, [m for m in found if m.part.partition(".")[0] in parts])
 
     def _refused(self, task: str, found: Sequence[Mismatch]) -> Aligned | None:
@@ -245,6 +267,48 @@ def mismatches_with_planned(
     images = baseline.fingerprint.dataset.images
     known = replace(planned, dataset=replace(planned.dataset, images=images))
     return mismatches(baseline, replace(baseline, fingerprint=known), allow)
+
+
+def asked_less(known: int, asked: int) -> str:
+    """What to say of a candidate that was asked some of the baseline's samples.
+
+    Args:
+        known: Samples of the baseline.
+        asked: Samples of the candidate.
+    """
+    return (
+        f"dataset.samples is {known} and {asked}: the candidate was asked {asked:,} of the "
+        f"baseline's {known:,} samples. Make both with the same task list, such as the plan's, or "
+        "the same --limit, --limit-by and --seed."
+    )
+
+
+def planned_less(
+    baseline: TaskResult, planned: Fingerprint, found: Sequence[Mismatch]
+) -> str | None:
+    """What to say where fewer samples are to be asked than the baseline has; None where not so.
+
+    Of fewer samples no digest can agree, so the names of the data must.
+
+    Args:
+        baseline: A result.
+        planned: The fingerprint of all that is to be asked.
+        found: As `mismatches_with_planned`.
+    """
+    known, now = baseline.fingerprint.dataset, planned.dataset
+    place = "repository", "config", "split", "revision", "rows"
+    alike = all(getattr(known, name) == getattr(now, name) for name in place)
+    follow = {f"dataset.{name}" for name in ("samples", "digest", "context")} | {"prompt.digest"}
+    others = [m for m in found if not m.waived and m.part not in follow]
+    left = any(m.part == "dataset.samples" and not m.waived for m in found)
+    if not left or not alike or others or now.samples >= known.samples:
+        return None
+    return asked_less(known.samples, now.samples)
+
+
+def _is_unnamed(m: Mismatch) -> bool:
+    """Whether it is only that nothing names the data's commit, in either run."""
+    return m.part == "dataset.revision" and m.first == m.second == UNKNOWN
 
 
 def incomplete(reason: str) -> Aligned:

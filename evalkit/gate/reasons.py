@@ -8,6 +8,7 @@ from evalkit.gate.damage import Damage
 from evalkit.gate.demands import Demand
 from evalkit.gate.ground import Runs
 from evalkit.gate.limits import room
+from evalkit.gate.peeks import FEWEST
 from evalkit.gate.policy import EVERY, Policy, Waiver
 from evalkit.report.table import number
 from evalkit.verdicts import Judgement, Verdict
@@ -112,7 +113,7 @@ def notes_of(
                 *_waiver_notes(policy, wanted, judgements),
                 *_ungated(policy, runs, wanted),
                 *_wide(runs, judgements),
-                *_looks(runs),
+                *_looks(runs, wanted),
                 *_rates(policy, judgements, runs.rules),
             ]
         )
@@ -172,23 +173,57 @@ def _wide(runs: Runs, judgements: Sequence[Judgement]) -> Iterable[str]:
             )
 
 
-def _looks(runs: Runs) -> Iterable[str]:
-    """What early stopping saved, and what it means for the bounds."""
-    held = {task: peeks for task in runs.candidate.results if (peeks := runs.peeks(task))}
-    if not held:
+def _looks(runs: Runs, wanted: Sequence[Demand]) -> Iterable[str]:
+    """What early stopping saved, of all that is gated, and what it means for the bounds."""
+    if not runs.is_sequential:
         return
-    planned = sum(peeks.samples for peeks in held.values())
-    asked = sum(runs.candidate.result(task).coverage.asked for task in held)
+    results = runs.candidate.results
+    gated = dict.fromkeys(d.task for d in wanted if d.decides and d.task in results)
+    if not gated:
+        return
+    held = {task: runs.peeks(task) for task in gated}
+    counted = sum(results[task].coverage.asked for task in gated)
+    left = sum(p.samples - results[t].coverage.asked for t, p in held.items() if p is not None)
     stopped = [
         f"{task} at look {peeks.made} of {len(peeks.looks)}"
         for task, peeks in held.items()
-        if peeks.stopped
+        if peeks is not None and peeks.stopped
     ]
-    yield (
-        f"Stopped early: {', '.join(stopped) or 'no task'}; {planned - asked:,} of {planned:,} "
-        f"samples ({1 - asked / planned:.0%}) were not asked. All bounds hold at all looks "
-        "together: alpha is spent over them."
+    words = (
+        f"{left:,} of the {counted + left:,} gated samples ({left / (counted + left):.0%}) are not "
+        f"counted{_unasked_words(runs, left)}"
+        if left
+        else f"all {counted:,} gated samples are counted"
     )
+    yield f"Stopped early: {', '.join(stopped) or 'no task'}; {words}."
+    if any(held.values()):
+        yield "All bounds hold at all looks together: alpha is spent over them."
+    yield from _unwatched(runs, [task for task, peeks in held.items() if peeks is None])
+
+
+def _unasked_words(runs: Runs, left: int) -> str:
+    """How many of the samples that are not counted were asked; nothing where nobody knows."""
+    late = runs.late
+    if late is None:
+        return ""
+    if not late:
+        return ", and were never asked"
+    if late >= left:
+        return ": all of them had been asked, or were being asked, when their task ended"
+    return (
+        f": {left - late:,} were never asked, and {late:,} had been asked, or were being asked, "
+        "when their task ended"
+    )
+
+
+def _unwatched(runs: Runs, tasks: Sequence[str]) -> Iterable[str]:
+    """Gated tasks at which no look was made before they were whole."""
+    few = [t for t in tasks if len({s.cluster for s in runs.candidate.scores(t)}) < 2 * FEWEST]
+    if few:
+        names = ", ".join(few)
+        yield f"Too small to be looked at early (fewer than {2 * FEWEST} clusters): {names}."
+    if others := [task for task in tasks if task not in few]:
+        yield f"Looked at when whole, and not before: {', '.join(others)}."
 
 
 def _rates(policy: Policy, judgements: Sequence[Judgement], rules: int | None) -> Iterable[str]:
@@ -201,7 +236,8 @@ def _rates(policy: Policy, judgements: Sequence[Judgement], rules: int | None) -
     if policy.inconclusive == "fail":
         yield (
             "Error rates: the gate passes a candidate of which a metric is truly worse than its "
-            f"margin with probability {worst:.3g} at most, as every critical rule must pass."
+            f"margin with probability {worst:.3g} at most, as every critical rule must pass "
+            "(about: bounds are approximate)."
         )
     else:
         yield (

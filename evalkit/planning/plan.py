@@ -77,17 +77,30 @@ def _supposed(found: Sequence[_Known], question: Question) -> Iterator[str]:
     """What was supposed where the runs do not tell it."""
     for one in found:
         if len(one.runs) == 1:
-            yield (
-                f"{one.task.name}: planned from one run ({one.runs[0]}); two runs are supposed to "
-                f"have a correlation of {question.correlation:g} (--correlation). A second run on "
-                "the same samples would show it."
-            )
+            yield f"{one.task.name}: {_of_one_words(one, question)}"
         if one.whole.thinned:
             yield (
                 f"{one.task.name}: {one.runs[0]} has {one.whole.share:.0%} of the samples, and not "
                 "whole clusters, so how much clusters weigh is extrapolated; a run with "
                 "--limit-by cluster would show it."
             )
+
+
+def _of_one_words(one: _Known, question: Question) -> str:
+    """What was supposed of a metric that was planned from one run, and why."""
+    supposed = (
+        f"two runs are supposed to have a correlation of {question.correlation:g} (--correlation)"
+    )
+    if one.same:
+        return (
+            f"{' and '.join([*one.runs, *one.same])} say the same by {one.metric.name}, "
+            f"which tells nothing of how two models differ; so {supposed}. A run of "
+            "another checkpoint on the same samples would show it."
+        )
+    return (
+        f"planned from one run ({one.runs[0]}); {supposed}. A second run on the same samples would "
+        "show it."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +112,7 @@ class _Known:
         metric: The metric.
         spread: How much its difference varies.
         runs: The runs that tell it.
+        same: Runs beside the first that do not differ from it.
         whole: All of the task's data.
         speed: Seconds a sample; None where no run tells it.
     """
@@ -107,6 +121,7 @@ class _Known:
     metric: Metric
     spread: Spread
     runs: tuple[str, ...]
+    same: tuple[str, ...]
     whole: _Whole
     speed: float | None
 
@@ -117,13 +132,14 @@ def _known(name: str, sources: Sequence[Scored], question: Question) -> Iterator
         return
     task = shared_task(name, *sources)
     for metric in (m for m in task.metrics if m.name in task.headline):
-        spread, runs = _widest(task, metric, sources, question)
+        spread, runs, same = _widest(task, metric, sources, question)
         if spread is not None:
             yield _Known(
                 task=task,
                 metric=metric,
                 spread=spread,
                 runs=runs,
+                same=same,
                 whole=_Whole.of(sources[0], name),
                 speed=_seconds_a_sample(name, sources),
             )
@@ -134,9 +150,12 @@ def _known(name: str, sources: Sequence[Scored], question: Question) -> Iterator
 
 def _widest(
     task: Task, metric: Metric, sources: Sequence[Scored], question: Question
-) -> tuple[Spread | None, tuple[str, ...]]:
-    """The spread of the pair that varies most, or of one run; and the names of the runs."""
-    first, found = sources[0], []
+) -> tuple[Spread | None, tuple[str, ...], tuple[str, ...]]:
+    """The spread of the pair that varies most, or of one run; the names of the runs, and of others.
+
+    The others are runs that do not differ from the one.
+    """
+    first, found, same = sources[0], [], []
     for other in sources[1:]:
         pairs = shared_pairs(first, other, task.name)
         if pairs is None:
@@ -145,13 +164,15 @@ def _widest(
         spread = spread_of(metric, paired, len(pairs.first), seed=question.seed)
         if spread is not None:
             found.append((spread, (first.side.name, other.side.name)))
+        elif (paired.first == paired.second).all():
+            same.append(other.side.name)
     if found:
-        return max(found, key=lambda one: one[0].error)
+        return *max(found, key=lambda one: one[0].error), ()
     scores = first.scores(task.name)
     alone = Pairs(first=scores, second=scores, only_first=(), only_second=())
     paired = rows_of(task, metric, alone, strata_of(scores, task.parts))
     spread = spread_of_one(metric, paired, len(scores), question.correlation)
-    return spread, (first.side.name,)
+    return spread, (first.side.name,), tuple(same)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +245,7 @@ def _of_metric(known: _Known, question: Question) -> MetricPlan:
         effect=effect,
         value=spread.value,
         maximum=spread.maximum if known.metric.bounded else None,
+        width=spread.maximum - known.metric.low if known.metric.bounded else None,
         runs=known.runs,
         deviation=spread.deviation,
         correlation=spread.correlation,

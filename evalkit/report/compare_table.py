@@ -307,8 +307,9 @@ def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:
     family = sum(d.headline for _, d in found)
     raw = "; raw where a metric is no headline" if len(found) > family else ""
     yield (
-        "p: the two runs exchanged cluster by cluster, two-sided; Holm: corrected for "
-        f"{family} headline{'' if family == 1 else 's'}{raw}; verdicts go by it at {alpha:.4g}."
+        "p: the two runs exchanged cluster by cluster, two-sided, ties half (mid-p); Holm: "
+        f"corrected for {family} headline{'' if family == 1 else 's'}{raw}; verdicts go by it at "
+        f"{alpha:.4g}."
     )
     yield (
         "values are over the samples that both have; could see: the true difference that these "

@@ -20,8 +20,9 @@ _ERRORS = frozenset({"stale", "not comparable", "judge unhealthy", "incomplete"}
 def gate_junit(result: GateResult, when: str) -> str:
     """The XML document.
 
-    A regression is a failure; what could not be judged is an error; what does not decide (waived,
-    advisory, or inconclusive where the policy lets that be) is skipped, unless nothing decides.
+    A regression is a failure, and so is what is inconclusive; what could not be judged is an error;
+    what does not decide (waived, advisory, or inconclusive where the policy lets that be) is
+    skipped, unless nothing decides.
 
     Args:
         result: The verdict.

@@ -31,7 +31,7 @@ def plan_table(found: Plan) -> Table:
     return Table(
         header=HEADER,
         rows=tuple(row for one in found.metrics for row in _rows(one, found)),
-        notes=(*_words(found), *found.notes),
+        notes=(*_words(found), *found.notes, *_listed(found)),
     )
 
 
@@ -48,10 +48,17 @@ def _cells(stage: Stage, one: MetricPlan) -> tuple[str, ...]:
         f"{stage.samples:,}",
         f"{stage.clusters:,}",
         f"{stage.samples / one.samples:.0%}",
-        number(stage.detectable, one.maximum),
+        _within(stage.detectable, one),
         f"{stage.power:.0%}",
         "-" if stage.seconds is None else duration(stage.seconds),
     )
+
+
+def _within(difference: float, one: MetricPlan) -> str:
+    """A difference, where the metric's range has room for it."""
+    if one.width is not None and difference > one.width:
+        return "more than its range"
+    return number(difference, one.maximum)
 
 
 def duration(seconds: float) -> str:
@@ -63,10 +70,26 @@ def duration(seconds: float) -> str:
     return f"{seconds / _HOUR:.1f} h"
 
 
+def _listed(found: Plan) -> Iterator[str]:
+    """How the list of tasks, and their limits, follow from the table."""
+    for task in dict.fromkeys(one.task for one in found.metrics):
+        own = [one for one in found.metrics if one.task == task]
+        short = ", ".join(one.metric for one in own if not one.settles)
+        held = ", ".join(one.metric for one in own if one.settles)
+        if short and held:
+            yield f"{task} is not in the list: {held} would settle it, but {short} does not."
+    if any(limit is not None for limit in found.limits.values()):
+        yield (
+            'A limit in the list is of one cluster more than the row "from here" (of the metric '
+            "that needs most): a limit counts samples and takes whole clusters, which differ in "
+            "size."
+        )
+
+
 def _words(found: Plan) -> Iterator[str]:
     """Of each metric: what the question means in its unit, and what the figures rest on."""
     for one in found.metrics:
-        parts = [f"{found.detect} is {number(one.effect, one.maximum)}"]
+        parts = [f"{found.detect} is {_within(one.effect, one)}"]
         if not one.settles:
             parts.append(
                 f"it takes about {one.needed:,} samples, of which there are {one.samples:,}"

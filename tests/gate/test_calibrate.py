@@ -1,6 +1,7 @@
 """Calibration: the rates that margins have, where they are known."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,10 @@ import pytest
 from evalkit.compare.sides import load
 from evalkit.errors import UsageError
 from evalkit.gate.calibrate import Repetitions, calibrate
+from evalkit.gate.coverage import align
+from evalkit.gate.decide import decide
+from evalkit.gate.demands import demands
+from evalkit.gate.measured import corrected, damage_of, verdict_of
 from evalkit.gate.policy import load_policy
 
 DROP = '[[rule]]\ntask = "sight"\nmax_drop = 0.05\n'
@@ -108,3 +113,82 @@ def test_the_command_prints_what_is_asked_for(noisy, crowded, evalkit, tmp_path)
     assert "| sight" in page.read_text()
     done = evalkit("gate", "calibrate", noisy[0], "--policy", tmp_path / "none.toml")
     assert done.code == 2
+
+
+# The bounds are the gate's own
+
+
+@pytest.fixture(scope="module")
+def uneven(sight_of):
+    """Three runs about 12 pictures, one of them with half of the questions; the third reruns."""
+    sight = sight_of(120, 2)
+    rows = [row | {"picture": f"c{max(0, (i - 54) // 6)}"} for i, row in enumerate(sight.rows)]
+
+    def answers(seed):
+        draw = random.Random(seed)
+        wrong = {i for i in range(120) if draw.random() < 1 / 4}
+        return lambda i: sight.wrong(i) if i in wrong else sight.gold(i)
+
+    runs = [sight.run("uneven", answers(seed), rows=rows) for seed in (1, 2, 1)]
+    return [load(run, (str(sight.folder / "sight.py"),)) for run in runs]
+
+
+def brute(policy, runs, number):
+    """The share of passes by the gate on samples drawn one by one."""
+    one, two = (run.scores("sight") for run in runs)
+    task = runs[0].task("sight")
+    (demand,) = demands(policy, {"sight": task}, ("sight",))
+    clusters = {}
+    for a, b in zip(one, two, strict=True):
+        clusters.setdefault(a.cluster, []).append((a, b))
+    members = list(clusters.values())
+    generator, found = np.random.default_rng(0), []
+    for _ in range(number):
+        drawn = generator.integers(len(members), size=len(members))
+        kept = generator.random(len(members)) < 0.5
+        first, second = [], []
+        for place, (cluster, keep) in enumerate(zip(drawn, kept, strict=True)):
+            for pair in members[cluster]:
+                new = {"sample_id": f"{place}-{pair[0].sample_id}", "cluster": f"{place}"}
+                for side, score in zip((first, second), pair[:: 1 if keep else -1], strict=True):
+                    side.append(replace(score, **new, group=None))
+        ground = align(task, first, second, policy.missing)
+        damage = damage_of(task, demand, ground, draws=499, seed=0)
+        verdict = verdict_of(damage, demand.alpha, corrected(demand, damage, 1))
+        found.append(verdict == "pass")
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("margin", [0.15, 0.25])
+def test_simulated_runs_are_judged_as_the_gate_judges_them(uneven, tmp_path, margin):
+    (tmp_path / "gate.toml").write_text(DROP.replace("0.05", f"{margin}"))
+    policy = load_policy(tmp_path / "gate.toml", None)
+    (one,) = calibrate(policy, uneven[:2], Repetitions(number=60)).metrics
+    (chosen,) = (rates for rates in one.margins if rates.chosen)
+    passed = brute(policy, uneven[:2], 60)
+    assert 0 < passed < 1
+    assert chosen.power == pytest.approx(passed)
+
+
+def test_where_the_gate_says_nothing_of_equal_runs_none_pass(uneven, tmp_path):
+    """One picture has half of the questions: so little may be known of equal runs."""
+    (tmp_path / "gate.toml").write_text(DROP.replace("0.05", "0.15"))
+    policy = load_policy(tmp_path / "gate.toml", None)
+    first, _, rerun = uneven
+    (judged,) = decide(policy, first, rerun).judgements
+    assert judged.verdict == "inconclusive"
+    assert judged.high > 0.15
+    (one,) = calibrate(policy, [first, rerun], Repetitions(number=200)).metrics
+    (chosen,) = (rates for rates in one.margins if rates.chosen)
+    assert chosen.power < 0.05
+
+
+def test_of_one_run_each_cluster_keeps_its_weight(uneven, tmp_path):
+    (tmp_path / "gate.toml").write_text(DROP)
+    policy = load_policy(tmp_path / "gate.toml", None)
+    few, many = (
+        calibrate(policy, uneven[:1], Repetitions(number=200, correlation=r)).metrics[0]
+        for r in (0.9, 0.0)
+    )
+    assert few.discordant < many.discordant
+    assert few.suggested > 0.15

@@ -112,9 +112,34 @@ def test_12_is_a_candidate_that_was_asked_less(single, good, gate):
         done = gate(good, fewer, rule)
         assert done.code == 12
         assert "was asked 100 of the baseline's 1,000 samples" in done.out
+        assert "dataset.samples is 1000 and 100: " in done.out
     done = gate(fewer, good, DROP)
     assert done.code == 12
     assert "are not in it" in done.out
+
+
+def test_12_is_asked_less_than_a_baseline_file_too(single, good, gate, evalkit, tmp_path):
+    """Such a file keeps no targets, and local data have no commit: yet it is the same list."""
+    file = tmp_path / "good.json"
+    task = ("--task-path", single.folder / "sight.py")
+    assert evalkit("baseline", "accept", good, "--out", file, *task).code == 0
+    fewer = single.run("fewer-than-file", single.gold, "--limit", "100")
+    done = gate(file, fewer, DROP, *task)
+    assert (done.code, "Not comparable" in done.out) == (12, False)
+    assert "dataset.samples is 1000 and 100: " in done.out
+
+
+def test_12_is_said_before_a_sequential_run_asks(single, good, gate, evalkit, tmp_path):
+    (tmp_path / "gate.toml").write_text(DROP)
+    done = evalkit(
+        *("run", "sight", "--model", "dummy:constant,text=yes", "--limit", 100, "--sequential"),
+        *("--data", good.parents[2] / good.name / "data", "--out", tmp_path / "results"),
+        *("--task-path", single.folder / "sight.py", "--baseline", good),
+        *("--gate", tmp_path / "gate.toml"),
+    )
+    assert done.code == 12
+    assert "sight: dataset.samples is 1000 and 100: the candidate was asked 100" in done.err
+    assert "dataset.digest" not in done.err
 
 
 def test_13_is_not_comparable_and_names_what_differs(single, good, gate):

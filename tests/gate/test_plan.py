@@ -3,6 +3,7 @@
 import json
 import random
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from evalkit.errors import UsageError
 from evalkit.metrics import accuracy, mme_total
 from evalkit.planning.plan import plan
 from evalkit.planning.question import Question, effect_of
+from evalkit.report.plan_page import HEADER, plan_table
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,43 @@ def test_unknown_tasks_and_no_runs_are_one_sentence(noisy, crowded, evalkit, tmp
     )
     assert done.code == 2
     assert "No task settles" in done.err
+
+
+def test_no_settling_task_prints_the_table_and_then_the_sentence(noisy, crowded, evalkit, tmp_path):
+    place = tmp_path / "plan.toml"
+    words = ("plan", "--detect", "0.1pt", "--from", noisy[0], "--from", noisy[1])
+    done = evalkit(*words, "--write", place, "--task-path", crowded.folder / "sight.py")
+    assert done.code == 2
+    assert "0 of 1 tasks settle it" in done.out
+    assert "it takes about" in done.out
+    assert "No task settles a difference of 0.1pt" in done.err
+    assert not place.exists()
+
+
+def test_a_difference_beyond_the_range_is_said_to_be_that(noisy, crowded, evalkit):
+    sides = ("--from", noisy[0], "--from", noisy[1], "--task-path", crowded.folder / "sight.py")
+    assert "300pt is more than its range" in evalkit("plan", "--detect", "300pt", *sides).out
+    (one,) = planned(crowded, noisy, "5pt").metrics
+    assert one.width == 1
+    wide = replace(one, stages=(replace(one.stages[0], detectable=1.01), one.stages[-1]))
+    rows = plan_table(replace(planned(crowded, noisy, "5pt"), metrics=(wide,))).rows
+    assert rows[0][HEADER.index("detects")] == "more than its range"
+    assert "range" not in rows[1][HEADER.index("detects")]
+
+
+def test_runs_that_say_the_same_are_named(noisy, crowded):
+    found = planned(crowded, [noisy[0], noisy[0]], "5pt")
+    (note,) = found.notes
+    assert "say the same by accuracy, which tells nothing of how two models differ" in note
+    assert "supposed to have a correlation of 0.5" in note
+
+
+def test_the_list_says_what_it_leaves_out_and_why_its_limits_are_larger(crowded, noisy):
+    found = planned(crowded, noisy, "16pt")
+    (one,) = found.metrics
+    first = next(stage for stage in one.stages if stage.power >= 0.8)
+    assert found.limits["sight"] == first.samples + 20  # a picture has 20 questions
+    assert any("one cluster more than the row" in note for note in plan_table(found).notes)
+    short = replace(one, metric="other", needed=5000)
+    notes = plan_table(replace(found, metrics=(one, short))).notes
+    assert "sight is not in the list: accuracy would settle it, but other does not." in notes

@@ -12,6 +12,7 @@ from evalkit import registry
 from evalkit.compare.sides import load
 from evalkit.gate.peeks import looks_of
 from evalkit.gate.policy import load_policy
+from evalkit.integrity import record_digest
 from evalkit.prepare import prepare
 from evalkit.progress import Observer
 from evalkit.records import Failure, Prediction
@@ -81,6 +82,12 @@ def result_of(run):
     return result
 
 
+def telemetry_of(run):
+    """How many samples the model was asked."""
+    (speed,) = json.loads((run / "run.json").read_text())["telemetry"]["tasks"]
+    return speed["samples"]
+
+
 def judged(many, evalkit, base, run, policy):
     words = ("--baseline", base, "--candidate", run, "--policy", policy)
     return evalkit("gate", *words, "--task-path", many.folder / "sight.py", "--format", "json")
@@ -116,7 +123,9 @@ def test_equal_runs_pass_early_and_the_record_says_so(many, base, gated, evalkit
     assert peeks["looks"] == [20, 40, 60, 80, 100, 120, 140, 160, 180, 200]
     assert 1 < peeks["made"] < 10
     assert asked == 10 * peeks["looks"][peeks["made"] - 1]
-    assert f"{2000 - asked:,} of 2,000 samples ({1 - asked / 2000:.0%}) were not asked" in done.out
+    left, late = 2000 - asked, telemetry_of(folder) - asked
+    assert f"{left:,} of the 2,000 gated samples ({left / 2000:.0%}) are not counted" in done.out
+    assert f"{left - late:,} were never asked" in done.out or not late
     assert "stopped early at look" in result["notes"][-1]
     assert result["fingerprint"]["dataset"]["samples"] == asked
     assert peeks["planned"]["dataset"]["samples"] == 2000
@@ -125,6 +134,42 @@ def test_equal_runs_pass_early_and_the_record_says_so(many, base, gated, evalkit
     again = judged(many, evalkit, base, folder, tmp_path / "gate.toml")
     assert again.code == 0
     assert again.record["family"] == "bonferroni"
+
+
+def test_what_was_asked_and_thrown_away_is_said(gated, many, base, evalkit, tmp_path):
+    """What the model was asked beside what counts is in the record's telemetry."""
+    _, folder = gated(BOTH, 0.02)
+    record = json.loads((folder / "run.json").read_text())
+    asked = record["results"][0]["coverage"]["asked"]
+    for late, words in (
+        (0, "are not counted, and were never asked."),
+        (5, f"{2000 - asked - 5:,} were never asked, and 5 had been asked, or were being asked,"),
+        (2000 - asked, "are not counted: all of them had been asked, or were being asked,"),
+    ):
+        record["telemetry"]["tasks"][0]["samples"] = asked + late
+        record["digest"] = record_digest(record)
+        (folder / "run.json").write_text(json.dumps(record))
+        page = judged(many, evalkit, base, folder, tmp_path / "gate.toml").record
+        assert any(words in note for note in page["notes"])
+    record["telemetry"]["resumed"] = True
+    record["digest"] = record_digest(record)
+    (folder / "run.json").write_text(json.dumps(record))
+    page = judged(many, evalkit, base, folder, tmp_path / "gate.toml").record
+    assert any(note.endswith("are not counted.") for note in page["notes"])
+
+
+def test_a_task_that_is_too_small_to_be_looked_at_is_named(crowded, evalkit, tmp_path):
+    base = crowded.run("small", crowded.gold, "--limit", 200, "--limit-by", "cluster")
+    (tmp_path / "gate.toml").write_text('[[rule]]\ntask = "sight"\nmax_drop = 0.6\n')
+    words = ("--gate", tmp_path / "gate.toml", "--baseline", base, "--sequential")
+    said = base.parents[2] / base.name / "said"
+    done = evalkit(
+        *("run", "sight", "--model", f"replay:{said}", "--data", data_of(base), *words),
+        *("--task-path", crowded.folder / "sight.py", "--out", tmp_path, "--name", "new"),
+        *("--limit", 200, "--limit-by", "cluster"),
+    )
+    assert "Stopped early: no task; all 200 gated samples are counted." in done.out
+    assert "Too small to be looked at early (fewer than 40 clusters): sight." in done.out
 
 
 def test_a_regression_ends_a_task_and_is_the_exit_code(gated):
@@ -142,7 +187,7 @@ def test_where_nothing_is_certain_all_is_asked(gated):
     assert result["peeks"]["made"] == len(result["peeks"]["looks"])
     assert result["coverage"]["asked"] == 2000
     assert "stopped early at" not in done.out
-    assert "no task; 0 of 2,000 samples (0%) were not asked" in done.out
+    assert "Stopped early: no task; all 2,000 gated samples are counted." in done.out
 
 
 def test_without_sequential_the_gate_follows_the_whole_run(gated):

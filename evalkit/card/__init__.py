@@ -1,1 +1,1 @@
-"""Model cards: what stands in them, derived from run records, in blocks that can be derived again."""
+"""Model cards: derived from run records, in blocks that can be derived again."""

@@ -1,10 +1,10 @@
 """Marked blocks of a Markdown file: what a tool wrote, and how it is derived again.
 
 A block begins with the line `<!-- evalkit:begin NAME {json} -->` and ends with the line
-`<!-- evalkit:end NAME -->`; the JSON object says which verb wrote it, by which template and options,
-from which records. All else in the file is the author's, and is kept byte for byte. Nothing in a
-block can end it: the object holds neither "<", ">" nor "--", and a body with a line that looks like
-a marker is refused.
+`<!-- evalkit:end NAME -->`; the JSON object says which verb wrote it, by which template and
+options, from which records. All else in the file is the author's, and is kept byte for byte.
+Nothing in a block can end it: the object holds neither "<", ">" nor "--", and a body with a line
+that looks like a mark is refused.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _block(name: str, text: str, opened: _Mark, closed: _Mark, place: str) -> Bl
 
 
 def unified(text: str) -> str:
-    """The text with "\\n" at its lines' ends."""
+    """The text with a newline alone at its lines' ends."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -8,7 +8,7 @@ made as Markdown here; so no name, note or answer of a record can form markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,6 +154,6 @@ def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:
     }
 
 
-def headings(sheet: Sheet) -> Sequence[str]:
+def heading(sheet: Sheet) -> str:
     """The title of a new card, as Markdown."""
-    return (f"# {safe(public(sheet.entries[0].record.model.name))}",)
+    return f"# {safe(public(sheet.entries[0].record.model.name))}"

@@ -26,7 +26,7 @@ from evalkit.card.front_matter import (
     results_in,
 )
 from evalkit.card.making import Derived, derive
-from evalkit.card.order import CardOrder, order_of, read_text
+from evalkit.card.order import CardOrder, order_of, placed, read_text
 from evalkit.errors import (
     EvalkitError,
     IncompleteError,
@@ -43,6 +43,7 @@ BEST: Best = overlapping
 _BOARD = "evalkit.board.pages"
 
 _NOTHING = "nothing"
+_SHOWN = 200  # characters of a value in a finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +128,18 @@ def _root(told: Mapping[str, Any], path: Path) -> Path:
     `evalkit leaderboard` names its records from where it ran.
     """
     roots = (path.parent, Path())
-    whole = (root for root in roots if all((root / one).exists() for one in _records(told)))
+    whole = (root for root in roots if all(_is_there(one, root) for one in _records(told)))
     return next(whole, path.parent)
+
+
+def _is_there(record: str, root: Path) -> bool:
+    return bool(record) and not Path(record).is_absolute() and placed(record, root).exists()
 
 
 def _missing(block: Block, path: Path) -> Iterator[Finding]:
     root = _root(block.told, path)
     for record in _records(block.told):
-        if not (root / record).exists():
+        if not _is_there(record, root):
             text = f"the block {block.name} is of the record {record}, which is missing"
             yield Finding(place=str(path), line=block.line, text=text)
 
@@ -254,7 +259,7 @@ def _of_index(
             steps = [part for part in step.split(".") if part]
             values = [_value_at(side, steps) for side in sides]
             line = 1 if head is None else line_of(head, ["model-index", 0, "results", at, *steps])
-            told = ".".join(["model-index", *steps])
+            told = f"model-index, {_name_of(one or two)}: {'.'.join(steps) or 'the result'}"
             text = f"{told}: expected {values[0]}, found {values[1]}"
             yield Finding(place=place, line=line, text=text)
     if kept_digest(others) != (order.options.front.kept if order.options.front else ""):
@@ -264,6 +269,11 @@ def _of_index(
             "again, keeps those that are there"
         )
         yield Finding(place=place, line=line, text=text)
+
+
+def _name_of(result: Any) -> str:
+    data = result.get("dataset") if isinstance(result, dict) else None
+    return str(data.get("name")) if isinstance(data, dict) else "a result"
 
 
 def _by_place(value: Any) -> Any:
@@ -278,7 +288,8 @@ def _by_place(value: Any) -> Any:
 def _value_at(value: Any, steps: Iterable[str]) -> str:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
-    return _NOTHING if value is None else repr(value)
+    told = _NOTHING if value is None else repr(value)
+    return told if len(told) <= _SHOWN else f"{told[:_SHOWN]}..."
 
 
 def _of_eval_results(derived: Derived, path: Path) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ result is read again by huggingface_hub's `ModelCard` before it is given away.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ INDEX = "model-index"
 """The key that holds results."""
 
 _HEAD = re.compile(r"\A(\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(?:\r\n|\n|$))")
+_BRACES = re.compile(r"^[ \t]*\{\s*\}[ \t]*(?:\r\n|\n|$)", re.MULTILINE)
+_REST = re.compile(r"[\r\n]((?:(?:#[^\r\n]*|[ \t]*)(?:\r\n|\r|\n)|#[^\r\n]*$)+)\Z")
 _EMPTY = re.compile(r"\A\ufeff?---[ \t]*(?:\r\n|\r|\n)---[ \t]*(?:\r\n|\r|\n|$)")
 
 
@@ -111,58 +113,51 @@ def with_keys(card: str, keys: Mapping[str, Any], place: str) -> str:
         MissingExtraError: PyYAML or huggingface_hub is not installed.
     """
     head = read_head(card, place)
-    ending = line_end(card)
+    ending = "\r\n" if line_end(card) == "\r\n" else "\n"  # the hub knows no others
     if head is None:
         mark = "\ufeff" if card.startswith("\ufeff") else ""
         rest = _EMPTY.sub("", card) if _EMPTY.match(card) else card.removeprefix("\ufeff")
-        head = Head(text="", data={}, before=f"{mark}---{ending}", after="", line=2)
         after = f"{ending}---{ending}" + (f"{ending}{rest}" if rest else "")
-    else:
-        after = head.after
-    lines = list(_without(head, keys, place))
+        head = Head(text="", data={}, before=f"{mark}---{ending}", after=after, line=2)
+    text = _without(head, keys, place)
+    text += ending if text and not text.endswith(("\r", "\n")) else ""
     held = {key: value for key, value in keys.items() if value is not None}
-    lines += [line + ending for line in dumped(held).splitlines()] if held else []
-    text = "".join(lines)
-    made = head.before + text.removesuffix(ending) + after
+    text += dumped(held).replace("\n", ending) if held else ""
+    made = head.before + text.removesuffix(ending) + head.after
     _check(made, {**head.data, **keys}, place)
     return made
 
 
-def _without(head: Head, keys: Mapping[str, Any], place: str) -> Iterator[str]:
-    """The YAML's lines but those of some keys, each with its end."""
+def _without(head: Head, keys: Mapping[str, Any], place: str) -> str:
+    """The YAML without some keys; empty lines and comments before the next key stay."""
     yaml = _yaml()
     text = head.text
-    ending = line_end(head.before)
-    node = yaml.compose(text, Loader=yaml.SafeLoader) if text else None
-    lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
-    if lines and not lines[-1].endswith(("\r", "\n")):
-        lines[-1] += ending
-    if node is not None and node.flow_style:
-        if node.value:
-            message = (
-                f"The front matter of {place} is written in braces; write its keys one a line."
-            )
-            raise UsageError(message)
-        lines = [line for line in lines if line.strip() != "{}"]
-    starts = {key.value: key.start_mark.line for key, _ in node.value} if node is not None else {}
-    dropped: set[int] = set()
-    for key in keys:
-        if key in starts:
-            dropped |= _extent(lines, starts[key])
-    yield from (line for number, line in enumerate(lines) if number not in dropped)
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is None:
+        return text
+    if node.flow_style and node.value:
+        message = f"The front matter of {place} is written in braces; write its keys one a line."
+        raise UsageError(message)
+    if node.flow_style:
+        return _BRACES.sub("", text, count=1)
+    starts = [key.start_mark.index for key, _ in node.value]
+    kept = text[: starts[0]]
+    for (key, _), start, end in zip(node.value, starts, [*starts[1:], len(text)], strict=True):
+        own = text[start:end]
+        kept += own[_length(own) :] if key.value in keys else own
+    return kept
 
 
-def _extent(lines: Sequence[str], start: int) -> set[int]:
-    """The lines of a key: its own, and those behind it that are indented, or items of its list."""
-    end = start + 1
-    while end < len(lines) and re.match(r"[ \t]|-(?:\s|$)", lines[end]):
-        end += 1
-    return set(range(start, end))
+def _length(own: str) -> int:
+    """How far a key and its value go, of the text up to the next key."""
+    rest = _REST.search(own)
+    return len(own) if rest is None else rest.start(1)
 
 
 def dumped(value: Any) -> str:
-    """A value as the hub writes it: keys in order, lists at the margin, Unicode as it is."""
-    return str(_yaml().safe_dump(value, sort_keys=False, allow_unicode=True)).rstrip("\n")
+    """A value as the hub writes it (keys in order, Unicode as it is), but each on one line."""
+    text = _yaml().safe_dump(value, sort_keys=False, allow_unicode=True, width=float("inf"))
+    return str(text).rstrip("\n")
 
 
 def _check(card: str, wanted: Mapping[str, Any], place: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,16 +171,16 @@ def load(told: PinnedRecord, root: Path) -> sides.Scored:
         StoreError: It is not there, or damaged.
         StaleError: It is not what was written, or another than the card was made from.
     """
-    place = _inside(told.path, root)
+    place = placed(told.path, root)
     if not place.exists():
         message = f"The record {told.path} is missing."
         raise StoreError(message)
     side = sides.load(place)
     if told.scores is not None:
-        if not has_scores(_inside(told.scores, root), side.record):
+        if not has_scores(placed(told.scores, root), side.record):
             message = f"The scored samples of {told.path} are missing ({told.scores})."
             raise StoreError(message)
-        side = sides.load(_inside(told.scores, root))
+        side = sides.load(placed(told.scores, root))
     if side.record.digest != told.digest:
         message = (
             f"The record {told.path} is another than the card was made from: its digest is "
@@ -197,9 +198,12 @@ def read_pinned(told: PinnedFile, root: Path) -> str:
         StaleError: It was changed.
         UsageError: It lies neither below the card's folder nor below the current one.
     """
-    place = _inside(told.path, root)
+    place = placed(told.path, root)
     if not any(place.resolve().is_relative_to(up.resolve()) for up in (root, Path())):
-        message = f"{told.path} is below neither the card's folder nor the current one."
+        message = (
+            f"{told.path} is below neither the card's folder nor the current one, so it is not "
+            "used; call evalkit from a folder above it."
+        )
         raise UsageError(message)
     text = read_text(place, told.path)
     if digest_of(text) != told.digest:
@@ -229,8 +233,8 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _inside(path: str, root: Path) -> Path:
-    """A path of a block: relative, since it was written so.
+def placed(path: str, root: Path) -> Path:
+    """Where a path of a block leads from the card's folder, which need not be there yet.
 
     Raises:
         StoreError: It is absolute, or empty.
@@ -238,4 +242,5 @@ def _inside(path: str, root: Path) -> Path:
     if not path or Path(path).is_absolute():
         message = f"A card names its records by relative paths, and {path!r} is none."
         raise StoreError(message)
-    return root / path
+    place = root / path
+    return place if place.exists() else Path(os.path.normpath(root.resolve() / path))

@@ -113,7 +113,7 @@ def _told(order: CardOrder) -> Mapping[str, Any]:
     """What a block says, without what is nothing."""
     from evalkit.records import plain
 
-    return {key: value for key, value in plain(order).items() if value not in (None, [])}
+    return {key: value for key, value in plain(order).items() if value is not None}
 
 
 def standing(out: Path | None, block: str, *, wants_front: bool) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.card.entries import Best, Entry, Metrics, shown_metrics, tasks_of
-from evalkit.card.public import public
+from evalkit.card.public import published
 from evalkit.records import MetricValue
-from evalkit.report.markdown import markdown_table, safe
+from evalkit.report.markdown import markdown_table
 from evalkit.report.marks import Footnote, Mark, footnotes, own_marks, suffix
 from evalkit.report.table import Table, interval, number
 from evalkit.run_record import RunRecord, TaskResult
@@ -113,11 +113,11 @@ def _header(entries: Sequence[Entry], references: Sequence[RunRecord]) -> Iterab
     if len(entries) == 1:
         yield from ("value", "95 % interval")
     else:
-        yield from (safe(public(entry.label)) for entry in entries)
+        yield from (published(entry.label) for entry in entries)
     yield from ("n", "protocol")
     for one in references:
         kind = "published" if one.source == "self-reported" else "reference"
-        yield f"{kind}: {safe(public(one.model.name))}"
+        yield f"{kind}: {published(one.model.name)}"
 
 
 def _rows(entries: Sequence[Entry], metrics: Metrics) -> Iterator[_Row]:
@@ -157,7 +157,7 @@ def _cells(
         text += suffix(own)
         ends = interval(value)
         told += [text, ends] if len(entries) == 1 else [_with(text, ends)]
-    return (safe(row.task), safe(row.metric), *told, _n(row), _protocol(row))
+    return (published(row.task), published(row.metric), *told, _n(row), _protocol(row))
 
 
 def _with(text: str, ends: str) -> str:
@@ -171,7 +171,7 @@ def _n(row: _Row) -> str:
 
 
 def _protocol(row: _Row) -> str:
-    return safe(" / ".join(dict.fromkeys(r.protocol for r in row.results if r is not None)))
+    return published(" / ".join(dict.fromkeys(r.protocol for r in row.results if r is not None)))
 
 
 def _beside(first: TaskResult, other: TaskResult) -> Iterator[Mark]:

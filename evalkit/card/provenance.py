@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evalkit.card.invocation import Invocation, judge_words, run_invocation
-from evalkit.card.public import public, public_config, public_spec
-from evalkit.report.markdown import markdown_table, safe
+from evalkit.card.public import public, public_config, public_spec, published
+from evalkit.report.markdown import markdown_table
 from evalkit.report.table import Table, printable, run_table
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.suites import suite_names
@@ -108,7 +108,7 @@ def _table(record: RunRecord) -> str:
     rows = [tuple(_row(result)) for result in record.results]
     return markdown_table(
         Table(header=header, rows=tuple(rows), notes=()),
-        cell=lambda text: safe(public(text)),
+        cell=published,
         right=[False, False, False, True, False, False, False, False],
     )
 

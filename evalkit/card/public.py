@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from evalkit.backends.secret_names import is_secret_option
+from evalkit.report.markdown import safe
 from evalkit.run_record import RunConfig
 
 HERE = "path/to/"
@@ -41,6 +42,11 @@ def _shortened(found: re.Match[str], folders: str) -> str:
     if len(whole) < 2:  # noqa: PLR2004 - a slash alone is no path
         return whole
     return folders + last if last else folders.rstrip("/") or "[path]"
+
+
+def published(text: str) -> str:
+    """Any text of a record as Markdown that can only be its public part."""
+    return safe(public(text))
 
 
 def public_spec(spec: str) -> str:

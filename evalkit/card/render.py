@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from evalkit.card.entries import Best, Entry, Metrics, check_whole
 from evalkit.card.numbers import ROUNDING, methods, numbers
 from evalkit.card.provenance import fenced, provenance
-from evalkit.card.public import public
+from evalkit.card.public import published
 from evalkit.errors import UsageError
-from evalkit.report.markdown import safe
 from evalkit.report.table import number, printable
 from evalkit.run_record import RunRecord
 
@@ -116,7 +115,7 @@ def _escaped(value: Any) -> Any:
 
     if isinstance(value, (Markup, Undefined)):
         return value
-    return Markup(safe(public(str(value))))  # noqa: S704 - escaped just here
+    return Markup(published(str(value)))  # noqa: S704 - escaped just here
 
 
 def _context(sheet: Sheet, best: Best) -> dict[str, Any]:
@@ -156,4 +155,4 @@ def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:
 
 def heading(sheet: Sheet) -> str:
     """The title of a new card, as Markdown."""
-    return f"# {safe(public(sheet.entries[0].record.model.name))}"
+    return f"# {published(sheet.entries[0].record.model.name)}"

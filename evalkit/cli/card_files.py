@@ -152,22 +152,18 @@ def _front_of(text: str, place: str) -> str | None:
 
 @contextmanager
 def copies(wanted: Mapping[Path, Scored]) -> Iterator[None]:
-    """Records that are put beside a card, and do not stay there if it is not written.
-
-    Raises:
-        StoreError: Another record is in such a place.
-    """
+    """Records that are put beside a card, and do not stay there if it is not written."""
     from evalkit.store import RunFolder
 
-    fresh = [path for path in wanted if not path.exists()]
+    fresh = {path for path in wanted if not path.exists()}
     try:
         for path in fresh:
             RunFolder(path.parent).write_record(wanted[path].record)
         yield
-    except BaseException:
+        fresh.clear()
+    finally:
         for path in fresh:
             path.unlink(missing_ok=True)
-        raise
 
 
 def write_card(out: Path, made: Made) -> list[Path]:

@@ -1,1 +1,1 @@
-"""Model cards: derived from run records, in blocks that can be derived again."""
+"""Cards: what people read about a model, made of run records."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from evalkit.card.eval_results import eval_results
 from evalkit.card.model_index import model_index
 from evalkit.card.order import CardOrder, PinnedRecord, load, read_pinned
 from evalkit.card.render import Sheet, body, heading, template_text
-from evalkit.compare.sides import Scored
 from evalkit.errors import UsageError
 
 
@@ -67,7 +66,7 @@ def sheet_of(order: CardOrder, root: Path) -> Sheet:
     layout = None if order.layout is None else read_pinned(order.layout, root)
     return Sheet(
         entries=_entries(order.records, root),
-        references=tuple(side.record for side in _sides(order.references, root)),
+        references=tuple(load(told, root)[0] for told in order.references),
         template=template_text(order.template)
         if isinstance(order.template, str)
         else read_pinned(order.template, root),
@@ -78,16 +77,12 @@ def sheet_of(order: CardOrder, root: Path) -> Sheet:
 
 
 def _entries(records: Sequence[PinnedRecord], root: Path) -> tuple[Entry, ...]:
-    held = list(_sides(records, root))
-    names = labels([side.record for side in held])
+    held = [load(told, root) for told in records]
+    names = labels([record for record, _ in held])
     return tuple(
-        Entry(record=side.record, label=name, scored=side if told.scores else None)
-        for side, name, told in zip(held, names, records, strict=True)
+        Entry(record=record, label=name, scored=scored)
+        for (record, scored), name in zip(held, names, strict=True)
     )
-
-
-def _sides(records: Sequence[PinnedRecord], root: Path) -> Iterable[Scored]:
-    return (load(told, root) for told in records)
 
 
 def parsed_layout(text: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from evalkit.card.entries import Metrics
 from evalkit.compare import sides
 from evalkit.errors import StaleError, StoreError, UsageError
 from evalkit.run_record import RunRecord
-from evalkit.store import RunFolder, parse
+from evalkit.store import RunFolder, load_run, parse
 from evalkit.task import file_stem
 
 
@@ -110,12 +110,12 @@ def order_of(told: Mapping[str, Any], place: str) -> CardOrder:
     return order
 
 
-def pinned(side: sides.Scored, path: Path, root: Path, *, scores: bool) -> PinnedRecord:
+def pinned(path: Path, record: RunRecord, root: Path, *, scores: bool) -> PinnedRecord:
     """A record by its place, as a card in the folder `root` names it.
 
     Args:
-        side: The record with its scored samples.
         path: Its file, or the run's folder.
+        record: The record.
         root: The card's folder.
         scores: Whether its scored samples are used.
 
@@ -127,7 +127,7 @@ def pinned(side: sides.Scored, path: Path, root: Path, *, scores: bool) -> Pinne
     folder = file.parent if file.name == "run.json" else file
     return PinnedRecord(
         path=place,
-        digest=side.record.digest,
+        digest=record.digest,
         scores=relative(folder, root) if scores else None,
     )
 
@@ -164,8 +164,14 @@ def has_scores(path: Path, record: RunRecord) -> bool:
     )
 
 
-def load(told: PinnedRecord, root: Path) -> sides.Scored:
-    """The record that a card names, with its scored samples.
+def read_record(place: Path) -> RunRecord:
+    """The record of a run, by its folder or file, or of a baseline file; errors as `load_run`."""
+    is_baseline = place.is_file() and place.name != "run.json"
+    return sides.load(place).record if is_baseline else load_run(place)
+
+
+def load(told: PinnedRecord, root: Path) -> tuple[RunRecord, sides.Scored | None]:
+    """The record that a card names, and its scored samples where the card uses them.
 
     Raises:
         StoreError: It is not there, or damaged.
@@ -175,19 +181,20 @@ def load(told: PinnedRecord, root: Path) -> sides.Scored:
     if not place.exists():
         message = f"The record {told.path} is missing."
         raise StoreError(message)
-    side = sides.load(place)
+    record, scored = read_record(place), None
     if told.scores is not None:
-        if not has_scores(placed(told.scores, root), side.record):
+        if not has_scores(placed(told.scores, root), record):
             message = f"The scored samples of {told.path} are missing ({told.scores})."
             raise StoreError(message)
-        side = sides.load(placed(told.scores, root))
-    if side.record.digest != told.digest:
+        scored = sides.load(placed(told.scores, root))
+    digests = {record.digest, scored.record.digest if scored else record.digest}
+    if digests != {told.digest}:
         message = (
             f"The record {told.path} is another than the card was made from: its digest is "
-            f"{side.record.digest[:16]}, and was {told.digest[:16]}."
+            f"{record.digest[:16]}, and was {told.digest[:16]}."
         )
         raise StaleError(message)
-    return side
+    return record, scored
 
 
 def read_pinned(told: PinnedFile, root: Path) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalkit.card.meta import Meta
     from evalkit.card.order import CardOptions, CardOrder, PinnedFile, PinnedRecord
     from evalkit.cli.card_files import Draft
-    from evalkit.compare.sides import Scored
+    from evalkit.run_record import RunRecord
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -79,8 +79,8 @@ def command(runs: tuple[str, ...], out: Path | None, block: str, **given: Any) -
         text=standing(out, block, wants_front=given["front"]),
         meta=_meta(given["meta"], asks=given["eval_results"]),
     )
-    sides = wanted.sides(runs)
-    order = _order(wanted, sides, given, _options(given, draft, sides[0][1].record.model.name))
+    records = wanted.records(runs)
+    order = _order(wanted, records, given, _options(given, draft, records[0][1].model.name))
     with copies(wanted.copied):
         made = draft.made(order)
         if out is None:
@@ -123,7 +123,7 @@ def _options(given: dict[str, Any], draft: Draft, model: str) -> CardOptions:
 
 def _order(
     wanted: _Wanted,
-    sides: Sequence[tuple[Path, Scored]],
+    records: Sequence[tuple[Path, RunRecord]],
     given: dict[str, Any],
     options: CardOptions,
 ) -> CardOrder:
@@ -137,8 +137,8 @@ def _order(
         template=template if by_name else wanted.file(Path(template)),
         layout=None if given["layout"] is None else wanted.file(given["layout"]),
         options=options,
-        records=wanted.pinned(sides, several=len(sides) > 1),
-        references=wanted.pinned(wanted.sides(given["references"]), several=False),
+        records=wanted.pinned(records, several=len(records) > 1),
+        references=wanted.pinned(wanted.records(given["references"]), several=False),
     )
 
 
@@ -149,46 +149,43 @@ class _Wanted:
     root: Path
     copies: bool
     scores: bool
-    copied: dict[Path, Scored]
+    copied: dict[Path, RunRecord]
 
     def __init__(self, *, root: Path, copies: bool, scores: bool) -> None:
         """Nothing is read yet."""
         self.root, self.copies, self.scores, self.copied = root, copies, scores, {}
 
-    def sides(self, names: Sequence[str]) -> list[tuple[Path, Scored]]:
+    def records(self, names: Sequence[str]) -> list[tuple[Path, RunRecord]]:
         """Records by name, each with its place.
 
         Raises:
             EvalkitError: One is not there, damaged, or was edited.
         """
+        from evalkit.card.order import read_record
         from evalkit.cli.show import side_of
-        from evalkit.compare.sides import load
 
         places = list(dict.fromkeys(map(side_of, names)))
-        return [(place, load(place)) for place in places]
+        return [(place, read_record(place)) for place in places]
 
     def pinned(
-        self, sides: Sequence[tuple[Path, Scored]], *, several: bool
+        self, records: Sequence[tuple[Path, RunRecord]], *, several: bool
     ) -> tuple[PinnedRecord, ...]:
         """The records as the card names them; copies of them where these were asked for."""
         from evalkit.card.order import has_scores, pinned
 
         if self.copies:
-            return tuple(self._copy(side) for _, side in sides)
-        by_scores = (
-            several and self.scores and all(has_scores(place, s.record) for place, s in sides)
+            return tuple(self._copy(record) for _, record in records)
+        by_scores = several and self.scores and all(has_scores(*pair) for pair in records)
+        return tuple(
+            pinned(place, record, self.root, scores=by_scores) for place, record in records
         )
-        found: tuple[PinnedRecord, ...] = tuple(
-            pinned(side, place, self.root, scores=by_scores) for place, side in sides
-        )
-        return found
 
-    def _copy(self, side: Scored) -> PinnedRecord:
+    def _copy(self, record: RunRecord) -> PinnedRecord:
         from evalkit.card.order import PinnedRecord
 
-        place = f"records/{side.record.digest[:12]}/run.json"
-        self.copied[self.root / place] = side
-        return PinnedRecord(path=place, digest=side.record.digest)
+        place = f"records/{record.digest[:12]}/run.json"
+        self.copied[self.root / place] = record
+        return PinnedRecord(path=place, digest=record.digest)
 
     def file(self, path: Path) -> PinnedFile:
         """A template or layout as the card names it."""

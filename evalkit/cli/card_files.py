@@ -13,7 +13,7 @@ from evalkit.errors import UsageError
 if TYPE_CHECKING:
     from evalkit.card.meta import Meta
     from evalkit.card.order import CardOrder, Front
-    from evalkit.compare.sides import Scored
+    from evalkit.run_record import RunRecord
 
 CARD = "README.md"
 """The name of a card on the hub."""
@@ -151,14 +151,14 @@ def _front_of(text: str, place: str) -> str | None:
 
 
 @contextmanager
-def copies(wanted: Mapping[Path, Scored]) -> Iterator[None]:
+def copies(wanted: Mapping[Path, RunRecord]) -> Iterator[None]:
     """Records that are put beside a card, and do not stay there if it is not written."""
     from evalkit.store import RunFolder
 
     fresh = {path for path in wanted if not path.exists()}
     try:
         for path in fresh:
-            RunFolder(path.parent).write_record(wanted[path].record)
+            RunFolder(path.parent).write_record(wanted[path])
         yield
         fresh.clear()
     finally:

@@ -96,9 +96,10 @@ def _lacking(record: RunRecord) -> Iterator[tuple[Mark, str]]:
 def part(result: TaskResult) -> str:
     """Of which part of its data a number is, in words."""
     data, failed = result.fingerprint.dataset, result.coverage.failed
-    words = [f"of {data.samples:,} of {data.expected_rows or data.rows or 0:,} samples"] * bool(
-        data.samples is not None and data.samples < max(data.rows or 0, data.expected_rows or 0)
-    )
+    rows = max(data.rows or 0, data.expected_rows or 0)
+    words = []
+    if data.samples is not None and data.samples < rows:
+        words.append(f"of {data.samples:,} of {data.expected_rows or rows:,} samples")
     words += ["stopped early"] * bool(result.peeks is not None and result.peeks.stopped)
     words += [f"with {failed:,} failed"] * bool(failed)
     return ", ".join(words)

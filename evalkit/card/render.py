@@ -87,7 +87,8 @@ def body(sheet: Sheet, best: Best) -> str:
     try:
         text = _environment().from_string(sheet.template).render(_context(sheet, best))
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        message = f"The card's template cannot be used: {printable(str(error))}."
+        hint = " Does it need --layout FILE.toml?" if sheet.layout is None else ""
+        message = f"The card's template cannot be used: {printable(str(error))}.{hint}"
         raise UsageError(message) from error
     return _GAP.sub("\n\n", text).strip("\n")
 

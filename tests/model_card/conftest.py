@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from evalkit.integrity import sealed
+from evalkit.publication import Publication
+from evalkit.records import Coverage
+from evalkit.run_record import DatasetIdentity
 from evalkit.store import RunFolder, load_run
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +64,38 @@ def write(tmp_path):
 def run(write, complete):
     """The folder of a complete run, results/model/run below the test's folder."""
     return write(complete)
+
+
+def unknown(result):
+    """The result as a publication has it: a number, and nothing of how it was made."""
+    data = DatasetIdentity(
+        repository=None, config=None, split=None, requested_revision=None, revision=None,
+        rows=None, expected_rows=None, samples=None, digest=None,
+    )  # fmt: skip
+    fingerprint = replace(
+        result.fingerprint, dataset=data, prompt=None, generation=None, preprocessing={}
+    )
+    metrics = {
+        name: replace(value, low=None, high=None, n=None, clusters=None, maximum=None)
+        for name, value in result.metrics.items()
+    }
+    covered = Coverage(asked=0, answered=0, failed=0, unparsed=0)
+    return replace(
+        result, metrics=metrics, fingerprint=fingerprint, coverage=covered, breakdowns={},
+        notes=(), audit=None, scores=None, predictions=None, protocol="unknown",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def paper(demo):
+    """A record of published numbers."""
+    told = Publication(
+        card="x.md", digest="0" * 64, title="A *paper*", url=None, factors={}, cells=()
+    )
+    model = replace(demo.model, name="paper", spec="published:paper", digest=None)
+    return sealed(
+        replace(
+            demo, model=model, source="self-reported", publication=told, hardware=None,
+            results=tuple(map(unknown, demo.results)), telemetry=None,
+        )
+    )  # fmt: skip

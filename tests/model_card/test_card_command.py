@@ -254,3 +254,20 @@ def test_json_in_a_block_is_what_the_docs_say(evalkit, tmp_path, write, complete
     assert told["records"] == [
         {"path": "../results/model/run/run.json", "digest": complete.digest, "scores": None}
     ]
+
+
+def test_published_numbers_are_a_card_and_stand_beside_one(evalkit, tmp_path, write, run, paper):
+    write(paper, "paper")
+    done = card(evalkit, tmp_path, "paper/run", out="paper")
+    assert done.code == 0, done.err
+    text = read(tmp_path / "paper")
+    assert "0.7500¶" in text
+    assert "published in**: A &#42;paper&#42; (x&#46;md)" in text
+    assert "evalkit run" not in text
+    (gqa, *_) = ModelCard(text).data.eval_results
+    assert (gqa.metric_value, gqa.dataset_args["source"]) == (0.75, "self-reported")
+    done = card(evalkit, tmp_path, run, "--reference", "paper/run")
+    assert done.code == 0, done.err
+    assert "published: paper" in read(tmp_path / "card")
+    for name in ("card", "paper"):
+        assert evalkit("verify", tmp_path / name / "README.md").code == 0

@@ -60,6 +60,7 @@
     board       records below a folder ranked, side by side
     planning    how many samples of which tasks settle a question
     card        model cards: tables, provenance, front matter, marked blocks
+    verify      whether a page says what its records say
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine

@@ -26,6 +26,8 @@ VERBS = {
     "compare": ("evalkit.cli.compare", "Compare runs, sample by sample, with a reference."),
     "leaderboard": ("evalkit.cli.leaderboard", "Rank all runs below a folder, as pages."),
     "baseline": ("evalkit.cli.baseline", "Keep a run to be compared with; show it, and changes."),
+    "card": ("evalkit.cli.card", "Write a model card from run records."),
+    "verify": ("evalkit.cli.verify", "Check that cards and leaderboards say what records say."),
     "tasks": ("evalkit.cli.tasks", "List, show, start or check tasks."),
     "doctor": ("evalkit.cli.doctor", "Say what is installed and what is missing."),
 }

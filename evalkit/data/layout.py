@@ -46,7 +46,7 @@ def split_files(
 
 
 def _configs(readme: Path, repository: str) -> dict[str, dict[str, Any]]:
-    import yaml  # type: ignore[import-untyped]  # its stubs are not worth a package
+    import yaml
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
 

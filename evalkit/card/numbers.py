@@ -1,0 +1,211 @@
+"""The default table of a card: one row a task and metric, with all that a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from evalkit.card.entries import Best, Entry, Metrics, shown_metrics, tasks_of
+from evalkit.card.public import published
+from evalkit.records import MetricValue
+from evalkit.report.markdown import markdown_table
+from evalkit.report.marks import Footnote, Mark, footnotes, own_marks, suffix
+from evalkit.report.table import Table, interval, number
+from evalkit.run_record import RunRecord, TaskResult
+
+ROUNDING = (
+    "Numbers are rounded half to even from the full precision of the run record: four decimals "
+    "where a metric reaches at most 1, two where it reaches more."
+)
+"""How `evalkit.report.table.number` rounds, for the reader of a card."""
+
+MISSING = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """The table of a card.
+
+    Attributes:
+        header: Names of its columns.
+        rows: Cells as Markdown, in which all texts of records are escaped.
+        right: Which columns are set to the right.
+        marks: Marks that were used.
+        is_ranked: Whether the best of a row are in bold.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: tuple[bool, ...]
+    marks: frozenset[Mark]
+    is_ranked: bool
+
+    @property
+    def markdown(self) -> str:
+        """The table in GitHub's Markdown."""
+        table = Table(header=self.header, rows=self.rows, notes=())
+        return markdown_table(table, cell=lambda text: text, right=self.right)
+
+    @property
+    def footnotes(self) -> tuple[Footnote, ...]:
+        """What its marks mean."""
+        return tuple(
+            replace(note, text=note.text.replace("its column", "its row"))
+            for note in footnotes(self.marks)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One metric of one task, as the runs have it."""
+
+    task: str
+    metric: str
+    results: tuple[TaskResult | None, ...]
+
+    @property
+    def first(self) -> TaskResult:
+        """The first result that there is: what the others stand beside."""
+        return next(result for result in self.results if result is not None)
+
+    @property
+    def maximum(self) -> float | None:
+        """The largest value, as the first run that has the metric says it."""
+        return next(value.maximum for value in self.values if value is not None)
+
+    @property
+    def values(self) -> tuple[MetricValue | None, ...]:
+        """The numbers, None where there is none."""
+        return tuple(None if r is None else r.metrics.get(self.metric) for r in self.results)
+
+
+def numbers(
+    entries: Sequence[Entry], references: Sequence[RunRecord], metrics: Metrics, best: Best
+) -> Numbers:
+    """The table of some runs.
+
+    Args:
+        entries: The runs; of several, the best of each row are in bold.
+        references: Records whose numbers stand beside, such as published ones.
+        metrics: Which metrics are shown.
+        best: Which results of a row may be the best.
+    """
+    rows = list(_rows(entries, metrics))
+    several = len(entries) > 1
+    marks: set[Mark] = set()
+    cells = []
+    for row in rows:
+        bold = _best(entries, row, best) if several else frozenset()
+        beside = (_reference(one, row, marks) for one in references)
+        cells.append((*_cells(entries, row, bold, marks), *beside))
+    return Numbers(
+        header=tuple(_header(entries, references)),
+        rows=tuple(cells),
+        right=(False, False, *[True] * (len(entries) + (not several) + 1), False)
+        + (True,) * len(references),
+        marks=frozenset(marks),
+        is_ranked=several,
+    )
+
+
+def _header(entries: Sequence[Entry], references: Sequence[RunRecord]) -> Iterable[str]:
+    yield from ("task", "metric")
+    if len(entries) == 1:
+        yield from ("value", "95 % interval")
+    else:
+        yield from (published(entry.label) for entry in entries)
+    yield from ("n", "protocol")
+    for one in references:
+        kind = "published" if one.source == "self-reported" else "reference"
+        yield f"{kind}: {published(one.model.name)}"
+
+
+def _rows(entries: Sequence[Entry], metrics: Metrics) -> Iterator[_Row]:
+    for task in tasks_of(entries):
+        results = tuple(entry.result(task) for entry in entries)
+        shown = (shown_metrics(result, metrics) for result in results if result is not None)
+        for metric in dict.fromkeys(name for names in shown for name in names):
+            yield _Row(task=task, metric=metric, results=results)
+
+
+def _best(entries: Sequence[Entry], row: _Row, best: Best) -> frozenset[int]:
+    """The places of the runs whose numbers are in bold: none where they are no headline."""
+    if row.metric not in row.first.headline:
+        return frozenset()
+    held = [
+        (place, entry, result)
+        for place, (entry, result) in enumerate(zip(entries, row.results, strict=True))
+        if result is not None and row.metric in shown_metrics(result, "headline")
+    ]
+    found = best([(e.record, result, e.scored) for _, e, result in held], row.metric)
+    return frozenset(held[i][0] for i in found)
+
+
+def _cells(
+    entries: Sequence[Entry], row: _Row, bold: frozenset[int], marks: set[Mark]
+) -> tuple[str, ...]:
+    told = []
+    for place, (entry, result) in enumerate(zip(entries, row.results, strict=True)):
+        value = row.values[place]
+        if result is None or value is None:
+            told.append(MISSING)
+            continue
+        own = {*own_marks(entry.record, result), *_beside(row.first, result)}
+        marks |= own
+        text = number(value.value, value.maximum)
+        text = f"**{text}**" if place in bold else text
+        text += suffix(own)
+        ends = interval(value)
+        told += [text, ends] if len(entries) == 1 else [_with(text, ends)]
+    return (published(row.task), published(row.metric), *told, _n(row), _protocol(row))
+
+
+def _with(text: str, ends: str) -> str:
+    return text if ends == MISSING else f"{text} ({ends})"
+
+
+def _n(row: _Row) -> str:
+    """How many units were counted; where runs differ, of each."""
+    counts = [MISSING if v is None or v.n is None else f"{v.n:,}" for v in row.values]
+    return counts[0] if len(set(counts)) == 1 else " / ".join(counts)
+
+
+def _protocol(row: _Row) -> str:
+    return published(" / ".join(dict.fromkeys(r.protocol for r in row.results if r is not None)))
+
+
+def _beside(first: TaskResult, other: TaskResult) -> Iterator[Mark]:
+    """What tells a number from the first of its row, where both say it."""
+    one, two = first.fingerprint, other.fingerprint
+    words = (one.prompt and one.prompt.template, two.prompt and two.prompt.template)
+    if (None not in words and words[0] != words[1]) or (
+        None not in (one.generation, two.generation) and one.generation != two.generation
+    ):
+        yield Mark.PROMPT
+    sizes = (one.dataset.samples, two.dataset.samples)
+    labels = (one.dataset.digest, two.dataset.digest)
+    relabelled = sizes[0] == sizes[1] and None not in labels and labels[0] != labels[1]
+    if one.scorer != two.scorer or relabelled or one.judge != two.judge:
+        yield Mark.RULES
+
+
+def _reference(record: RunRecord, row: _Row, marks: set[Mark]) -> str:
+    """A reference's number, in the decimals of the row."""
+    result = next((one for one in record.results if one.task == row.task), None)
+    if result is None or row.metric not in result.metrics:
+        return MISSING
+    own = set(own_marks(record, result))
+    marks |= own
+    return number(result.metrics[row.metric].value, row.maximum) + suffix(own)
+
+
+def methods(entries: Sequence[Entry], metrics: Metrics) -> tuple[str, ...]:
+    """How the intervals were made, each once."""
+    used: Mapping[str, None] = dict.fromkeys(
+        result.metrics[name].method
+        for entry in entries
+        for result in entry.record.results
+        for name in shown_metrics(result, metrics)
+        if result.metrics[name].low is not None
+    )
+    return tuple(used)

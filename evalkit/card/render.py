@@ -1,0 +1,159 @@
+"""Runs -> the body of a card's block, by a template. Pure.
+
+Templates are jinja2's, in its sandbox: they can reach neither code nor files, and what is not
+given is an error. All that a template writes is escaped and stripped of local paths, unless it was
+made as Markdown here; so no name, note or answer of a record can form markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.card.entries import Best, Entry, Metrics, check_whole
+from evalkit.card.numbers import ROUNDING, methods, numbers
+from evalkit.card.provenance import fenced, provenance
+from evalkit.card.public import published
+from evalkit.errors import UsageError
+from evalkit.report.table import number, printable
+from evalkit.run_record import RunRecord
+
+if TYPE_CHECKING:
+    import jinja2
+
+_FOLDER = Path(__file__).parents[1] / "report" / "templates"
+_GAP = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What the body of a card is made of.
+
+    Attributes:
+        entries: The runs, in order; the card is the first one's.
+        references: Records whose numbers stand beside.
+        template: The template's text.
+        metrics: Which metrics are shown.
+        partial: Whether numbers of a part of the data may stand there, with their marks.
+        layout: What a layout file says, for templates that ask it.
+    """
+
+    entries: tuple[Entry, ...]
+    references: tuple[RunRecord, ...] = ()
+    template: str
+    metrics: Metrics = "headline"
+    partial: bool = False
+    layout: Mapping[str, Any] | None = None
+
+
+def template_names() -> tuple[str, ...]:
+    """Names of the templates that come with evalkit."""
+    found = _FOLDER.glob("card_*.md.j2")
+    return tuple(sorted(path.name[len("card_") : -len(".md.j2")] for path in found))
+
+
+def template_text(name: str) -> str:
+    """The text of a template that comes with evalkit.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if name not in template_names():
+        known = ", ".join(template_names())
+        message = f"There is no template {name!r}; there are {known}, or a file by its path."
+        raise UsageError(message)
+    return (_FOLDER / f"card_{name}.md.j2").read_text(encoding="utf-8")
+
+
+def body(sheet: Sheet, best: Best) -> str:
+    """The body of a card's block, as Markdown.
+
+    Args:
+        sheet: What it is made of.
+        best: Which results of a row may be the best.
+
+    Raises:
+        IncompleteError: A number is of a part of its data, and that was not allowed.
+        UnhealthyJudgeError: Too many verdicts are missing, and that was not allowed.
+        UsageError: The template is broken, or asks for what there is not.
+    """
+    import jinja2
+
+    if not sheet.partial:
+        check_whole([*(entry.record for entry in sheet.entries), *sheet.references])
+    try:
+        text = _environment().from_string(sheet.template).render(_context(sheet, best))
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        hint = " Does it need --layout FILE.toml?" if sheet.layout is None else ""
+        message = f"The card's template cannot be used: {printable(str(error))}.{hint}"
+        raise UsageError(message) from error
+    return _GAP.sub("\n\n", text).strip("\n")
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        finalize=_escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    del environment.filters["safe"]
+    environment.filters["number"] = number
+    return environment
+
+
+def _escaped(value: Any) -> Any:
+    """A value as Markdown that can only be its text; what is Markdown already stays."""
+    from jinja2 import Undefined
+    from markupsafe import Markup
+
+    if isinstance(value, (Markup, Undefined)):
+        return value
+    return Markup(published(str(value)))  # noqa: S704 - escaped just here
+
+
+def _context(sheet: Sheet, best: Best) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    made: Callable[[str], Markup] = Markup  # Markdown of this package, in which texts are escaped
+    table = numbers(sheet.entries, sheet.references, sheet.metrics, best)
+    return {
+        "title": sheet.entries[0].record.model.name,
+        "table": made(table.markdown),
+        "footnotes": table.footnotes,
+        "is_ranked": table.is_ranked,
+        "methods": methods(sheet.entries, sheet.metrics),
+        "rounding": ROUNDING,
+        "runs": [_run(entry, made) for entry in sheet.entries],
+        "references": sheet.references,
+        "layout": sheet.layout or {},
+    }
+
+
+def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:
+    """A run as templates see it; a code block is text that needs no escape, and cannot end it."""
+    told = provenance(entry.record)
+    return {
+        "label": entry.label,
+        "record": entry.record,
+        "provenance": told,
+        "provenance_table": made(told.table),
+        "prompts": [
+            {"variant": variant, "tasks": tasks, "template": made(fenced(template, "jinja"))}
+            for variant, template, tasks in told.prompts
+        ],
+        "command": made(fenced(told.command, "console")) if told.command else "",
+        "task_list": made(fenced(told.task_list, "toml")) if told.task_list else "",
+    }
+
+
+def heading(sheet: Sheet) -> str:
+    """The title of a new card, as Markdown."""
+    return f"# {published(sheet.entries[0].record.model.name)}"

@@ -1,0 +1,273 @@
+"""`evalkit card` as people call it: what it writes, keeps and refuses, with its exit codes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entries
+from huggingface_hub.repocard_data import eval_results_to_model_index
+
+from evalkit.card.blocks import blocks_in
+from evalkit.judge_report import JudgeReport
+
+
+def read(folder):
+    return (folder / "README.md").read_bytes().decode()
+
+
+def card(evalkit, folder, *words, out="card"):
+    return evalkit("card", *words, "--out", folder / out, cwd=folder)
+
+
+def test_the_demos_card(evalkit, root, tmp_path):
+    done = evalkit("card", "demo/baseline", "--allow-partial", cwd=root)
+    assert done.code == 0, done.err
+    made = ModelCard(done.out)
+    assert made.data.model_name == "demo"
+    by_name = {(r.dataset_name, r.metric_type): r for r in made.data.eval_results}
+    assert by_name["gqa", "accuracy"].metric_value == 0.75
+    assert by_name["mme", "perception"].metric_value == 1362.5
+    assert "of 132 of 12,578 samples" in by_name["gqa", "accuracy"].metric_name
+    again = eval_results_to_model_index("demo", made.data.eval_results)
+    assert again == made.data.to_dict()["model-index"]
+    assert "| gqa       | accuracy      |  0.7500§ |   0.6500 to 0.8289 | 132 |" in made.text
+    assert "- § of a part of the data" in made.text
+    assert "rounded half to even" in made.text
+    assert "evalkit run --model demo --data demo gqa mme" in made.text
+    assert str(tmp_path.home()) not in done.out
+    assert str(root) not in done.out
+
+
+def test_twice_gives_the_same_bytes_and_verifies(evalkit, tmp_path, write, complete):
+    write(complete)
+    assert card(evalkit, tmp_path, "model/run").code == 0
+    first = read(tmp_path / "card")
+    assert card(evalkit, tmp_path, "model/run").code == 0
+    assert read(tmp_path / "card") == first
+    assert evalkit("verify", tmp_path / "card" / "README.md").code == 0
+
+
+OWN = (
+    "---\r\n# a comment\r\nlicense:   gemma # mine\r\ntags: [a,  b]\r\n---\r\n"
+    "# My *model*\r\n\r\nWith 7 words, tabs\tand  spaces.\r\n"
+)
+
+
+def test_a_card_that_is_there_is_kept_byte_for_byte(evalkit, tmp_path, write, complete):
+    write(complete)
+    file = tmp_path / "card" / "README.md"
+    file.parent.mkdir()
+    file.write_bytes(OWN.encode())
+    assert card(evalkit, tmp_path, "model/run").code == 0
+    text = read(tmp_path / "card")
+    head, _, body = OWN.partition("---\r\n# My")
+    assert text.startswith(head + "model-index:\r\n")
+    assert f"---\r\n# My{body}\r\n<!-- evalkit:begin card" in text
+    assert "\n" not in text.replace("\r\n", "")
+    tail = "\r\nA last line.\r\n"
+    file.write_bytes((text + tail).encode())
+    assert card(evalkit, tmp_path, "model/run", "--metrics", "all").code == 0
+    assert read(tmp_path / "card").endswith(tail)
+    assert read(tmp_path / "card").startswith(head + "model-index:\r\n")
+    assert evalkit("verify", file).code == 0
+
+
+def test_others_results_are_kept(evalkit, tmp_path, write, complete):
+    write(complete)
+    file = tmp_path / "card" / "README.md"
+    file.parent.mkdir()
+    other = (
+        "model-index:\n- name: theirs\n  results:\n  - task: {type: t}\n"
+        "    dataset: {type: d, name: d}\n    metrics: [{type: wer, value: 9.25}]\n"
+    )
+    file.write_text(f"---\n{other}license: mit\n---\n# x\n", encoding="utf-8")
+    assert card(evalkit, tmp_path, "model/run").code == 0
+    made = ModelCard(read(tmp_path / "card")).data
+    assert (made.license, made.model_name) == ("mit", "theirs")
+    assert [r.metric_value for r in made.eval_results][:2] == [9.25, 0.75]
+    assert evalkit("verify", file).code == 0
+    file.write_text(read(tmp_path / "card").replace("9.25", "9.5"), encoding="utf-8")
+    done = evalkit("verify", file)
+    assert done.code == 15
+    assert "results of others" in done.out
+
+
+def test_meta_sets_keys_and_slices_and_benchmarks(evalkit, tmp_path, write, complete):
+    write(complete)
+    meta = tmp_path / "meta.toml"
+    meta.write_text(
+        'name = "Mine"\nlicense = "apache-2.0"\nlanguage = ["en", "de"]\nbase_model = "a/b"\n'
+        'source_url = "https://example.com/records"\n[slices]\npope = "category"\n'
+        '[eval_results.gqa]\ndataset = "lmms-lab/GQA"\ntask_id = "testdev"\nmetric = "accuracy"\n',
+        encoding="utf-8",
+    )
+    done = card(evalkit, tmp_path, "model/run", "--meta", meta, "--eval-results")
+    assert done.code == 0, done.err
+    data = ModelCard(read(tmp_path / "card")).data
+    assert (data.license, data.language, data.base_model) == ("apache-2.0", ["en", "de"], "a/b")
+    assert data.model_name == "Mine"
+    pope = [r for r in data.eval_results if r.dataset_type == "lmms-lab/pope"]
+    assert len({r.unique_identifier for r in pope}) == 4  # all, and three categories
+    assert all(r.source_url == "https://example.com/records" for r in pope)
+    values = tmp_path / "card" / ".eval_results" / "evalkit.yaml"
+    import yaml
+
+    (entry,) = parse_eval_result_entries(yaml.safe_load(values.read_text(encoding="utf-8")))
+    assert isinstance(entry, EvalResultEntry)
+    assert (entry.dataset_id, entry.task_id, entry.value) == ("lmms-lab/GQA", "testdev", 0.75)
+    assert "95 % interval 0.6500 to 0.8289, n 132, protocol official" in entry.notes
+    assert evalkit("verify", tmp_path / "card" / "README.md").code == 0
+    values.write_text(values.read_text(encoding="utf-8").replace("0.75", "0.76"), encoding="utf-8")
+    assert evalkit("verify", tmp_path / "card" / "README.md").code == 15
+
+
+def unhealthy(result):
+    report = JudgeReport(
+        judge="openai:m", rubric="f" * 64, origin="evalkit", votes=1, swapped=False, verdicts=10,
+        failed={"timeout": 5}, cached=0, requests=10, prompt_tokens=1, output_tokens=1,
+        cost_usd=None, prices=None, healthy=False, consistency=None, spread=None, served={},
+        digest="0" * 64, answers="0" * 64,
+    )  # fmt: skip
+    return replace(result, judge=report)
+
+
+def test_what_is_not_whole_is_refused_unless_it_is_allowed(evalkit, tmp_path, write, complete):
+    gqa, *rest = complete.results
+    write(replace(complete, results=(unhealthy(gqa), *rest)))
+    done = card(evalkit, tmp_path, "model/run")
+    assert done.code == 14
+    assert "too many verdicts on gqa" in done.err
+    failed = replace(gqa, coverage=replace(gqa.coverage, answered=130, failed=2))
+    write(replace(complete, results=(failed, *rest)))
+    done = card(evalkit, tmp_path, "model/run")
+    assert done.code == 12
+    assert "gqa is with 2 failed" in done.err
+    assert not (tmp_path / "card").exists()
+    write(replace(complete, results=(unhealthy(failed), *rest)))
+    assert card(evalkit, tmp_path, "model/run", "--allow-partial").code == 0
+    text = read(tmp_path / "card")
+    assert "0.7500§⚠" in text
+    assert "too many verdicts of its judge are missing" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nothing/here",), "no run"),
+        (("model/run", "--template", "none"), "no template 'none'; there are default, minimal"),
+        (("model/run", "--eval-results"), "--meta FILE.toml"),
+        (("model/run", "--block", "A B"), "no name of a block"),
+        (("model/run", "--out", "results/model/run"), "in a run's folder"),
+    ],
+)
+def test_mistakes(evalkit, tmp_path, run, words, said):
+    out = () if "--out" in words else ("--out", tmp_path / "card")
+    done = evalkit("card", *words, *out, cwd=tmp_path)
+    assert run.exists()
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_damaged_marks_are_refused_and_nothing_is_written(evalkit, tmp_path, write, complete):
+    write(complete)
+    file = tmp_path / "card" / "README.md"
+    file.parent.mkdir()
+    file.write_text("# x\n<!-- evalkit:end card -->\n", encoding="utf-8")
+    done = card(evalkit, tmp_path, "model/run")
+    assert done.code == 2
+    assert "line 2: the block card ends, but did not begin" in done.err
+    assert file.read_text(encoding="utf-8") == "# x\n<!-- evalkit:end card -->\n"
+
+
+def test_a_record_elsewhere_is_copied_or_refused(evalkit, tmp_path, write, complete):
+    folder = write(complete)
+    here = tmp_path / "here"
+    here.mkdir()
+    done = evalkit("card", folder, "--out", "card", cwd=here)
+    assert done.code == 2
+    assert "--copy-records" in done.err
+    done = evalkit("card", folder, "--out", "card", "--copy-records", cwd=here)
+    assert done.code == 0, done.err
+    (block,) = blocks_in(read(here / "card"), "")
+    assert block.told["records"][0]["path"].startswith("records/")
+    assert str(tmp_path) not in read(here / "card")
+    assert evalkit("verify", here / "card" / "README.md").code == 0
+
+
+def test_two_blocks_of_one_card(evalkit, tmp_path, write, complete):
+    write(complete)
+    assert card(evalkit, tmp_path, "model/run", "--template", "minimal").code == 0
+    more = ("model/run", "--block", "all", "--metrics", "all", "--template", "minimal")
+    done = card(evalkit, tmp_path, *more)
+    assert done.code == 2
+    assert "belong to its block card" in done.err
+    assert card(evalkit, tmp_path, *more, "--no-front-matter").code == 0
+    text = read(tmp_path / "card")
+    assert [block.name for block in blocks_in(text, "")] == ["card", "all"]
+    assert ModelCard(text).data.eval_results
+    assert evalkit("verify", tmp_path / "card" / "README.md").code == 0
+
+
+def test_a_template_of_the_users_is_escaped_and_pinned(evalkit, tmp_path, write, complete):
+    write(replace(complete, model=replace(complete.model, name="<b>*x*</b>")))
+    template = tmp_path / "mine.j2"
+    template.write_text("# {{ title }}\n{{ runs[0].record.results[0].task }}\n", encoding="utf-8")
+    assert card(evalkit, tmp_path, "model/run", "--template", template).code == 0
+    text = read(tmp_path / "card")
+    assert "\n# &#60;b>".replace(">", "&#62;") in text
+    assert evalkit("verify", "card/README.md", cwd=tmp_path).code == 0
+    template.write_text("{{ title }}", encoding="utf-8")
+    done = evalkit("verify", "card/README.md", cwd=tmp_path)
+    assert done.code == 15
+    assert "mine.j2 was changed" in done.out
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ nothing }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ runs[0].record.__init__.__globals__ }}",
+        "{{ runs.append(1) }}",
+        "{% include '/etc/passwd' %}",
+        "{{ title | safe }}",
+        "{% for",
+        "<!-- evalkit:end card -->",
+    ],
+)
+def test_a_template_that_reaches_out_is_refused(demo, template):
+    from evalkit.card.blocks import marked
+    from evalkit.card.entries import Entry, overlapping
+    from evalkit.card.render import Sheet, body
+    from evalkit.errors import UsageError
+
+    sheet = Sheet(entries=(Entry(record=demo, label="x"),), template=template, partial=True)
+    with pytest.raises(UsageError):
+        marked("card", {}, body(sheet, overlapping))
+
+
+def test_json_in_a_block_is_what_the_docs_say(evalkit, tmp_path, write, complete):
+    write(complete)
+    card(evalkit, tmp_path, "model/run")
+    line = next(x for x in read(tmp_path / "card").splitlines() if "evalkit:begin" in x)
+    told = json.loads(line.removeprefix("<!-- evalkit:begin card ").removesuffix(" -->"))
+    assert told["verb"] == "card"
+    assert told["records"] == [
+        {"path": "../results/model/run/run.json", "digest": complete.digest, "scores": None}
+    ]
+
+
+def test_published_numbers_are_a_card_and_stand_beside_one(evalkit, tmp_path, write, run, paper):
+    write(paper, "paper")
+    done = card(evalkit, tmp_path, "paper/run", out="paper")
+    assert done.code == 0, done.err
+    text = read(tmp_path / "paper")
+    assert "0.7500¶" in text
+    assert "published in**: A &#42;paper&#42; (x&#46;md)" in text
+    assert "evalkit run" not in text
+    (gqa, *_) = ModelCard(text).data.eval_results
+    assert (gqa.metric_value, gqa.dataset_args["source"]) == (0.75, "self-reported")
+    done = card(evalkit, tmp_path, run, "--reference", "paper/run")
+    assert done.code == 0, done.err
+    assert "published: paper" in read(tmp_path / "card")
+    for name in ("card", "paper"):
+        assert evalkit("verify", tmp_path / name / "README.md").code == 0

@@ -267,7 +267,7 @@ class _Watched:
         if self.ended is None:
             return prepared
         found = narrowed(prepared, self._until(self.ended - 1))
-        task, rows = prepared.task, prepared.fingerprint.dataset.rows
+        task, rows = prepared.task, prepared.fingerprint.dataset.rows or 0
         counts = {part_note(task, rows): part_note(task, len(found.samples))}
         kept = (counts.get(note, note) for note in found.notes)
         return replace(found, notes=(*kept, self.note))

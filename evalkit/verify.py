@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from evalkit.board.pages import render_markdown
+from evalkit.board.ranks import undistinguished
 from evalkit.card import eval_results
 from evalkit.card.blocks import Block, DamagedError, blocks_in
-from evalkit.card.entries import Best, overlapping
+from evalkit.card.entries import Best
 from evalkit.card.front_matter import (
     Head,
     dumped,
@@ -37,10 +38,8 @@ from evalkit.errors import (
 )
 from evalkit.records import differences
 
-BEST: Best = overlapping
+BEST: Best = undistinguished
 """Which results of a card's row may be the best."""
-
-_BOARD = "evalkit.board.pages"
 
 _NOTHING = "nothing"
 _SHOWN = 200  # characters of a value in a finding
@@ -182,12 +181,7 @@ def _card(told: Mapping[str, Any], root: Path) -> str:
 
 
 def _leaderboard(told: Mapping[str, Any], root: Path) -> str:
-    try:
-        pages = import_module(_BOARD)
-    except ModuleNotFoundError as error:
-        message = "This evalkit writes no leaderboards, so it cannot derive one again."
-        raise UsageError(message) from error
-    return str(pages.render_markdown(told.get("options", {}), told.get("records", []), root))
+    return render_markdown(told.get("options", {}), told.get("records", []), root)
 
 
 RENDERERS: Mapping[str, Renderer] = {"card": _card, "leaderboard": _leaderboard}

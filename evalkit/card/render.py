@@ -8,18 +8,21 @@ made as Markdown here; so no name, note or answer of a record can form markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.card.entries import Best, Entry, Metrics, check_whole
+from evalkit.card.layout import parse_layout
 from evalkit.card.numbers import ROUNDING, methods, numbers
 from evalkit.card.provenance import fenced, provenance
 from evalkit.card.public import published
+from evalkit.card.section import section_context
+from evalkit.card.tables import card_tables
 from evalkit.errors import UsageError
 from evalkit.report.table import number, printable
-from evalkit.run_record import RunRecord
+from evalkit.run_record import RunRecord, TaskResult
 
 if TYPE_CHECKING:
     import jinja2
@@ -133,8 +136,24 @@ def _context(sheet: Sheet, best: Best) -> dict[str, Any]:
         "rounding": ROUNDING,
         "runs": [_run(entry, made) for entry in sheet.entries],
         "references": sheet.references,
-        "layout": sheet.layout or {},
+        **_tables(sheet, best),
     }
+
+
+def _tables(sheet: Sheet, best: Best) -> dict[str, Any]:
+    """What a layout's tables are to a template; nothing where there is no layout."""
+    if sheet.layout is None:
+        return {}
+    sides = {entry.record.digest: entry.scored for entry in sheet.entries}
+
+    def chosen(results: Sequence[tuple[RunRecord, TaskResult]], metric: str) -> frozenset[int]:
+        held = [(record, result, sides.get(record.digest)) for record, result in results]
+        return best(held, metric)
+
+    records = [*(entry.record for entry in sheet.entries), *sheet.references]
+    layout = parse_layout(sheet.layout, "The layout")
+    tables = card_tables(layout, records, best=chosen)
+    return section_context(layout, tables)
 
 
 def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:

@@ -301,9 +301,8 @@ def planned_less(
     follow = {f"dataset.{name}" for name in ("samples", "digest", "context")} | {"prompt.digest"}
     others = [m for m in found if not m.waived and m.part not in follow]
     left = any(m.part == "dataset.samples" and not m.waived for m in found)
-    if not left or not alike or others or now.samples >= known.samples:
-        return None
-    return asked_less(known.samples, now.samples)
+    were, are = known.samples or 0, now.samples or 0
+    return None if not left or not alike or others or are >= were else asked_less(were, are)
 
 
 def _is_unnamed(m: Mismatch) -> bool:

@@ -56,6 +56,7 @@
     compare     two runs beside each other, and the baseline file
     gate        whether a candidate may replace a baseline
     planning    how many samples of which tasks settle a question
+    view        runs as pages to look through, by a local server or as files
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine

@@ -24,6 +24,7 @@ VERBS = {
     "plan": ("evalkit.cli.plan", "Say how many samples of which tasks settle a question."),
     "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
     "compare": ("evalkit.cli.compare", "Compare runs, sample by sample, with a reference."),
+    "view": ("evalkit.cli.view", "Look through runs, sample by sample, in a browser."),
     "baseline": ("evalkit.cli.baseline", "Keep a run to be compared with; show it, and changes."),
     "tasks": ("evalkit.cli.tasks", "List, show, start or check tasks."),
     "doctor": ("evalkit.cli.doctor", "Say what is installed and what is missing."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from evalkit.view.beside import Beside
 from evalkit.view.cards import PictureAt
 from evalkit.view.filters import Query, in_state
 from evalkit.view.opened import Library, OpenTask, Run
-from evalkit.view.pages import Site, run_page, runs_page, samples_page, static
+from evalkit.view.pages import Site, others, run_page, runs_page, samples_page, static
 from evalkit.view.pictures import SMALL, NoPictureError, resized
 from evalkit.view.questions import Questions
 from evalkit.view.show import beside_of, samples_of, seen_of
@@ -32,7 +32,7 @@ def site() -> Site:
     """How exported pages are bound together: style and scripts stand in each, and it says which."""
     style, script = static("view.css"), static("view.js") + static("export.js")
     policy = (
-        f"default-src 'none'; img-src 'self' file:; style-src {_digest(style)}; "
+        f"default-src 'none'; img-src 'self' file: data:; style-src {_digest(style)}; "
         f"script-src {_digest(script)}; base-uri 'none'; form-action 'none'"
     )
     return Site(
@@ -53,7 +53,7 @@ def export(library: Library, folder: Path, most: int = MOST) -> Iterator[Path]:
     Args:
         library: The runs.
         folder: Where pages are written; `index.html` is the last of them.
-        most: Samples of a task; of more, those that failed or are wrong come first.
+        most: Samples of a task; of more, those that failed, flipped or are wrong come first.
 
     Yields:
         Each page that stands.
@@ -62,22 +62,11 @@ def export(library: Library, folder: Path, most: int = MOST) -> Iterator[Path]:
         UnwritableError: One cannot be written.
         StoreError: Scores are damaged.
     """
-    bound, first = site(), next(iter(library.runs.values()))
+    sheets = _Sheets(site(), library, folder, most)
     for run in library.runs.values():
-        for stem in run.results:
-            if not run.folder.scores_path(stem).exists():
-                continue
-            yield _task_page(bound, library, folder, library.open(run, stem), most)
-            for other in library.runs.values() if run is first else ():
-                if other is not first and _has(other, stem):
-                    opened = library.open(run, stem)
-                    yield _task_page(bound, library, folder, opened, most, other.key)
-        yield _written(folder / bound.run(run), run_page(bound, library, run))
-    yield _written(folder / bound.home(), runs_page(bound, library))
-
-
-def _has(run: Run, stem: str) -> bool:
-    return stem in run.results and run.folder.scores_path(stem).exists()
+        yield from sheets.of(run)
+        yield _written(folder / sheets.site.run(run), run_page(sheets.site, library, run))
+    yield _written(folder / sheets.site.home(), runs_page(sheets.site, library))
 
 
 def _written(path: Path, page: str) -> Path:
@@ -85,21 +74,38 @@ def _written(path: Path, page: str) -> Path:
     return path
 
 
-def _task_page(  # noqa: PLR0917 - a page's six parts
-    bound: Site, library: Library, folder: Path, opened: OpenTask, most: int, other: str = ""
-) -> Path:
-    beside = beside_of(library, opened, other)
-    rows, query = _rows(opened, beside, most), Query(other=other)
-    pictures = _pictures_into(folder / "pictures", opened)
-    samples = samples_of(opened, query, beside, pictures, patience=None, rows=rows)
-    if len(rows) < len(opened.index):
-        note = (
-            f"Only {len(rows):,} of the {len(opened.index):,} samples are on this page, those that "
-            "failed, flipped or are wrong first; `evalkit view` shows all of them."
-        )
-        samples = replace(samples, warnings=[*samples.warnings, note])
-    page = samples_page(bound, library, opened, query, samples, beside=beside)
-    return _written(folder / bound.task(opened.run, opened.stem, other), page)
+@dataclass(frozen=True, slots=True)
+class _Sheets:
+    """Pages of samples, as files."""
+
+    site: Site
+    library: Library
+    folder: Path
+    most: int
+
+    def of(self, run: Run) -> Iterator[Path]:
+        """Those of a run; of the first one also beside each other run."""
+        is_first = run is next(iter(self.library.runs.values()))
+        for stem in run.results:
+            if run.folder.scores_path(stem).exists():
+                opened = self.library.open(run, stem)
+                yield self._page(opened)
+                for other in others(self.library, run, stem) if is_first else ():
+                    yield self._page(opened, other.key)
+
+    def _page(self, opened: OpenTask, other: str = "") -> Path:
+        beside = beside_of(self.library, opened, other)
+        rows, query = _rows(opened, beside, self.most), Query(other=other)
+        pictures = _pictures_into(self.folder / "pictures", opened)
+        samples = samples_of(opened, query, beside, pictures, patience=None, rows=rows)
+        if len(rows) < len(opened.index):
+            note = (
+                f"Only {len(rows):,} of the {len(opened.index):,} samples are on this page, those "
+                "that failed, flipped or are wrong first; `evalkit view` shows all of them."
+            )
+            samples = replace(samples, warnings=[*samples.warnings, note])
+        page = samples_page(self.site, self.library, opened, query, samples, beside=beside)
+        return _written(self.folder / self.site.task(opened.run, opened.stem, other), page)
 
 
 def _rows(opened: OpenTask, beside: Beside | None, most: int) -> npt.NDArray[np.int64]:

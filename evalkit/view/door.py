@@ -101,6 +101,7 @@ class Door:
         place = "/" + quote(scope["path"].lstrip("/")) + (f"?{rest}" if rest else "")
         page = (
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>evalkit</title>'
+            '<link rel="icon" href="data:,">'
             f'<meta http-equiv="refresh" content="0;url={escape(place)}">'
             f'<a href="{escape(place)}">Go on</a></html>'
         )

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.records import plain
 from evalkit.report.marks import footnotes, own_marks, suffix
-from evalkit.report.table import Table, breakdown_tables, numeric_columns, printable, run_table
+from evalkit.report.table import (
+    Table,
+    breakdown_tables,
+    interval,
+    number,
+    numeric_columns,
+    printable,
+    run_table,
+)
 from evalkit.run_record import TaskResult
 from evalkit.view.cards import Card
 from evalkit.view.filters import PAGE, PAIRED, STATES, Query
@@ -257,7 +265,7 @@ def samples_page(
         task=printable(result.task),
         labels=labels,
         run_address=site.run(run),
-        numbers=_shown_table(_numbers(result)),
+        numbers=_shown_table(_numbers([opened, *([beside.opened] if beside else [])])),
         query=query,
         samples=samples,
         states=_states(samples, beside),
@@ -276,19 +284,20 @@ def _tags(opened: OpenTask) -> list[tuple[str, list[str]]]:
     return [(name, words) for name, words in opened.index.choices().items() if name]
 
 
-def _numbers(result: TaskResult) -> Table:
-    """The task's headline numbers with their intervals."""
-    from evalkit.report.table import interval, number
+def _numbers(shown: Sequence[OpenTask]) -> Table:
+    """The task's headline numbers with their intervals, of one run or two."""
+    rows = [(one.run.label, name, *cells) for one in shown for name, cells in _headline(one.result)]
+    notes = tuple(dict.fromkeys(note for one in shown for note in one.result.notes))
+    header = ("run", "metric", "value", "95 % interval", "n")
+    start = 0 if len(shown) > 1 else 1  # of one run alone the page's title says which
+    return Table(header=header[start:], rows=tuple(row[start:] for row in rows), notes=notes)
 
-    rows = tuple(
-        (name, number(value.value, value.maximum), interval(value), "-" if n is None else f"{n:,}")
-        for name, value in result.metrics.items()
-        if name in result.headline
-        for n in (value.n,)
-    )
-    return Table(
-        header=("metric", "value", "95 % interval", "n"), rows=rows, notes=tuple(result.notes)
-    )
+
+def _headline(result: TaskResult) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, value in result.metrics.items():
+        if name in result.headline:
+            n = "-" if value.n is None else f"{value.n:,}"
+            yield name, (number(value.value, value.maximum), interval(value), n)
 
 
 def _states(samples: Samples, beside: Beside | None) -> list[tuple[str, str, int]]:

@@ -235,6 +235,7 @@ class Samples:
         counts: How many are in each state.
         warnings: Sentences that a reader must see.
         pending: Whether questions are still being read.
+        unchecked: Whether files are still being compared with the record.
     """
 
     cards: Sequence[Card]
@@ -242,6 +243,7 @@ class Samples:
     counts: Mapping[str, int]
     warnings: Sequence[str]
     pending: bool = False
+    unchecked: bool = False
 
 
 def samples_page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UsageError
@@ -73,13 +73,16 @@ def samples_of(
     last = max(1, -(-len(chosen) // PAGE))
     start = (min(query.page, last) - 1) * PAGE
     own = chosen[start : start + PAGE] if rows is None else chosen
-    warnings = list(_warnings(opened, asked, beside, wait=patience is None))
+    shown = [opened, *([beside.opened] if beside is not None else [])]
+    checks = [one.check(None if patience is None else 0) for one in shown]
+    warnings = list(_warnings(shown, checks, asked))
     return Samples(
         cards=cards(opened, own.tolist(), questions, beside, picture_at),
         found=len(chosen),
         counts=_counts(opened, beside),
         warnings=list(map(printable, warnings)),
         pending=asked is None,
+        unchecked=None in checks,
     )
 
 
@@ -90,11 +93,11 @@ def _counts(opened: OpenTask, beside: Beside | None) -> dict[str, int]:
 
 
 def _warnings(
-    opened: OpenTask, asked: Questions | str | None, beside: Beside | None, *, wait: bool
+    shown: Sequence[OpenTask], checks: Sequence[str | None], asked: Questions | str | None
 ) -> Iterator[str]:
-    for one in (opened, *([beside.opened] if beside is not None else [])):
-        whose = f"{one.run.label}: " if beside is not None else ""
-        if trouble := one.check(None if wait else 0):
+    for one, trouble in zip(shown, checks, strict=True):
+        whose = f"{one.run.label}: " if len(shown) > 1 else ""
+        if trouble:
             yield f"{whose}{trouble}"
         if one.result.predictions is None and len(one.answers):
             yield f"{whose}{_NO_DIGEST}"

@@ -61,32 +61,35 @@ document.addEventListener("keydown", (event) => {
 
 let asked = 0;
 
-async function swap(address, { push = true, quietly = false } = {}) {
-  const number = ++asked;
-  if (!quietly) say("Looking...");
+async function fetched(address) {
   const text = await fetch(address, { credentials: "same-origin" })
     .then((answer) => answer.text())
     .catch(() => null);
-  if (text === null) {
-    say("The server does not answer any more: start `evalkit view` again.");
-    return;
-  }
-  const page = new DOMParser().parseFromString(text, "text/html");
+  return text === null ? null : new DOMParser().parseFromString(text, "text/html");
+}
+
+async function swap(address) {
+  const number = ++asked;
+  say("Looking...");
+  const page = await fetched(address);
   if (number !== asked) return; // a later question was put meanwhile
-  const found = page.getElementById("results");
-  if (!found) {
-    say(page.querySelector("main")?.textContent.trim() ?? "The page cannot be had.");
+  if (!page?.getElementById("results")) {
+    const told = page?.querySelector("main")?.textContent.trim();
+    say(told ?? "The server does not answer any more: start `evalkit view` again.");
     return;
   }
-  if (push) history.pushState(null, "", address);
+  history.pushState(null, "", address);
   document.title = page.title;
-  if (!quietly) renew(page);
-  byId("results").replaceWith(document.adoptNode(found));
-  if (!quietly) {
-    say(byId("results").querySelector(".count").textContent);
-    for (const line of byId("results").querySelectorAll(".warning")) say(line.textContent);
-  }
+  renew(page);
+  put(page, "checks");
+  put(page, "results");
+  const lines = document.querySelectorAll("#results .count, #checks .warning");
+  say([...lines].map((line) => line.textContent).join(" "));
   wait();
+}
+
+function put(page, id) {
+  byId(id).replaceWith(document.adoptNode(page.getElementById(id)));
 }
 
 // The form's choices may be others (states of two runs), and so may what stands above it.
@@ -111,12 +114,24 @@ function addressOf(form) {
   return address.href;
 }
 
-// Questions that were still being read
+// What the server was still reading or checking when it sent the page
 
 function wait() {
-  if (byId("results")?.dataset.pending) {
-    setTimeout(() => swap(location.href, { push: false, quietly: true }), 1500);
+  const isPending = byId("results")?.dataset.pending;
+  if (isPending || byId("checks")?.dataset.unchecked) setTimeout(look, 1500, isPending, asked);
+}
+
+async function look(isPending, number) {
+  const page = await fetched(location.href);
+  if (number !== asked || !page?.getElementById("results")) return;
+  put(page, "checks");
+  for (const line of document.querySelectorAll("#checks .warning")) say(line.textContent);
+  if (isPending) {
+    const here = document.activeElement.closest("article.card")?.id;
+    put(page, "results");
+    if (here) byId(here)?.focus({ preventScroll: true });
   }
+  wait();
 }
 
 if (document.documentElement.dataset.site !== "exported") {

@@ -12,11 +12,13 @@ from evalkit.errors import EvalkitError
 from evalkit.records import Image, Message, Prediction, SampleScore, Verdict
 from evalkit.report.compare_page import shown
 from evalkit.report.flips import is_said
-from evalkit.report.table import printable
+from evalkit.report.table import printable, shortened
 from evalkit.view.beside import Beside
+from evalkit.view.index import LONGEST_CHOICE
 from evalkit.view.opened import OpenTask
 from evalkit.view.questions import Questions
 
+_LINE = 200  # characters of what stands on one line
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 PictureAt = Callable[[int, int], str]
@@ -107,20 +109,21 @@ def _card(
     return Card(
         row=row,
         sample_id=score.sample_id,
-        name=printable(score.sample_id),
+        name=shortened(score.sample_id, _LINE),
         state=sides[0]["state"],
         slices=tuple(
             f"{name}={word}"
             for name, held in score.tags.items()
             for word in ((held,) if isinstance(held, str) else held)
+            if len(word) <= LONGEST_CHOICE
         ),
-        rule=score.rule,
+        rule=score.rule[:LONGEST_CHOICE],
         targets=tuple(
             shown(text) + (f" ({n} of {len(score.targets)})" if n > 1 else "")
             for text, n in targets
         ),
         tags=tuple(_tags(score)),
-        group=printable(score.group or ""),
+        group=shortened(score.group or "", _LINE),
         sides=tuple(sides),
         **given,
     )
@@ -148,7 +151,7 @@ def _paired_flags(beside: Beside | None, row: int, moved: str) -> Iterator[str]:
 
 def _tags(score: SampleScore) -> Iterator[str]:
     for name, held in score.tags.items():
-        yield printable(f"{name}: {held if isinstance(held, str) else ', '.join(held)}")
+        yield shortened(f"{name}: {held if isinstance(held, str) else ', '.join(held)}", _LINE)
 
 
 def _moved(beside: Beside | None, row: int) -> str:
@@ -203,7 +206,7 @@ def _side(opened: OpenTask, row: int, score: SampleScore) -> dict[str, Any]:
         "failure": failure and (printable(failure.kind), shown(failure.message)),
         "failed": score.failed,
         "finish": prediction.finish if prediction is not None else None,
-        "rule": printable(score.rule),
+        "rule": shortened(score.rule, _LINE),
         "ambiguous": score.ambiguous,
         "points": "" if math.isnan(points) else f"{points:.4g}",
         "values": [(printable(name), f"{value:.4g}") for name, value in score.values.items()],

@@ -20,6 +20,9 @@ _POINTS = ("correct", "score", "official", "answer")
 _MOST_SLICES = 400
 """Values of a tag that are offered as a choice; of more none is."""
 
+LONGEST_CHOICE = 200
+"""Characters of a tag or a rule that is offered as a choice; longer ones can be searched for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
@@ -70,7 +73,7 @@ class Index:
         columns = {"": self.rules.combine_chunks().dictionary, **self.tags}
         found = {}
         for name, column in columns.items():
-            words = sorted(filter(None, _distinct(column)))
+            words = sorted(w for w in _distinct(column) if w and len(w) <= LONGEST_CHOICE)
             if 1 < len(words) <= _MOST_SLICES:
                 found[name] = words
         return found

@@ -68,7 +68,7 @@ async function fetched(address) {
   return text === null ? null : new DOMParser().parseFromString(text, "text/html");
 }
 
-async function swap(address) {
+async function swap(address, push = true) {
   const number = ++asked;
   say("Looking...");
   const page = await fetched(address);
@@ -78,7 +78,7 @@ async function swap(address) {
     say(told ?? "The server does not answer any more: start `evalkit view` again.");
     return;
   }
-  history.pushState(null, "", address);
+  if (push) history.pushState(null, "", address);
   document.title = page.title;
   renew(page);
   put(page, "checks");
@@ -101,6 +101,7 @@ function renew(page) {
       mine.replaceChildren(...[...new_.options].map((option) => document.adoptNode(option)));
     }
   }
+  byId("filters").elements.q.value = next.elements.q.value;
   document.querySelector("h1").textContent = page.querySelector("h1").textContent;
   document.querySelector(".differing")?.remove();
   const differing = page.querySelector(".differing");
@@ -146,7 +147,7 @@ if (document.documentElement.dataset.site !== "exported") {
     event.preventDefault();
     swap(link.href).then(() => byId("results").scrollIntoView({ block: "start" }));
   });
-  window.addEventListener("popstate", () => byId("results") && location.reload());
+  window.addEventListener("popstate", () => byId("results") && swap(location.href, false));
   wait();
 }
 

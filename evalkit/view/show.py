@@ -24,6 +24,7 @@ _NO_DIGEST = (
     "that those on disk are what was scored."
 )
 
+_FEW = 5000  # samples
 _NO_TEXTS = "What the model wrote is not at hand: answers are shown as they were read."
 
 
@@ -67,14 +68,13 @@ def samples_of(
         UsageError: The query needs another run.
         StoreError: Scores are damaged.
     """
-    asked = opened.questions(patience)
+    is_small = len(opened.index) <= _FEW
+    asked = opened.questions(patience if is_small or patience is None else 0)
     questions = asked if isinstance(asked, Questions) else None
     chosen = matching(opened, query, beside, questions) if rows is None else rows
-    last = max(1, -(-len(chosen) // PAGE))
-    start = (min(query.page, last) - 1) * PAGE
-    own = chosen[start : start + PAGE] if rows is None else chosen
+    own = _on_page(chosen, query.page) if rows is None else chosen
     shown = [opened, *([beside.opened] if beside is not None else [])]
-    checks = [one.check(None if patience is None else 0) for one in shown]
+    checks = [one.check(None if patience is None else _grace(one)) for one in shown]
     warnings = list(_warnings(shown, checks, asked))
     return Samples(
         cards=cards(opened, own.tolist(), questions, beside, picture_at),
@@ -84,6 +84,18 @@ def samples_of(
         pending=asked is None,
         unchecked=None in checks,
     )
+
+
+def _on_page(rows: npt.NDArray[np.int64], page: int) -> npt.NDArray[np.int64]:
+    """The rows of a page, or of the last one where there are fewer."""
+    last = max(1, -(-len(rows) // PAGE))
+    start = (min(page, last) - 1) * PAGE
+    return rows[start : start + PAGE]
+
+
+def _grace(opened: OpenTask) -> float:
+    """Seconds for which a page waits for the check of its files, which is soon done for a few."""
+    return 0.3 if len(opened.index) <= _FEW else 0.0
 
 
 def _counts(opened: OpenTask, beside: Beside | None) -> dict[str, int]:

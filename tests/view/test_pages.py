@@ -275,3 +275,24 @@ def test_answers_in_another_order_are_found_by_id(client_of, place, key_of):
     page = client_of(place).get(f"/run/{key_of(folder)}/toy").text
     for card in re.findall(r"<article.*?</article>", page, re.DOTALL):
         assert told[ids(card)[0]] in card
+
+
+# Judged tasks
+
+
+def test_verdicts_and_the_judges_reasons_stand_by_their_samples(
+    evalkit, client_of, tmp_path, key_of
+):
+    judge = ("--judge", "dummy:constant,text=Score: <b>0.7</b>", "--judge-cache", "none")
+    words = ("run", "mmvet", "--model", "dummy:hash", "--data", "demo", "--name", "j")
+    evalkit(*words, *judge, cwd=tmp_path)
+    folder = tmp_path / "results" / "hash" / "j"
+    page = client_of(tmp_path).get(f"/run/{key_of(folder)}/mmvet").text
+    verdicts = RunFolder(folder).read_verdicts("mmvet")
+    assert verdicts
+    assert page.count("&lt;b&gt;0.7&lt;/b&gt;") >= len(verdicts)
+    kinds = {verdict.failure.kind for verdict in verdicts if verdict.failure}
+    assert all(f">{kind}</b>" in page for kind in kinds)
+    ratings = {f"<b>{v.ratings[0]:g}</b>" for v in verdicts if v.ratings}
+    assert all(rating in page for rating in ratings)
+    assert kinds or ratings

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 
 from evalkit.errors import EvalkitError, StaleError, StoreError
@@ -62,7 +64,7 @@ class OpenTask:
         self.result = run.results[stem]
         self.index: Index = read_index(run.folder.scores_path(stem))
         self.answers = Answers(run.folder.predictions_path(stem))
-        self.verdicts, self.verdicts_trouble = _verdicts(run.folder, stem)
+        self.verdicts, self.verdicts_trouble = _verdicts(run.folder, stem, self.result)
         self._questions = Later(lambda: self._read_questions(source_of, tasks))
         self._check: Later[str] | None = None
         self._lock = Lock()
@@ -76,7 +78,7 @@ class OpenTask:
         """The questions; a sentence where they cannot be had, None where they take longer."""
         try:
             return self._questions.within(seconds)
-        except EvalkitError as error:
+        except (EvalkitError, OSError) as error:
             return f"Questions and pictures are not shown. {error}"
 
     def check(self, seconds: float | None = 0) -> str | None:
@@ -118,8 +120,10 @@ class OpenTask:
             return str(error)
 
 
-def _verdicts(folder: RunFolder, stem: str) -> tuple[Mapping[str, list[Verdict]], str]:
-    """Verdicts by sample id, and why they are not shown."""
+def _verdicts(
+    folder: RunFolder, stem: str, result: TaskResult
+) -> tuple[Mapping[str, list[Verdict]], str]:
+    """Verdicts by sample id, and what is wrong with them."""
     found: dict[str, list[Verdict]] = defaultdict(list)
     path = folder.verdicts_path(stem)
     if path.exists() and path.stat().st_size > _MOST_VERDICTS:
@@ -129,7 +133,18 @@ def _verdicts(folder: RunFolder, stem: str) -> tuple[Mapping[str, list[Verdict]]
             found[verdict.sample_id].append(verdict)
     except StoreError as error:
         return {}, f"Verdicts are not shown. {error}"
-    return dict(found), ""
+    return dict(found), _other_verdicts(path, result)
+
+
+def _other_verdicts(path: Path, result: TaskResult) -> str:
+    """Whether the verdicts are those of the record: empty, or a sentence."""
+    if result.judge is None and not path.exists():
+        return ""
+    content = path.read_bytes() if path.exists() else b""
+    if result.judge is not None and hashlib.sha256(content).hexdigest() == result.judge.digest:
+        return ""
+    state = "is not the file with which" if path.exists() else "is gone, with which"
+    return f"{path} {state} the run's record was made."
 
 
 class Library:

@@ -296,3 +296,8 @@ def test_verdicts_and_the_judges_reasons_stand_by_their_samples(
     ratings = {f"<b>{v.ratings[0]:g}</b>" for v in verdicts if v.ratings}
     assert all(rating in page for rating in ratings)
     assert kinds or ratings
+    assert 'class="warning"' not in page
+    path = folder / "verdicts" / "mmvet.jsonl"
+    path.write_text(path.read_text().replace("0.7", "0.9"))
+    page = client_of(tmp_path).get(f"/run/{key_of(folder)}/mmvet").text
+    assert "is not the file with which the run" in page

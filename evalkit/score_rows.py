@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TEXTS = ("sample_id", "answer", "group", "cluster", "rule")
 _FLAGS = ("failed", "ambiguous")
+_LEFT_OUT = frozenset({"targets", "group", "cluster"})
 _AT_ONCE = 8192  # rows
 _MAY_BE_ABSENT = frozenset({"answer", "group"})
 
@@ -41,7 +42,7 @@ def read_clusters(path: Path) -> dict[str, str]:
 
 
 def score_columns(path: Path, coded: Collection[str] = ()) -> pa.Table:
-    """The columns of a Parquet file of scored samples but for the targets, which are the largest.
+    """The columns of a Parquet file of scored samples, but for targets, groups and clusters.
 
     Args:
         path: The file.
@@ -56,7 +57,7 @@ def score_columns(path: Path, coded: Collection[str] = ()) -> pa.Table:
     with _opened(path) as file:
         try:
             _check_columns(file.schema_arrow, str(path))
-            names = [name for name in file.schema_arrow.names if name != "targets"]
+            names = [name for name in file.schema_arrow.names if name not in _LEFT_OUT]
             return pq.read_table(path, columns=names, read_dictionary=[*coded], partitioning=None)
         except (OSError, LookupError, pa.ArrowException) as error:
             raise _unreadable(path, error) from error
@@ -64,6 +65,8 @@ def score_columns(path: Path, coded: Collection[str] = ()) -> pa.Table:
 
 def scores_at(path: Path, rows: Sequence[int]) -> dict[int, SampleScore]:
     """The scored samples in some rows of a Parquet file, by row; errors as `read_scores`.
+
+    Their tags are tuples: whether a sample elsewhere has several is not looked up.
 
     Args:
         path: The file.

@@ -87,7 +87,7 @@ def read_index(path: Path) -> Index:
     """
     import numpy as np
 
-    table = score_columns(path, ("answer", "rule", "group", "cluster"))
+    table = score_columns(path, ("answer", "rule"))
     name = _points_name(table.column_names)
     points = _numbers(table, name)
     known = points[~np.isnan(points)]

@@ -61,6 +61,7 @@
     planning    how many samples of which tasks settle a question
     card        model cards: tables, provenance, front matter, marked blocks
     verify      whether a page says what its records say
+    view        runs as pages to look through, by a local server or as files
     manifest    what a run is about, for resuming it
     progress    how far a run is
     provenance  versions, commit and machine

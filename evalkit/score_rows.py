@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TEXTS = ("sample_id", "answer", "group", "cluster", "rule")
 _FLAGS = ("failed", "ambiguous")
+_LEFT_OUT = frozenset({"targets", "group", "cluster"})
 _AT_ONCE = 8192  # rows
 _MAY_BE_ABSENT = frozenset({"answer", "group"})
 
@@ -38,6 +39,80 @@ def read_clusters(path: Path) -> dict[str, str]:
         except (OSError, LookupError, pa.ArrowException) as error:
             raise _unreadable(path, error) from error
     return dict(zip(*pairs, strict=True))
+
+
+def score_columns(path: Path, coded: Collection[str] = ()) -> pa.Table:
+    """The columns of a Parquet file of scored samples, but for targets, groups and clusters.
+
+    Args:
+        path: The file.
+        coded: Columns of texts in which few differ: each is held once, and a number for each row.
+
+    Raises:
+        StoreError: There is none, or it is damaged, or holds something else.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with _opened(path) as file:
+        try:
+            _check_columns(file.schema_arrow, str(path))
+            names = [name for name in file.schema_arrow.names if name not in _LEFT_OUT]
+            return pq.read_table(path, columns=names, read_dictionary=[*coded], partitioning=None)
+        except (OSError, LookupError, pa.ArrowException) as error:
+            raise _unreadable(path, error) from error
+
+
+def scores_at(path: Path, rows: Sequence[int]) -> dict[int, SampleScore]:
+    """The scored samples in some rows of a Parquet file, by row; errors as `read_scores`.
+
+    Their tags are tuples: whether a sample elsewhere has several is not looked up.
+
+    Args:
+        path: The file.
+        rows: Places of the rows, from 0.
+    """
+    import pyarrow as pa
+
+    found: dict[int, SampleScore] = {}
+    with _opened(path) as file:
+        try:
+            _check_columns(file.schema_arrow, str(path))
+            for first, group in _groups_of(file, rows):
+                own = [row for row in rows if first <= row < first + group.num_rows]
+                some = group.take([row - first for row in own]).combine_chunks().to_batches()
+                made = (s for batch in some for s in _scores(batch, (), {}, str(path)))
+                found.update(zip(own, made, strict=True))
+        except (OSError, LookupError, pa.ArrowException) as error:
+            raise _unreadable(path, error) from error
+    return found
+
+
+def _groups_of(file: pq.ParquetFile, rows: Sequence[int]) -> Iterator[tuple[int, pa.Table]]:
+    """The groups in which rows stand, each with the place of its first row."""
+    first = 0
+    for number in range(file.metadata.num_row_groups):
+        size = file.metadata.row_group(number).num_rows
+        if any(first <= row < first + size for row in rows):
+            yield first, file.read_row_group(number)
+        first += size
+
+
+def score_pieces(path: Path) -> Iterator[list[SampleScore]]:
+    """The scored samples in a Parquet file in order, some thousand at once.
+
+    Errors are those of `read_scores`, but that a sample is there twice is not seen.
+    """
+    import pyarrow as pa
+
+    with _opened(path) as file:
+        try:
+            _check_columns(file.schema_arrow, str(path))
+            single = _single_tags(file)
+            for batch in file.iter_batches(_AT_ONCE):
+                yield list(_scores(batch, single, {}, str(path)))
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(path, error) from error
 
 
 @contextmanager

@@ -25,6 +25,7 @@ VERBS = {
     "show": ("evalkit.cli.show", "Show the numbers of a finished run."),
     "compare": ("evalkit.cli.compare", "Compare runs, sample by sample, with a reference."),
     "leaderboard": ("evalkit.cli.leaderboard", "Rank all runs below a folder, as pages."),
+    "view": ("evalkit.cli.view", "Look through runs, sample by sample, in a browser."),
     "baseline": ("evalkit.cli.baseline", "Keep a run to be compared with; show it, and changes."),
     "card": ("evalkit.cli.card", "Write a model card from run records."),
     "verify": ("evalkit.cli.verify", "Check that cards and leaderboards say what records say."),

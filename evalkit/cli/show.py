@@ -12,8 +12,10 @@ from evalkit.errors import StoreError, UsageError
 from evalkit.store import RunFolder, load_run
 from evalkit.writing import write_text
 
-_RESULTS = Path("results")
-BASELINES = _RESULTS / "baselines"
+RESULTS = Path("results")
+"""Where runs are kept."""
+
+BASELINES = RESULTS / "baselines"
 """Where baselines are kept by name."""
 
 
@@ -59,9 +61,9 @@ def place_of(run: str, what: str = "run") -> Path:
     Raises:
         StoreError: There is none there, or it was not finished; the text says what to do.
     """
-    place = next((p for p in (Path(run), _RESULTS / run) if p.exists()), None)
+    place = next((p for p in (Path(run), RESULTS / run) if p.exists()), None)
     if place is None:
-        message = f"There is no {what} at {run}, nor in {_RESULTS}/.{_near(run)}"
+        message = f"There is no {what} at {run}, nor in {RESULTS}/.{_near(run)}"
         raise StoreError(message)
     folder = RunFolder(place)
     if folder.record_path.exists() or place.is_file():
@@ -101,14 +103,14 @@ def places_read(names: Iterable[str]) -> list[Path]:
     return [
         place
         for name in names
-        for place in (Path(name), _RESULTS / name, kept_at(name))
+        for place in (Path(name), RESULTS / name, kept_at(name))
         if place is not None
     ]
 
 
 def _near(run: str) -> str:
     """The run folders that may have been meant: those below, and those of a like name."""
-    found = sorted(file.parent for file in _RESULTS.glob("*/*/run.json"))
+    found = sorted(file.parent for file in RESULTS.glob("*/*/run.json"))
     below = [path for path in found if Path(run).resolve() in path.resolve().parents]
     by_name = {path.name: path for path in found}
     close = get_close_matches(Path(run).name, by_name, n=3, cutoff=0.5)

@@ -33,6 +33,8 @@ BOUNDARIES = {
     "evalkit/runner/inline.py": {"_prepare", "_do"},  # raised again, or an outcome
     "evalkit/runner/ray_workers.py": {"__init__", "crew", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
+    "evalkit/view/later.py": {"_work"},  # raised again where it is waited for
+    "evalkit/view/pictures.py": {"_decoded"},  # a library's code on somebody's bytes
     "evalkit/rubric.py": {"__call__"},  # a template of anybody's, a task file's reading
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""

@@ -12,7 +12,13 @@ from evalkit.columns import score_table
 from evalkit.errors import StaleError, StoreError
 from evalkit.integrity import ScoreDigest, digest_of_scores
 from evalkit.records import SampleScore
-from evalkit.score_rows import read_clusters, read_scores
+from evalkit.score_rows import (
+    read_clusters,
+    read_scores,
+    score_columns,
+    score_pieces,
+    scores_at,
+)
 from evalkit.store import RunFolder
 
 SCORE = SampleScore(
@@ -210,3 +216,33 @@ def test_no_file_is_said(tmp_path):
     with pytest.raises(StoreError, match="There are no scored samples at"):
         RunFolder(tmp_path).read_scores("toy")
     assert RunFolder(tmp_path).read_clusters("toy") == {}
+
+
+def test_columns_rows_and_pieces_say_what_all_scores_say(tmp_path):
+    made = [
+        SampleScore(
+            sample_id=f"s{i}",
+            answer=None if i % 7 == 0 else f"a{i % 5}",
+            targets=("x",) * (i % 3),
+            values={"correct": float(i % 2)},
+            group=None,
+            cluster=f"c{i // 2}",
+            tags={"kind": "low" if i % 2 else "high"},
+            failed=i % 7 == 0,
+            rule="as written",
+        )
+        for i in range(20_000)
+    ]
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table(made), path, row_group_size=8192)
+    assert [score for some in score_pieces(path) for score in some] == made
+    columns = score_columns(path, ("answer",))
+    assert columns["sample_id"].to_pylist() == [score.sample_id for score in made]
+    assert columns["answer"].to_pylist() == [score.answer for score in made]
+    assert "targets" not in columns.column_names
+    rows = [19_999, 0, 8191, 8192]
+    found = scores_at(path, rows)
+    assert sorted(found) == sorted(rows)
+    for row in rows:
+        assert found[row].sample_id == made[row].sample_id
+        assert found[row].targets == made[row].targets

@@ -1,0 +1,316 @@
+"""The pages in a real browser: opening, filtering, searching, keys, both colours, hostile texts.
+
+Skipped where playwright or Chromium is not installed.
+"""
+
+import re
+import shutil
+from itertools import pairwise
+
+import pytest
+
+from evalkit.cli.view import _library
+from evalkit.view.export import export
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+WAIT = 20_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def served(start):
+    """(folder, words) -> the address that a running `evalkit view` has printed."""
+    processes = []
+
+    def made(folder, *words):
+        processes.append(start("view", *words, cwd=folder))
+        return processes[-1].stdout.readline().strip()
+
+    yield made
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def tab_of(browser, served):
+    """(options) -> a tab that fails the test where the page reports an error or asks elsewhere."""
+    troubles, contexts = [], []
+
+    def heard(message):
+        if message.type in ("error", "warning"):
+            troubles.append(message.text)
+
+    def asked(request):
+        if not request.url.startswith(("http://127.0.0.1:", "file://", "data:")):
+            troubles.append(request.url)
+
+    def made(**options):
+        given = {"viewport": {"width": 1280, "height": 900}, **options}
+        context = browser.new_context(**given)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(WAIT)
+        tab.on("console", heard)
+        tab.on("pageerror", lambda error: troubles.append(str(error)))
+        tab.on("request", asked)
+        tab.on("dialog", lambda dialog: troubles.append(dialog.message) or dialog.dismiss())
+        return tab
+
+    yield made
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def samples(tab_of, served, place):
+    """(options) -> a tab with the samples of the first run."""
+
+    def made(**options):
+        tab = tab_of(**options)
+        tab.goto(served(place, "hash/one", "constant/two"))
+        tab.click("h2 a >> nth=0")
+        tab.click("main table a >> nth=0")
+        tab.wait_for_selector("article.card")
+        return tab
+
+    return made
+
+
+def shown(tab):
+    """The ids of the samples that are seen."""
+    return tab.eval_on_selector_all(
+        "article.card:not([hidden]) h2", "all => all.map(h => h.textContent.trim())"
+    )
+
+
+def until(tab, is_so):
+    """Wait until something is so; the pages' own policy forbids playwright's way to wait for it."""
+    for _ in range(WAIT // 50):
+        if is_so():
+            return
+        tab.wait_for_timeout(50)
+    pytest.fail(tab.inner_text("body"))
+
+
+def has_picture(tab):
+    decoded = "async i => { await i.decode(); return i.naturalWidth; }"
+    return tab.eval_on_selector("article img", decoded) > 0
+
+
+def focused(tab):
+    return tab.evaluate("document.activeElement.querySelector('h2')?.textContent.trim()")
+
+
+def filtered(tab, **chosen):
+    for name, value in chosen.items():
+        if name == "q":
+            tab.fill("input[name=q]", value)
+        else:
+            tab.select_option(f"select[name={name}]", value)
+    tab.click("#filters button")
+    until(tab, lambda: re.match(r"[\d,]+ of [\d,]+ samples", tab.inner_text("#status")))
+
+
+def test_from_the_address_to_a_sample_and_the_token_is_not_in_it(samples):
+    tab = samples()
+    assert "token" not in tab.url
+    assert len(shown(tab)) == 40
+    tab.wait_for_selector("article img")
+    assert has_picture(tab)
+    tab.click("article >> nth=3 >> h2 a")
+    tab.wait_for_load_state()
+    assert shown(tab) == ["q003"]
+
+
+def test_a_filter_changes_samples_address_and_what_is_said(samples):
+    tab = samples()
+    filtered(tab, show="wrong", tag="kind=low")
+    assert "show=wrong" in tab.url
+    wrong = shown(tab)
+    assert 0 < len(wrong) < 20
+    assert f"{len(wrong)} of 40 samples" in tab.inner_text("#status")
+    address = tab.url
+    filtered(tab, show="", tag="", q="is 12 even")
+    assert shown(tab) == ["q012"]
+    tab.go_back()
+    until(tab, lambda: shown(tab) == wrong)
+    assert tab.url == address
+    tab.goto(address)
+    assert shown(tab) == wrong
+
+
+def test_two_runs_side_by_side_and_what_flipped(samples):
+    tab = samples()
+    filtered(tab, other=tab.eval_on_selector("select[name=other] option >> nth=1", "o => o.value"))
+    assert tab.eval_on_selector_all("article >> nth=0 >> h3", "all => all.length") == 2
+    filtered(tab, show="flipped")
+    assert 0 < len(shown(tab)) < 40
+    assert tab.locator(".moved").count() == len(shown(tab))
+    assert "beside" in tab.inner_text("h1")
+
+
+def test_keys_go_from_sample_to_sample(samples):
+    tab = samples()
+    for key, wanted in [("j", 0), ("j", 1), ("ArrowRight", 2), ("k", 1), ("ArrowLeft", 0)]:
+        tab.keyboard.press(key)
+        assert focused(tab) == f"q{wanted:03}"
+    tab.keyboard.press("/")
+    assert tab.evaluate("document.activeElement.name") == "q"
+    tab.keyboard.type("jk/")
+    assert tab.input_value("input[name=q]") == "jk/"
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("j")
+    assert focused(tab) == "q000"
+
+
+def test_the_last_sample_leads_to_the_next_page(tab_of, served, evalkit, toy_of, tmp_path):
+    toy = toy_of(tmp_path / "large", 60)
+    words = ("run", "toy", "--model", "dummy:hash", "--name", "n", *toy.options)
+    assert evalkit(*words, cwd=tmp_path).code == 0
+    tab = tab_of()
+    tab.goto(served(tmp_path))
+    tab.click("h2 a")
+    tab.click("main table a")
+    tab.wait_for_selector("article.card")
+    for _ in range(51):
+        tab.keyboard.press("j")
+    until(tab, lambda: focused(tab) == "q050")
+    tab.keyboard.press("k")
+    until(tab, lambda: focused(tab) == "q049")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_the_window(samples, width):
+    tab = samples(viewport={"width": width, "height": 800})
+    for address in (tab.url, tab.url.rpartition("/")[0], re.sub(r"/run/.*", "/", tab.url)):
+        tab.goto(address)
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+CONTRAST = """() => {
+  const light = (text) => {
+    const [r, g, b] = text.match(/[\\d.]+/g).map((v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (e) => {
+    const colour = getComputedStyle(e).backgroundColor;
+    return colour.endsWith(", 0)") && e.parentElement ? behind(e.parentElement) : colour;
+  };
+  const low = [];
+  for (const e of document.querySelectorAll("main *")) {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+    if (["OPTION", "FIGCAPTION"].includes(e.tagName) || e.closest(".unseen")) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) low.push(e.outerHTML.slice(0, 80));
+  }
+  return low;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_in_both_colours(samples, scheme):
+    tab = samples(color_scheme=scheme)
+    back = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (back == "rgb(255, 255, 255)") == (scheme == "light")
+    assert tab.evaluate(CONTRAST) == []
+
+
+def test_a_screen_reader_finds_headings_labels_and_scopes(samples):
+    tab = samples()
+    assert tab.locator("h1").count() == 1
+    assert tab.locator("main").count() == 1
+    unlabelled = "all => all.filter(e => !e.labels.length).length"
+    assert tab.eval_on_selector_all("select, input", unlabelled) == 0
+    assert tab.eval_on_selector_all("th", "all => all.filter(e => !e.scope).length") == 0
+    assert tab.eval_on_selector_all("img", "all => all.filter(e => !e.alt).length") == 0
+    assert tab.get_attribute("#status", "role") == "status"
+    levels = tab.eval_on_selector_all("h1, h2, h3", "all => all.map(e => +e.tagName[1])")
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+def test_pages_work_without_scripts(tab_of, served, place):
+    tab = tab_of(java_script_enabled=False)
+    tab.goto(served(place, "hash/one"))
+    tab.click("h2 a")
+    tab.click("main table a")
+    tab.select_option("select[name=tag]", "kind=high")
+    tab.click("#filters button")
+    assert tab.locator("article.card").count() == 20
+
+
+def test_hostile_texts_do_nothing(tab_of, served, hostile):
+    tab = tab_of()
+    tab.goto(served(hostile))
+    tab.click("h2 a")
+    tab.click("main table a")
+    filtered(tab, show="ambiguous")
+    tab.wait_for_timeout(300)
+    assert tab.evaluate("window.owned") is None
+    assert "<script>window.owned=1</script>" in tab.inner_text("#results")
+    assert tab.locator("#results script, #results iframe, #results svg").count() == 0
+
+
+# Exported pages
+
+
+@pytest.fixture
+def exported(place, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    library = _library(("hash/one", "constant/two"), None, ())
+    pages = list(export(library, tmp_path / "pages"))
+    return next(page for page in pages if page.name.endswith("-toy.html") and "+" in page.name)
+
+
+def test_exported_pages_work_from_files(tab_of, exported):
+    tab = tab_of()
+    tab.goto((exported.parent / "index.html").as_uri())
+    tab.click("h2 a >> nth=0")
+    tab.click("main table a >> nth=1")
+    assert len(shown(tab)) == 40
+    assert has_picture(tab)
+    tab.select_option("select[name=show]", "flipped")
+    tab.click("#filters button")
+    flipped = shown(tab)
+    assert 0 < len(flipped) < 40
+    assert f"{len(flipped)} of 40 samples" in tab.inner_text("#status")
+    tab.reload()
+    assert shown(tab) == flipped
+    tab.fill("input[name=q]", "is 12 even")
+    tab.select_option("select[name=show]", "")
+    tab.click("#filters button")
+    assert shown(tab) == ["q012"]
+    tab.click("article:not([hidden]) h2 a")
+    assert "sample=q012" in tab.url
+    tab.go_back()
+    tab.go_back()
+    assert shown(tab) == flipped
+    assert tab.locator("article:visible").count() == len(flipped)
+    tab.keyboard.press("j")
+    assert focused(tab) in flipped
+
+
+def test_hostile_texts_do_nothing_in_exported_pages(tab_of, hostile, monkeypatch, tmp_path):
+    monkeypatch.chdir(hostile)
+    tab = tab_of()
+    for path in export(_library((), None, ()), tmp_path / "pages"):
+        tab.goto(path.as_uri())
+        if "-" in path.name:
+            count = tab.locator("article").count()
+            for link in tab.locator("article h2 a").all():
+                link.evaluate("a => { location.hash = a.hash; }")
+                until(tab, lambda: len(shown(tab)) == 1)
+            assert count == 18
+        assert tab.evaluate("window.owned") is None

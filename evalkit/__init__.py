@@ -53,6 +53,7 @@
     reviewed_folder  published verdicts as a run folder
     explain     why two protocols give two numbers
     report      records -> tables
+    trackers    records -> experiment trackers
     compare     two runs beside each other, and the baseline file
     gate        whether a candidate may replace a baseline
     planning    how many samples of which tasks settle a question

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_REASON = 200  # characters of another's error
+_REASON = 500  # characters of another's error
 
 
 def log_to_option(command: Command) -> Command:

@@ -125,10 +125,10 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _flat(held: Mapping[str, Any], before: str, joint: str = ".") -> Iterator[tuple[str, str]]:
-    """Leaves of a plain record by dotted path; what is None or could be a secret is left out."""
+    """Leaves of a plain record by dotted path; what is nothing or could be a secret is left out."""
     for name, value in held.items():
         path = f"{before}{joint}{name}"
-        if value is None or is_secret_option(name):
+        if value is None or value == [] or is_secret_option(name):
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, path)

@@ -48,7 +48,11 @@ class MLflow:
         params = {_name(k): v for k, v in entry.settings.items() if _name(k) not in held.params}
         metrics = {_name(_END.sub(r".\1", k)): v for k, v in entry.numbers.items()}
         changed = {k: v for k, v in metrics.items() if held.metrics.get(k) != v}
-        _write(client, number, entry.finished, metrics=changed, params=params, tags=tags)
+        steps = {
+            k: len(client.get_metric_history(number, k)) for k in changed.keys() & held.metrics
+        }
+        time = entry.finished
+        _write(client, number, time, steps, metrics=changed, params=params, tags=tags)
         client.log_artifact(number, str(entry.record))
         client.set_terminated(number, "FINISHED", _milliseconds(entry.finished))
         return f"run {number} in {without_secrets(client.tracking_uri)}"
@@ -75,17 +79,19 @@ def _write(
     client: MlflowClient,
     number: str,
     time: datetime,
+    steps: Mapping[str, int],
     *,
     metrics: Mapping[str, float],
     params: Mapping[str, str],
     tags: Mapping[str, str],
 ) -> None:
-    """Write all of it, in requests that every store takes."""
+    """Write all of it, in requests that every store takes; of equal steps the largest value counts."""
     from mlflow.entities import Metric, Param, RunTag
 
     when = _milliseconds(time)
     for some in _parts(metrics):
-        client.log_batch(number, metrics=[Metric(k, v, when, 0) for k, v in some])
+        points = [Metric(k, v, when, steps.get(k, 0)) for k, v in some]
+        client.log_batch(number, metrics=points)
     for some in _parts(params):
         client.log_batch(number, params=[Param(k, v) for k, v in some])
     for some in _parts(tags):

@@ -50,10 +50,24 @@ def test_a_number_without_an_interval_has_no_ends_and_no_number_is_no_number(rec
 
 def judged(**fields):
     usual = {
-        **{"judge": "openai:j,base_url=https://me:pw@host/v1", "rubric": "ab", "origin": "file"},
-        **{"votes": 1, "swapped": False, "verdicts": 4, "failed": {}, "cached": 0, "requests": 4},
-        **{"prompt_tokens": 1, "output_tokens": 1, "cost_usd": None, "prices": None},
-        **{"healthy": True, "consistency": None, "spread": None, "served": {}, "digest": "d"},
+        "judge": "openai:j,base_url=https://me:pw@host/v1",
+        "rubric": "ab",
+        "origin": "file",
+        "votes": 1,
+        "swapped": False,
+        "verdicts": 4,
+        "failed": {},
+        "cached": 0,
+        "requests": 4,
+        "prompt_tokens": 1,
+        "output_tokens": 1,
+        "cost_usd": None,
+        "prices": None,
+        "healthy": True,
+        "consistency": None,
+        "spread": None,
+        "served": {},
+        "digest": "d",
         "answers": "a",
     }
     return JudgeReport(**{**usual, **fields})
@@ -90,7 +104,9 @@ def test_choices_of_a_task_are_told_by_its_name(record):
 
 
 def test_nothing_of_this_machine_and_no_secret_is_told(record):
-    spec = "hf:/home/me/models/x y,prices=~/p.toml,api_key=sk-123,base_url=http://me:pw@h:1/v1?k=sk-9"
+    spec = (
+        "hf:/home/me/models/x y,prices=~/p.toml,api_key=sk-123,base_url=http://me:pw@h:1/v1?k=sk-9"
+    )
     config = replace(
         record.config,
         model=spec,
@@ -126,7 +142,9 @@ def test_what_is_left_of_a_text(text, left):
 WORD = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)
 
 
-@given(folders=st.lists(WORD, min_size=1, max_size=4), last=WORD, before=st.sampled_from(["", "hf:"]))
+@given(
+    folders=st.lists(WORD, min_size=1, max_size=4), last=WORD, before=st.sampled_from(["", "hf:"])
+)
 def test_of_a_folder_the_last_part_is_left(folders, last, before):
     assert public(f"{before}/{'/'.join(folders)}/{last}") == before + last
 

@@ -1,6 +1,7 @@
 """MLflow's local stores, its database and its older file store, are read back by its own client."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_a_run_is_there_with_numbers_settings_facts_and_the_record(client, entry
     assert run.data.params == dict(entry.settings)
     assert {**entry.settings, **entry.facts}.items() <= run.data.tags.items()
     copy = client.download_artifacts(run.info.run_id, "run.json", tmp_path)
-    assert open(copy, "rb").read() == entry.record.read_bytes()
+    assert Path(copy).read_bytes() == entry.record.read_bytes()
 
 
 def test_a_run_that_is_told_again_is_the_same_run(client, entry):

@@ -85,7 +85,10 @@ def _write(
     params: Mapping[str, str],
     tags: Mapping[str, str],
 ) -> None:
-    """Write all of it, in requests that every store takes; of equal steps the largest value counts."""
+    """Write all of it, in requests that every store takes.
+
+    Of a metric's values the one of the last step counts, and the largest of one step.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
     when = _milliseconds(time)

@@ -40,7 +40,8 @@ class _Piece:
 
 def record_html(record: RunRecord) -> str:
     """A run: its headline numbers with intervals and marks, and what a reader must know."""
-    rows, used = [], set[Mark]()
+    rows: list[tuple[str, ...]] = []
+    used: set[Mark] = set()
     for result in record.results:
         marks = own_marks(record, result)
         rows += _marked(result_table(result, every_metric=False), marks)

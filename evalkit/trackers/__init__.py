@@ -10,7 +10,8 @@ import difflib
 import importlib
 from collections.abc import Iterable
 
-from evalkit.errors import UsageError
+from evalkit.errors import EvalkitError, UsageError
+from evalkit.trackers.entry import without_secrets
 from evalkit.trackers.interface import Tracker
 
 TRACKERS = {
@@ -19,6 +20,8 @@ TRACKERS = {
     "tensorboard": "evalkit.trackers.tensorboard:TensorBoard",
 }
 """The built-in trackers by name."""
+
+_REASON = 300  # characters of another's error
 
 
 def trackers_of(names: Iterable[str]) -> dict[str, Tracker]:
@@ -31,9 +34,26 @@ def trackers_of(names: Iterable[str]) -> dict[str, Tracker]:
         UsageError: There is no such tracker, its package is not installed, or it is not set up.
     """
     found = {name: _tracker(name) for name in dict.fromkeys(names)}
-    for tracker in found.values():
-        tracker.check()
+    for name, tracker in found.items():
+        _check(name, tracker)
     return found
+
+
+def _check(name: str, tracker: Tracker) -> None:
+    """See whether a tracker can be told; the boundary at which its package's errors are a sentence.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    try:
+        tracker.check()
+    except EvalkitError:
+        raise
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = without_secrets(words)[:_REASON]
+        message = f"--log-to {name}: it is not ready to be told of a run: {reason}"
+        raise UsageError(message) from error
 
 
 def _tracker(name: str) -> Tracker:

@@ -34,6 +34,7 @@ BOUNDARIES = {
     "evalkit/runner/inline.py": {"_prepare", "_do"},  # raised again, or an outcome
     "evalkit/runner/ray_workers.py": {"__init__", "crew", "answer"},  # the same, in an actor
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
+    "evalkit/trackers/__init__.py": {"_check"},  # a tracker's code, before the run
     "evalkit/rubric.py": {"__call__"},  # a template of anybody's, a task file's reading
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""

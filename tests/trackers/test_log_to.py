@@ -38,6 +38,13 @@ class Unready(Lines):
         from evalkit.errors import UsageError
 
         raise UsageError("Nobody is logged in.")
+
+
+class Upset(Lines):
+    """Has settings that it cannot read."""
+
+    def check(self):
+        raise ValueError("the mode of https://me:secret@host/ is\\nodd")
 '''
 
 
@@ -98,11 +105,14 @@ def test_a_tracker_that_fails_changes_no_exit_code_and_loses_nothing(place, comm
     assert list(place.glob("results/*/*/run.json"))
 
 
-@pytest.mark.parametrize("name", ["nothing", "own_tracker:Unready", "own_tracker:Missing"])
+@pytest.mark.parametrize(
+    "name", ["nothing", "own_tracker:Unready", "own_tracker:Upset", "own_tracker:Missing"]
+)
 def test_what_cannot_be_told_is_refused_before_the_run(place, command, name):
     done = command(*RUN, "--log-to", name)
     assert done.code == 2
-    assert len(done.err.strip().splitlines()) == 1
+    assert len(done.err.splitlines()) == 1
+    assert "secret" not in done.err
     assert not (place / "results").exists()
 
 

@@ -55,6 +55,7 @@
     reviewed_folder  published verdicts as a run folder
     explain     why two protocols give two numbers
     report      records -> tables
+    trackers    records -> experiment trackers
     compare     two runs beside each other, and the baseline file
     gate        whether a candidate may replace a baseline
     board       records below a folder ranked, side by side

@@ -207,3 +207,9 @@ class Comparison:
     draws: int
     seed: int
     alpha: float
+
+    def _repr_html_(self) -> str:
+        """The differences of headline metrics as a table: what a notebook shows."""
+        from evalkit.report.notebook import comparison_html
+
+        return comparison_html(self)

@@ -178,6 +178,12 @@ class TaskResult:
     peeks: Peeks | None = None
     predictions: str | None = None
 
+    def _repr_html_(self) -> str:
+        """All numbers of the task as a table: what a notebook shows."""
+        from evalkit.report.notebook import result_html
+
+        return result_html(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
@@ -305,6 +311,12 @@ class RunRecord:
     telemetry: Telemetry | None = None
     publication: Publication | None = None
     digest: str = ""
+
+    def _repr_html_(self) -> str:
+        """The headline numbers as a table: what a notebook shows."""
+        from evalkit.report.notebook import record_html
+
+        return record_html(self)
 
     def to_frame(self) -> pd.DataFrame:
         """The numbers as a pandas frame, one row a metric.

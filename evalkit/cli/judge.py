@@ -8,6 +8,7 @@ import click
 
 from evalkit.cli.judge_options import TASK_PATHS, judge_options, judge_order
 from evalkit.cli.lazy import LazyGroup
+from evalkit.cli.log_to import log_to_option, send, trackers_for
 from evalkit.errors import UsageError
 
 OTHERS = {
@@ -62,6 +63,7 @@ def command() -> None:
 @judge_options
 @click.option("--offline", is_flag=True, help="Fetch nothing; fail where data is missing.")
 @TASK_PATHS
+@log_to_option
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
 def _run(
     run: str,
@@ -69,6 +71,7 @@ def _run(
     *,
     offline: bool,
     task_paths: tuple[str, ...],
+    log_to: tuple[str, ...],
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -85,6 +88,7 @@ def _run(
     if order is None:
         message = "No judge was named; give --judge SPEC, such as --judge openai:gpt-4o."
         raise UsageError(message)
+    trackers = trackers_for(log_to)
     gc.set_threshold(GARBAGE)
     with Screen(quiet=as_json) as screen:
         order = replace(order, offline=offline)
@@ -95,4 +99,5 @@ def _run(
         print_json(record)
     else:
         print_run(record, screen.folder)
+    send(trackers, record, screen.folder)
     return exit_code(record)

@@ -10,6 +10,7 @@ import click
 
 from evalkit.cli.gate_options import gate_of, gate_options
 from evalkit.cli.judge_options import judge_options, judge_order
+from evalkit.cli.log_to import log_to_option, send, trackers_for
 from evalkit.errors import ExitCode, UsageError
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
@@ -80,9 +81,17 @@ class BatchSize(click.ParamType[int | str]):
 @gate_options
 @judge_options
 @click.option("--no-judge", "unjudged", is_flag=True, help="Leave judged tasks for later.")
+@log_to_option
 @click.option("--json", "as_json", is_flag=True, help="Print the run record on standard output.")
 def command(
-    tasks: tuple[str, ...], out: str, name: str | None, *, resume: bool, as_json: bool, **given: Any
+    tasks: tuple[str, ...],
+    out: str,
+    name: str | None,
+    *,
+    resume: bool,
+    as_json: bool,
+    log_to: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Evaluate a model on tasks, a suite (demo, core) or a task list."""
     from evalkit import pipeline
@@ -95,6 +104,7 @@ def command(
     if judge is not None and unjudged:
         message = "--judge and --no-judge exclude each other."
         raise UsageError(message)
+    trackers = trackers_for(log_to)
     with Screen(quiet=as_json) as screen:
         record = pipeline.run(
             config,
@@ -110,6 +120,7 @@ def command(
         print_json(record)
     else:
         print_run(record, screen.folder)
+    send(trackers, record, screen.folder)
     return exit_code(record) if gate is None else gate.judge(screen.folder, to_error=as_json)
 
 

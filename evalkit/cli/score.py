@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalkit.answer_files import FORMATS
+from evalkit.cli.log_to import log_to_option, send, trackers_for
 from evalkit.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from evalkit.trackers.interface import Tracker
 
 _PATH = click.Path(path_type=Path)
 
@@ -57,9 +61,17 @@ _PATH = click.Path(path_type=Path)
 @click.option("--limit", type=click.IntRange(min=0), default=20, help="Answers that are listed.")
 @click.option("--offline", is_flag=True, help="Fetch nothing; fail where data is missing.")
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
+@log_to_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    task: str, *, kind: str, labels: str | None, as_json: bool, limit: int, **given: Any
+    task: str,
+    *,
+    kind: str,
+    labels: str | None,
+    as_json: bool,
+    limit: int,
+    log_to: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Score a file of answers, without a model, a GPU or a network."""
     from evalkit.rescore import Order
@@ -67,12 +79,15 @@ def command(
     explain, out, model = (given.pop(name) for name in ("explain", "out", "model"))
     wanted = None if kind == "auto" else kind
     order = Order(task=_labelled(task, labels), format=wanted, **given)
+    if log_to and (out is None or explain is not None):
+        message = "--log-to tells trackers of a run: give --out DIR, and leave --explain away."
+        raise UsageError(message)
     if explain is not None:
         if out or model or order.protocol:
             message = "--explain names its protocols and writes nothing: leave --out, --model and "
             raise UsageError(message + "--protocol away.")
         return _explain(order, explain, limit, as_json=as_json)
-    return _score(order, out, model, as_json=as_json)
+    return _score(order, out, model, trackers=trackers_for(log_to), as_json=as_json)
 
 
 def _labelled(task: str, labels: str | None) -> str:
@@ -96,7 +111,14 @@ def _no_collector() -> Iterator[None]:
 
 
 @_no_collector()
-def _score(order: Any, out: Path | None, model: str | None, *, as_json: bool) -> int:
+def _score(
+    order: Any,
+    out: Path | None,
+    model: str | None,
+    *,
+    trackers: Mapping[str, Tracker],
+    as_json: bool,
+) -> int:
     from evalkit import scored_folder
     from evalkit.cli.score_page import json_object, print_scored
     from evalkit.cli.screen import print_json
@@ -108,6 +130,8 @@ def _score(order: Any, out: Path | None, model: str | None, *, as_json: bool) ->
         print_json(json_object(scored))
     else:
         print_scored(scored, record or scored_folder.record_of(scored, "scored", model), out)
+    if record is not None and out is not None:
+        send(trackers, record, out)
     is_complete = scored.is_whole and not scored.result.coverage.failed
     return ExitCode.OK if is_complete else ExitCode.INCOMPLETE
 

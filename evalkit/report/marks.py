@@ -45,12 +45,17 @@ class Footnote:
     text: str
 
 
-def own_marks(record: RunRecord, result: TaskResult) -> tuple[Mark, ...]:
-    """The marks that a result has by itself, whatever stands beside it."""
+def own_marks(record: RunRecord | None, result: TaskResult) -> tuple[Mark, ...]:
+    """The marks that a result has by itself, whatever stands beside it.
+
+    Args:
+        record: The record that it stands in; None where it is not at hand.
+        result: The result.
+    """
     found = []
     if is_partial(result):
         found.append(Mark.PARTIAL)
-    if record.source == "self-reported":
+    if record is not None and record.source == "self-reported":
         found.append(Mark.SELF_REPORTED)
     if result.judge is not None and not result.judge.healthy:
         found.append(Mark.UNHEALTHY)

@@ -321,3 +321,9 @@ def _slice_cell(result: TaskResult, value: float | None, name: str) -> str:
         return "-"
     known = result.metrics.get(name)
     return number(value, None if known is None else known.maximum)
+
+
+def result_table(result: TaskResult, *, every_metric: bool = True) -> Table:
+    """The numbers of one task, in the columns of `run_table`; with its own notes alone."""
+    rows = tuple(_rows(result, every_metric=every_metric))
+    return Table(header=HEADER, rows=rows, notes=result.notes)

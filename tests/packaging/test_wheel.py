@@ -87,6 +87,7 @@ def test_the_metadata_names_the_distribution_the_extras_and_the_command(wheel):
         "lmms",
         "openai",
         "ray",
+        "trackers",
         "view",
     }
     assert "evalkit = evalkit.__main__:main" in entry_points

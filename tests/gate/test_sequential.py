@@ -288,8 +288,8 @@ def test_too_many_flaky_samples_are_refused_before_the_model_is_loaded(gated):
 
 def test_other_samples_than_the_baselines_are_refused_before_the_model_is_loaded(gated):
     done, _ = gated(DROP, 0.02, "--limit", 500)
-    assert done.code == 13
-    assert "not comparable" in done.err
+    assert done.code == 12
+    assert "dataset.samples is 2000 and 500" in done.err
     assert "Loading the model" not in done.err
 
 

@@ -111,7 +111,7 @@ def _gate(
 
 
 def _sides(baseline: str, candidate: str, task_paths: Sequence[str]) -> tuple[Scored, Scored]:
-    """Both runs; own task files of the candidate are run where they are the baseline's, or named.
+    """Both runs, counted by the baseline's own task files, or by those that are named.
 
     Errors are those of `evalkit.compare.sides.load`.
     """
@@ -120,7 +120,7 @@ def _sides(baseline: str, candidate: str, task_paths: Sequence[str]) -> tuple[Sc
     from evalkit.gate.reviewed import reviewed
 
     first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
-    return first, second if task_paths else reviewed(second, first)
+    return (first, second) if task_paths else reviewed(first, second)
 
 
 def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:

@@ -132,16 +132,23 @@ def test_a_record_from_elsewhere_chooses_no_code(good, again, evalkit, single, t
     assert evalkit(*words).code == 0
 
 
+def marking(file, mark):
+    """Make a task file tell that it was run."""
+    file.write_text(f"{file.read_text()}\nopen({str(mark)!r}, 'w').close()\n")
+
+
 def test_a_candidate_chooses_no_code_that_its_baseline_does_not_know(
     sight_of, gate, evalkit, tmp_path
 ):
-    """Its task file is run where the baseline's record has its digest, or --task-path names it."""
+    """It is counted by the baseline's file, where its record has the digest of that."""
     own, other = sight_of(1000, 2), sight_of(1000, 2)
     base, new = own.run("reviewed", own.gold), other.run("sent", other.gold)
     mark, file = tmp_path / "was-run", other.folder / "sight.py"
-    assert gate(base, new, DROP).code == 0  # the same file in another place
-    code = file.read_text()
-    file.write_text(f"{code}\nopen({str(mark)!r}, 'w').close()\n")
+    marking(file, mark)
+    assert gate(base, new, DROP).code == 0  # by the baseline's file: the candidate's is not run
+    assert not mark.exists()
+    new = other.run("sent", other.gold)
+    mark.unlink()
     kept = tmp_path / "kept.json"
     assert evalkit("baseline", "accept", base, "--out", kept).code == 0
     for reference in (base, kept):
@@ -151,8 +158,42 @@ def test_a_candidate_chooses_no_code_that_its_baseline_does_not_know(
         assert done.err.endswith("they are run only if --task-path names them.\n")
         assert done.err.count("\n") == 1
         assert not mark.exists()
-    assert gate(base, new, DROP, "--task-path", file).code == 0
+    named = ("--task-path", file)
+    assert gate(base, new, DROP, *named).code == 13  # the scorers differ, as both records say
+    assert gate(base, new, DROP, *named, "--allow", "scorer").code == 0
     assert mark.exists()
+
+
+def test_a_baselines_own_file_that_has_changed_is_not_run(sight_of, gate, tmp_path):
+    own = sight_of(1000, 2)
+    base, new = (own.run(name, own.gold) for name in ("before", "after"))
+    mark, file = tmp_path / "was-run", own.folder / "sight.py"
+    marking(file, mark)
+    done = gate(base, new, DROP)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "or these are gone or changed, they are run only if --task-path names them" in done.err
+    file.unlink()
+    assert gate(base, new, DROP).code == 2
+    assert not mark.exists()
+
+
+def test_what_a_task_imports_from_its_folder_is_the_baselines_too(sight_of, gate):
+    """A scorer that calls a module beside it is not judged by the candidate's module."""
+    own, other = sight_of(100, 2), sight_of(100, 2)
+    for made, value in ((own, 'text == "yes"'), (other, "text is not None")):
+        file = made.folder / "sight.py"
+        here = "import sys\n\nsys.path.insert(0, __file__.rpartition('/')[0])\nimport marks\n"
+        text = file.read_text().replace("def to_sample", f"{here}\n\ndef to_sample", 1)
+        file.write_text(text.replace("float(right)", "marks.mark(text)"))
+        (made.folder / "marks.py").write_text(f"def mark(text):\n    return float({value})\n")
+    base, new = own.run("honest", own.gold), other.run("generous", other.wrong)
+    done = gate(base, new, DROP)
+    assert done.code == 2
+    assert "not those of the baseline's record" in done.err
+    same = own.run("again", own.gold)
+    assert gate(base, same, DROP).code in (0, 11)
+    (own.folder / "marks.py").write_text("def mark(text):\n    return 1.0\n")
+    assert gate(base, same, DROP).code == 2
 
 
 def test_2_is_a_policy_whose_specific_rules_make_all_of_it_advisory(good, again, gate):

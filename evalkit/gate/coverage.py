@@ -53,8 +53,17 @@ class Aligned:
         return Pairs(first=self.first, second=self.second, only_first=(), only_second=())
 
 
-def _refuse_unknown_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> None:
-    """Refuse a flaky sample that neither run has."""
+def refuse_unknown_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> None:
+    """Refuse a flaky sample that neither run has.
+
+    Args:
+        task: Its task's name.
+        flaky: The ids that the policy names.
+        ids: Those of both runs.
+
+    Raises:
+        UsageError: One is not among them.
+    """
     if unknown := sorted(set(flaky) - set(ids)):
         message = (
             f"The policy names the flaky sample {unknown[0]!r} of {task}, which neither run has."
@@ -117,7 +126,7 @@ def align(
     """
     one, two = ({s.sample_id: _or_failed(task, s) for s in side} for side in (first, second))
     ids = dict.fromkeys([*one, *two])
-    _refuse_unknown_flaky(task.name, flaky, ids)
+    refuse_unknown_flaky(task.name, flaky, ids)
     left = _whole([key for key in ids if key not in set(flaky)], (one, two))
     lost = _Lost.of(left, (one, two), unseen)
     notes = _flaky_notes(task.name, flaky, len(ids) - len(left), len(ids)) + _unjudged_notes(

@@ -362,6 +362,18 @@ def test_a_floor_is_no_way_around_hard_questions(single, good, gate):
     assert gate(good, odd, floor).code == 0
 
 
+def test_a_floor_is_over_the_questions_of_the_baseline(single, gate):
+    """Further ones, however many are right, make up for nothing."""
+    few = single.run("few", single.gold, "--limit", "100")
+    lines = (few / "predictions" / "sight.jsonl").read_text().splitlines()
+    hard = {int(json.loads(line)["sample_id"][-4:]) for line in lines}
+    more = single.run("more", lambda i: single.wrong(i) if i in hard else single.gold(i))
+    done = gate(few, more, '[[rule]]\ntask = "sight"\nmin = 0.5\n', "--format", "json")
+    assert (done.code, done.record["judgements"][0]["candidate"]) == (10, 0.0)
+    left = "sight: 900 samples that the baseline was not asked are left out of floors."
+    assert left in done.record["notes"]
+
+
 def test_a_relative_margin_takes_the_baselines_doubt_along(good, bad, gate):
     def rule(demand):
         done = gate(good, bad, f'[[rule]]\ntask = "sight"\n{demand}\n', "--format", "json")

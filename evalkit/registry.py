@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from evalkit import lmms_tasks
 from evalkit.backends.secret_names import is_secret_option
 from evalkit.errors import UsageError
-from evalkit.task_source import task_digest
+from evalkit.task_source import is_below, task_digest
 
 if TYPE_CHECKING:
     from evalkit.backends.interface import Backend
@@ -153,7 +153,7 @@ class RecordedTasks:
         if given:
             return cls(paths=tuple(given))
         here = Path.cwd().resolve()
-        strange = tuple(path for path in told if not Path(path).resolve().is_relative_to(here))
+        strange = tuple(path for path in told if not is_below(path, here))
         return cls(paths=tuple(path for path in told if path not in strange), strange=strange)
 
     def load(self, name: str) -> Task:

@@ -46,6 +46,14 @@ def task_sources(file: Path) -> set[Path]:
     return found
 
 
+def is_below(path: str | Path, folder: Path) -> bool:
+    """Whether a path leads below a folder; one that leads nowhere (links in a circle) does not."""
+    try:
+        return Path(path).resolve().is_relative_to(folder)
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
 def _imported(file: Path) -> set[str]:
     """The first names of what a file imports, wherever in it; none where it is no Python."""
     try:

@@ -29,7 +29,8 @@ def reviewed(baseline: Scored, candidate: Scored) -> tuple[Scored, Scored]:
         candidate: The other one, alike.
     """
     known, told = (_sources(side) for side in (baseline, candidate))
-    held = {file: digest for file, digest in _files(baseline).items() if digest in known}
+    found = ((file, _digest(file)) for file in _files(baseline))
+    held = {file: digest for file, digest in found if digest in known}
     shared = [file for file, digest in held.items() if digest in told]
     return _by(baseline, held, _CHANGED), _by(candidate, shared, _STRANGE)
 
@@ -40,16 +41,23 @@ def _sources(side: Scored) -> set[str]:
     return {source for source in sources if source is not None}
 
 
-def _files(side: Scored) -> dict[Path, str | None]:
-    """The task files that a side's record names, with their digests; None: there is none."""
-    found: dict[Path, str | None] = {}
+def _files(side: Scored) -> list[Path]:
+    """The task files that a side's record names; a path that is not there as it is."""
+    found: list[Path] = []
     for path in side.tasks.paths:
         try:
-            files = [file.path for file in registry.path_files([path])]
-            found |= {file: task_digest(file) for file in files}
-        except (UsageError, OSError):
-            found[Path(path)] = None
+            found += [file.path for file in registry.path_files([path])]
+        except UsageError:
+            found.append(Path(path))
     return found
+
+
+def _digest(file: Path) -> str | None:
+    """The digest of a task file; None where it cannot be read."""
+    try:
+        return task_digest(file)
+    except OSError:
+        return None
 
 
 def _by(side: Scored, files: Collection[Path], why: str) -> Scored:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 
 import pytest
 
@@ -90,12 +91,50 @@ def test_a_summary_that_cannot_be_written_is_said_before_anything_is_judged(good
     assert "/ (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
 
 
-def test_a_full_disk_does_not_turn_a_regression_into_another_code(single, good, gate):
-    bad = single.run("bad", lambda i: "perhaps" if i % 5 == 0 else single.gold(i))
-    done = gate(good, bad, DROP, "--format", "github", **summary_of("/dev/full"))
-    assert done.code == 10
-    assert done.out.startswith("::error")
-    assert "/dev/full (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+def test_a_summary_that_is_no_file_is_refused_before_anything_is_judged(good, again, gate):
+    done = gate(good, again, DROP, "--format", "github", **summary_of("/dev/null"))
+    assert (done.code, done.out) == (2, "")
+    assert "names /dev/null, which is no file" in done.err
+
+
+def test_links_in_a_circle_lead_to_no_page_and_no_summary(good, again, gate, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for words, environment in (
+        (("--out", loop), {}),
+        (("--out", loop / "page.json"), {}),
+        (("--format", "github"), summary_of(loop)),
+    ):
+        done = gate(good, again, DROP, *words, **environment)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert "leads nowhere" in done.err
+
+
+def test_two_pages_have_two_places(good, again, gate, evalkit, tmp_path):
+    page, other = tmp_path / "page", tmp_path / "other"
+    other.symlink_to(page)
+    for second in (page, f"json={page}", f"json={tmp_path}/./page", other):
+        done = gate(good, again, DROP, "--out", page, "--out", second)
+        assert (done.code, done.out) == (2, "")
+        assert "is where another page is to be" in done.err
+    words = ("compare", good, again, "--draws", "100")
+    outs = ("--out", f"markdown={page}", "--out", f"json={page}")
+    assert evalkit(*words, *outs).code == 2
+    assert not page.exists()
+
+
+def test_a_policy_is_small_and_may_come_through_a_pipe(good, again, gate, evalkit, tmp_path):
+    (tmp_path / "large.toml").write_text(DROP + "#" * (1 << 20))
+    runs = ("--baseline", good, "--candidate", again)
+    for policy in ("/dev/zero", tmp_path / "large.toml"):
+        done = evalkit("gate", *runs, "--policy", policy)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "has more than 1,048,576 bytes" in done.err
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(DROP,), daemon=True)
+    writer.start()
+    assert evalkit("gate", *runs, "--policy", pipe).code == 0
 
 
 @pytest.mark.parametrize("columns", ["1", "2", "10"])

@@ -19,6 +19,7 @@ from evalkit.gate.demands import Demand, demands
 from evalkit.gate.examples import worst_flips
 from evalkit.gate.ground import Runs, incomplete
 from evalkit.gate.limits import check_margin, check_room
+from evalkit.gate.looked import check_looks
 from evalkit.gate.measured import corrected, damage_of, verdict_of
 from evalkit.gate.peeks import after
 from evalkit.gate.policy import Policy
@@ -65,6 +66,7 @@ def decide(
     runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
     wanted = demands(policy, runs.tasks, tuple(baseline.results))
     check_room(wanted, runs.tasks, baseline.results)
+    check_looks(runs, wanted)
     wanted = tuple(_looked_at(runs, demand) for demand in wanted)
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
     adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])

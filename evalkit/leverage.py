@@ -87,6 +87,21 @@ def leverages(codes: npt.NDArray[np.intp], clusters: int) -> npt.NDArray[np.floa
     return found
 
 
+def trials(codes: npt.NDArray[np.intp], clusters: int) -> float:
+    """How many equal clusters a mean varies like, at most: 1 / max h_g, G where all are equal.
+
+    The mean's variance is Σ h_g² Var(c_g), of clusters' means c_g between 0 and 1; with Var(c_g) at
+    most E(c_g) (1 - E(c_g)), which is concave, that is at most max h · p (1 - p).
+
+    Args:
+        codes: Shape (units,): the cluster of each unit.
+        clusters: G.
+    """
+    import numpy as np
+
+    return float(len(codes) / np.bincount(codes, minlength=clusters).max())
+
+
 def heaviest(shares: npt.NDArray[np.float64]) -> float:
     """The largest leverage if that cluster is heavy; else 0.
 

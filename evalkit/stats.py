@@ -278,8 +278,8 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
 
     The effective number is p (1 - p) / SE², that is n by the design effect, and at most n; with t
     in place of z, as the design effect is estimated from G clusters. Where all clusters agree,
-    nothing is known of the design effect, and G stands for n. Where each unit is a cluster of its
-    own the interval is the plain one.
+    nothing is known of the design effect, and what `leverage.trials` says stands for n. Where each
+    unit is a cluster of its own the interval is the plain one.
 
     Args:
         metric: A proportion with a defined value.
@@ -288,10 +288,10 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
     """
     from scipy.special import ndtri
 
-    share, clusters = _value(metric, counted), counted.clusters
-    found = standard_error(metric, counted)
+    share, found = _value(metric, counted), standard_error(metric, counted)
     if found is None or not _tells_design(counted, found):
-        low, high = wilson(share, clusters, float(ndtri((1 + level) / 2)))
+        trials = leverage.trials(counted.codes, counted.clusters)
+        low, high = wilson(share, trials, float(ndtri((1 + level) / 2)))
     else:
         size = min(_effective_size(share, found.error), len(counted.rows))
         low, high = wilson(share, size, _t_quantile(found.df, level))
@@ -299,19 +299,20 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
 
 
 def unvaried_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -> Bounds:
-    """An interval where all clusters agree: Wilson's on G trials, over the metric's range.
+    """An interval where all clusters agree: Wilson's, over the metric's range.
 
     Nothing varies, so no variance can be estimated. But no quantity between two bounds varies more
     than one that only takes the bounds (Bhatia and Davis, Am. Math. Monthly 107 (2000), 353-357),
-    so a proportion of G trials, stretched from [0, 1] to the range, errs on the wide side. For a
-    mean that is a bound; for other functions of sums, such as F1, a convention.
+    and a mean of clusters no more than that of as many equal ones as fit the heaviest
+    (`leverage.trials`: G, where they are equal). So a proportion of so many trials, stretched from
+    [0, 1] to the range, errs on the wide side. For a mean that is a bound; for other functions of
+    sums, such as F1, and for parts of a benchmark, a convention.
     """
     from scipy.special import ndtri
 
     value, width = _value(metric, counted), metric.high - metric.low
-    low, high = wilson(
-        (value - metric.low) / width, counted.clusters, float(ndtri((1 + level) / 2))
-    )
+    trials = leverage.trials(counted.codes, counted.clusters)
+    low, high = wilson((value - metric.low) / width, trials, float(ndtri((1 + level) / 2)))
     return _bounds(metric, value, metric.low + low * width, metric.low + high * width)
 
 

@@ -153,7 +153,7 @@ def sampled(case: Case, draws: int, seed: int) -> Found:
     scored = _scored(case, df or added.df or 1.0, error, moved)
     if few or error <= EQUAL * case.width:
         return _of_few(case, scored)
-    if uneven or (not case.strata.any() and _is_mean(case)):
+    if uneven or (not leverage.is_stratified(case.strata) and _is_mean(case)):
         plain = StudentT(centre=case.difference, error=error, df=df)
         name = f"cluster-robust t{' (jackknife)' if uneven else ''}"
         found = Found(sampling=plain, bounding=plain, error=error, method=name)
@@ -169,7 +169,7 @@ def _nothing_known(case: Case, *, undefined: bool) -> str:
     if len(case.strata) < 2:  # noqa: PLR2004 - a variance needs two
         return "none (one cluster)"
     heaviest = leverage.heaviest(case.leverages)
-    if heaviest and (case.strata.any() or undefined):
+    if heaviest and (leverage.is_stratified(case.strata) or undefined):
         return f"none (one cluster has {heaviest:.0%} of the units)"
     return ""
 
@@ -270,7 +270,7 @@ def _largest(case: Case) -> float:
     import numpy as np
 
     heaviest = max(1.0, case.factor) * float(case.width * case.leverages.max())
-    if not case.strata.any():
+    if not leverage.is_stratified(case.strata):
         return heaviest
     slopes = [gradient(case.metric, sums, case.scale) for sums in case.sums]
     weights = [

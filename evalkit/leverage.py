@@ -31,6 +31,15 @@ SMALL = 5
 _EVEN = 2.0  # times an even share: of ten clusters or fewer each may have a tenth and more
 
 
+def is_stratified(strata: npt.NDArray[np.intp]) -> bool:
+    """Whether clusters are of several strata, whatever the numbers of those are.
+
+    Args:
+        strata: Shape (G,): the strata.
+    """
+    return bool((strata != strata[:1]).any())
+
+
 def spread(moved: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> tuple[float, float]:
     """The cluster-robust variance of a number, and its degrees of freedom: Σ_h V_h, of strata h.
 
@@ -173,7 +182,7 @@ def variance_of(
     left = degrees(shares)
     if left >= min(UNEVEN * (len(shares) - 1), FEW):
         return variance, df, False
-    if not strata.any():
+    if not is_stratified(strata):
         return jackknifed(moved, shares)[0] ** 2, left, True
     return spread(moved / (1 - shares), strata)[0], min(df, left), True
 

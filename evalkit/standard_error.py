@@ -110,7 +110,7 @@ def _strata(counted: Statistics) -> npt.NDArray[np.intp]:
 
 def is_stratified(counted: Statistics) -> bool:
     """Whether the clusters are of several strata."""
-    return len(set(_strata(counted).tolist())) > 1
+    return leverage.is_stratified(_strata(counted))
 
 
 def _added(metric: Metric, counted: Statistics) -> leverage.Added:

@@ -140,9 +140,8 @@ def bounding(metric: Metric, counted: Statistics, level: float) -> tuple[str, Bo
 
     method, ends = bounds(metric, counted, level)
     heaviest = leverage.heaviest(leverage.leverages(counted.codes, counted.clusters))
-    parts = counted.strata is not None and bool(counted.strata.any())
     slopes = slopes_of(metric, counted)
-    if heaviest and counted.clusters > 1 and (parts or slopes is None):
+    if heaviest and counted.clusters > 1 and (is_stratified(counted) or slopes is None):
         return f"none (one cluster has {heaviest:.0%} of the units)", None
     found = standard_error(metric, counted)
     if ends is None or slopes is None or found is None or not found.error or not metric.bounded:

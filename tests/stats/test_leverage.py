@@ -337,3 +337,22 @@ def test_no_mean_varies_more_than_one_of_as_many_trials(sizes, seed):
     variance = float(shares**2 @ (chances * (1 - chances)))
     assert variance <= mean * (1 - mean) / leverage.trials(codes, len(sizes)) * (1 + 1e-9)
     assert leverage.trials(np.repeat(np.arange(7), sizes[0]), 7) == 7.0
+
+
+def test_one_stratum_that_is_left_is_one_whatever_its_number():
+    """A metric counts one list of two, and the strata keep the numbers that they had."""
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    ones = np.ones(61, int)
+    rows = right(codes, gain=0, seed=3)
+    counted = Statistics(rows=rows[0], codes=codes, clusters=61, strata=ones)
+    same = replace(counted, strata=None)
+    metric = accuracy()
+    assert bounding(metric, counted, 0.9) == bounding(metric, same, 0.9)
+    found = estimate(metric, paired(rows, codes, ones))
+    assert found == estimate(metric, paired(rows, codes))
+    assert found.method == "cluster-robust t (jackknife)"
+    moved = np.random.default_rng(0).standard_normal(61)
+    shares = leverage.leverages(codes, 61)
+    assert leverage.variance_of(moved, shares, ones) == leverage.variance_of(
+        moved, shares, 0 * ones
+    )

@@ -13,7 +13,7 @@ from evalkit import leverage, resampling
 from evalkit.gradient import gradient
 from evalkit.leverage import Added
 from evalkit.pairing import Paired, check_range, scale
-from evalkit.sampling import Draws, Sampling, StudentT, Wider
+from evalkit.sampling import UNDEFINED_SHARE, Draws, Sampling, StudentT, Wider
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ FEW_DISCORDANT = 10
 EQUAL = 1e-9
 """Differences of numbers below this share of the metric's range are rounding."""
 
-_UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
 _BEND = 0.1  # of each column: how far from the two runs a metric must be straight to be a mean
 
 
@@ -318,7 +317,7 @@ def _bootstrapped(case: Case, added: Added, df: float, draws: int, seed: int) ->
         noise = np.random.default_rng([seed, 1]).standard_normal(draws)
         drawn = drawn + sign * noise * added.variance**0.5
     drawn = np.sort(drawn[np.isfinite(drawn)])
-    if len(drawn) < max(2, (1 - _UNDEFINED_SHARE) * draws):
+    if len(drawn) < max(2, (1 - UNDEFINED_SHARE) * draws):
         return _unknown("none (undefined on resamples)")
     if drawn[-1] - drawn[0] <= EQUAL * case.width:
         return _unknown("none (no variation)")

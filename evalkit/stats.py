@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from evalkit import leverage
 from evalkit.pairing import check_range
 from evalkit.records import MetricValue, SampleScore
+from evalkit.sampling import UNDEFINED_SHARE, Draws
 from evalkit.standard_error import (
     NO_VARIATION,
     StandardError,
@@ -50,8 +51,6 @@ FEW_CLUSTERS = 30
 
 FEW_HITS = 10.0
 """With fewer effective right (or wrong) units than this a proportion has a Wilson interval."""
-
-_UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
 
 
 def _value(metric: Metric, counted: Statistics) -> float:
@@ -215,8 +214,7 @@ def bootstrap_interval(
 ) -> Bounds | None:
     """Percentiles of the metric over resampled clusters, of each part of the benchmark its own.
 
-    Where there are parts the percentiles are at the shares of t, as `evalkit.sampling` has them for
-    differences: parts of few clusters leave few degrees of freedom.
+    They are at the shares of t, as `evalkit.sampling.Draws` has them for differences, too.
 
     Args:
         metric: The metric.
@@ -230,19 +228,17 @@ def bootstrap_interval(
         are undefined; fewer are left out.
     """
     import numpy as np
-    from scipy.special import ndtr
 
     if counted.clusters < 2:  # noqa: PLR2004 - one cluster is always drawn whole
         return None
     drawn = redrawn(metric, counted, draws, seed)
-    defined = drawn.values[~np.isnan(drawn.values)]
-    if len(defined) < (1 - _UNDEFINED_SHARE) * draws:
+    defined = np.sort(drawn.values[np.isfinite(drawn.values)])
+    if len(defined) < (1 - UNDEFINED_SHARE) * draws:
         return None
-    outside = float(ndtr(-_t_quantile(drawn.df, level))) if drawn.how else (1 - level) / 2
-    low, high = np.quantile(defined, [outside, 1 - outside])
+    low, high = Draws(values=defined, df=drawn.df).interval(level)
     if high - low <= NO_VARIATION * (metric.high - metric.low):
         return None
-    return _bounds(metric, _value(metric, counted), float(low), float(high))
+    return _bounds(metric, _value(metric, counted), low, high)
 
 
 def _bootstrapped(metric: Metric, counted: Statistics, level: float) -> tuple[str, Bounds | None]:

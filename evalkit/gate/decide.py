@@ -24,7 +24,7 @@ from evalkit.gate.peeks import after
 from evalkit.gate.policy import Policy
 from evalkit.gate.reasons import notes_of, reason_of, waiver_words
 from evalkit.paired import DRAWS, holm
-from evalkit.verdicts import CODES, GateResult, Judgement, Verdict
+from evalkit.verdicts import CODES, Family, GateResult, Judgement, Verdict
 
 _WAIVABLE = frozenset({"regression", "inconclusive"})
 """What a waiver covers: what the numbers say. Without numbers there is nothing to waive."""
@@ -69,7 +69,7 @@ def decide(
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
     adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])
     judgements = tuple(
-        _judgement(policy, demand, damage, ground, corrected, whole=runs.whole(demand.task))
+        _judgement(policy, demand, damage, ground, corrected, runs=runs)
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
     )
     return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
@@ -91,13 +91,18 @@ def _result(
         candidate=runs.candidate.side,
         policy=policy.digest,
         power=policy.power,
-        family=policy.family if runs.rules is None else "bonferroni",
+        family=_family(policy, runs),
         inconclusive=policy.inconclusive,
         judgements=judgements,
         flips=flips,
         waived=runs.waived,
         notes=(*notes, *told),
     )
+
+
+def _family(policy: Policy, runs: Runs) -> Family:
+    """How regressions are corrected: of a run with looks by the number of rules."""
+    return "bonferroni" if policy.family == "holm" and runs.rules is not None else policy.family
 
 
 def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage, Aligned]:
@@ -143,13 +148,21 @@ def _judgement(
     ground: Aligned,
     adjusted: float | None,
     *,
-    whole: int,
+    runs: Runs,
 ) -> Judgement:
-    """A rule with its verdict; `whole` is the benchmark's size."""
+    """A rule with its verdict."""
     verdict = ground.verdict or verdict_of(damage, demand.alpha, adjusted)
     waived = demand.waiver if verdict in _WAIVABLE else None
     needed = damage.needed(demand.alpha, policy.power) if verdict == "inconclusive" else None
-    words = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole)
+    words = reason_of(
+        demand,
+        damage,
+        verdict,
+        adjusted,
+        needed=needed,
+        whole=runs.whole(demand.task),
+        family=_family(policy, runs),
+    )
     return Judgement(
         task=demand.task,
         metric=demand.metric,
@@ -179,9 +192,6 @@ def _judgement(
 
 
 def _overall(judgements: Sequence[Judgement]) -> Verdict:
-    """The gravest verdict of those that count; where none does, the gate does not pass."""
+    """The gravest verdict of those that count; where none does, nothing was judged."""
     held = {j.verdict for j in judgements if j.counts}
-    if held:
-        return next(verdict for verdict in CODES if verdict in held)
-    idle = any(j.tier == "supporting" and not j.waiver for j in judgements)
-    return "inconclusive" if idle else "incomplete"
+    return next((verdict for verdict in CODES if verdict in held), "incomplete")

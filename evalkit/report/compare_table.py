@@ -312,6 +312,6 @@ def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:
     )
     yield (
         "values are over the samples that both have; could see: the true difference that these "
-        "samples show with 80 % power; won, lost: units of n that are better, or worse, than in "
-        "the reference; r: correlation of the two runs over units."
+        "samples show with 80 % power by itself, before any correction; won, lost: units of n that "
+        "are better, or worse, than in the reference; r: correlation of the two runs over units."
     )

@@ -65,7 +65,7 @@ def gate_table(result: GateResult) -> Table:
     header = (
         *("task", "metric", "rule", "verdict", "baseline", "candidate", "damage"),
         f"{levels.pop()} interval" if len(levels) == 1 else "interval",
-        *("margin", "p_holm" if result.family == "holm" else "p", "MDE", "n", "G"),
+        *("margin", "p" if result.family == "none" else f"p_{result.family}", "MDE", "n", "G"),
     )
     return Table(
         header=header,
@@ -88,7 +88,8 @@ def key_words(result: GateResult) -> str:
     """What the columns mean, and which policy it was."""
     return (
         f"Policy {result.policy[:12]}; damage above 0 is worse; MDE: how far the damage must lie "
-        f"from the margin to be settled with {result.power:.0%} power; G: clusters."
+        f"from the margin to be settled with {result.power:.0%} power, by its rule alone; G: "
+        "clusters."
     )
 
 

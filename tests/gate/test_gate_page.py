@@ -211,3 +211,11 @@ def test_a_p_value_is_never_zero():
         "0.0001",
         "1.0000",
     ]
+
+
+@pytest.mark.parametrize(
+    ("family", "header"), [("holm", "p_holm"), ("bonferroni", "p_bonferroni"), ("none", "p")]
+)
+def test_the_column_of_p_values_says_how_they_are_corrected(result, judgement, family, header):
+    table = gate_table(result(judgement(), family=family))
+    assert table.header[9] == header

@@ -7,7 +7,7 @@ from itertools import islice
 
 from evalkit.comparison import Flip
 from evalkit.report.flips import CAUSES, both_said, right
-from evalkit.report.table import Table, number, shortened
+from evalkit.report.table import Table, number, p_words, shortened, signed
 from evalkit.verdicts import CODES, GateResult, Judgement
 
 FLIPS = 10
@@ -120,17 +120,7 @@ def _number(j: Judgement, value: float | None) -> str:
 
 
 def _signed(j: Judgement, value: float | None) -> str:
-    if value is None:
-        return "-"
-    shown = number(value, j.maximum)
-    return shown if shown.startswith("-") else f"+{shown}"
-
-
-def p_words(p: float | None) -> str:
-    """A p-value in few digits: it is never shown as 0."""
-    if p is None:
-        return "-"
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"  # noqa: PLR2004 - the last digit shown
+    return "-" if value is None else signed(value, j.maximum)
 
 
 def flips_table(result: GateResult) -> Table:

@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 
 from evalkit.errors import ExitCode
 from evalkit.report.gate_comment import ROWS, gate_comment, quoted, safe
-from evalkit.report.gate_page import flips_table, gate_annotations, gate_table, p_words, title
-from evalkit.report.table import printable
+from evalkit.report.gate_page import flips_table, gate_annotations, gate_table, title
+from evalkit.report.table import p_words, printable
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 HOSTILE = "@everyone #1 [x](http://a.b) <img src=x> | `*_~$ www.a.com :bomb:\n::error::x"

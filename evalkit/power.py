@@ -68,8 +68,7 @@ def needed(
     """How many samples settle an effect of this size; of a normal test n · ((z_a + z_b) SE / e)².
 
     A variance falls as 1 / n if more clusters are asked of the same sizes, so `n` may count samples
-    or clusters: the answer counts the same. Degrees of freedom grow with the clusters, less one for
-    each stratum.
+    or clusters: the answer counts the same. Degrees of freedom grow with the clusters, less strata.
 
     Args:
         effect: How far the truth is from what is to be excluded, such as margin - damage.

@@ -69,7 +69,7 @@ def decide(
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
     adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])
     judgements = tuple(
-        _judgement(policy, demand, damage, ground, corrected, runs=runs)
+        _judgement(runs, demand, damage, ground, corrected)
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
     )
     return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
@@ -91,7 +91,7 @@ def _result(
         candidate=runs.candidate.side,
         policy=policy.digest,
         power=policy.power,
-        family=_family(policy, runs),
+        family=_family(runs),
         inconclusive=policy.inconclusive,
         judgements=judgements,
         flips=flips,
@@ -100,9 +100,10 @@ def _result(
     )
 
 
-def _family(policy: Policy, runs: Runs) -> Family:
+def _family(runs: Runs) -> Family:
     """How regressions are corrected: of a run with looks by the number of rules."""
-    return "bonferroni" if policy.family == "holm" and runs.rules is not None else policy.family
+    asked = runs.policy.family
+    return "bonferroni" if asked == "holm" and runs.rules is not None else asked
 
 
 def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage, Aligned]:
@@ -142,27 +143,15 @@ def _adjusted(runs: Runs, found: Sequence[tuple[Demand, Damage]]) -> list[float 
 
 
 def _judgement(
-    policy: Policy,
-    demand: Demand,
-    damage: Damage,
-    ground: Aligned,
-    adjusted: float | None,
-    *,
-    runs: Runs,
+    runs: Runs, demand: Demand, damage: Damage, ground: Aligned, adjusted: float | None
 ) -> Judgement:
     """A rule with its verdict."""
+    power = runs.policy.power
     verdict = ground.verdict or verdict_of(damage, demand.alpha, adjusted)
     waived = demand.waiver if verdict in _WAIVABLE else None
-    needed = damage.needed(demand.alpha, policy.power) if verdict == "inconclusive" else None
-    words = reason_of(
-        demand,
-        damage,
-        verdict,
-        adjusted,
-        needed=needed,
-        whole=runs.whole(demand.task),
-        family=_family(policy, runs),
-    )
+    needed = damage.needed(demand.alpha, power) if verdict == "inconclusive" else None
+    whole, family = runs.whole(demand.task), _family(runs)
+    words = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole, family=family)
     return Judgement(
         task=demand.task,
         metric=demand.metric,
@@ -183,7 +172,7 @@ def _judgement(
         n=damage.n,
         clusters=damage.clusters,
         discordant=damage.discordant,
-        detectable=damage.detectable(demand.alpha, policy.power),
+        detectable=damage.detectable(demand.alpha, power),
         needed=needed,
         waiver="" if waived is None else waiver_words(waived),
         reason=ground.reason or words,

@@ -38,6 +38,8 @@
     columns     scored samples -> columns of a table
     score_rows  columns of a table -> scored samples
     integrity   digests that tie a record to what it says, and to its scores
+    task_source  a task's file, with what it imports from its folder -> one digest
+    small_files  files that people write by hand, read up to a size
     writing     the only writer of whole files
     store       the only reader and writer of run folders
     prediction_files  predictions by sample id, read from files on demand

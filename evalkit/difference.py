@@ -13,7 +13,7 @@ from evalkit import leverage, resampling
 from evalkit.gradient import gradient
 from evalkit.leverage import Added
 from evalkit.pairing import Paired, check_range, scale
-from evalkit.sampling import Draws, Sampling, StudentT, Wider
+from evalkit.sampling import UNDEFINED_SHARE, Draws, Sampling, StudentT, Wider
 from evalkit.task import Metric
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ FEW_DISCORDANT = 10
 EQUAL = 1e-9
 """Differences of numbers below this share of the metric's range are rounding."""
 
-_UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
 _BEND = 0.1  # of each column: how far from the two runs a metric must be straight to be a mean
 
 
@@ -39,10 +38,11 @@ class Case:
         sums: Shape (2, k): the rows of both runs, added.
         by_cluster: Shape (2, G, k): the same by cluster, without the last digits.
         scale: Shape (k,): what each column could have summed to.
-        values: The metric in both runs.
+        values: The metric in both runs, in the first times `factor`.
         strata: Shape (G,): the clusters' strata.
         leverages: Shape (G,): their shares of the units.
-        discordant: Shape (G,): whether the runs differ.
+        discordant: Shape (G,): whether the runs differ, or would if both were alike.
+        factor: What the first run's value is multiplied by.
     """
 
     metric: Metric
@@ -53,11 +53,20 @@ class Case:
     strata: npt.NDArray[np.intp]
     leverages: npt.NDArray[np.float64]
     discordant: npt.NDArray[np.bool_]
+    factor: float = 1.0
 
     @property
     def difference(self) -> float:
         """The second run's value less the first's."""
         return self.values[1] - self.values[0]
+
+    def differences(
+        self, first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """The difference of other sums: shape (...), of sums of shape (..., k) in each run."""
+        value = self.metric.value
+        found: npt.NDArray[np.float64] = value(second) - self.factor * value(first)
+        return found
 
     @property
     def width(self) -> float:
@@ -69,8 +78,14 @@ class Case:
         return high - self.metric.low
 
 
-def case_of(metric: Metric, paired: Paired) -> Case | None:
+def case_of(metric: Metric, paired: Paired, factor: float = 1.0) -> Case | None:
     """What all parts of an estimate start from; None where a run has no value.
+
+    Args:
+        metric: The metric.
+        paired: Its rows in both runs.
+        factor: What the first run's value is multiplied by. Other than 1, every cluster adds to the
+            difference, whether the runs differ in it or not.
 
     Raises:
         UsageError: A value is outside of the metric's range.
@@ -79,7 +94,7 @@ def case_of(metric: Metric, paired: Paired) -> Case | None:
 
     runs = paired.runs
     sums = np.stack([run.sums for run in runs])
-    values = float(metric.value(sums[0])), float(metric.value(sums[1]))
+    values = factor * float(metric.value(sums[0])), float(metric.value(sums[1]))
     if not np.isfinite(values).all():
         return None
     for run in (sums, paired.first, paired.second):
@@ -96,7 +111,8 @@ def case_of(metric: Metric, paired: Paired) -> Case | None:
         values=values,
         strata=paired.strata,
         leverages=leverage.leverages(paired.codes, paired.clusters),
-        discordant=(by_cluster[0] != by_cluster[1]).any(axis=1),
+        discordant=(by_cluster[0] != by_cluster[1]).any(axis=1) | (factor != 1),
+        factor=factor,
     )
 
 
@@ -136,7 +152,7 @@ def sampled(case: Case, draws: int, seed: int) -> Found:
     scored = _scored(case, df or added.df or 1.0, error, moved)
     if few or error <= EQUAL * case.width:
         return _of_few(case, scored)
-    if uneven or (not case.strata.any() and _is_mean(case)):
+    if uneven or (not leverage.is_stratified(case.strata) and _is_mean(case)):
         plain = StudentT(centre=case.difference, error=error, df=df)
         name = f"cluster-robust t{' (jackknife)' if uneven else ''}"
         found = Found(sampling=plain, bounding=plain, error=error, method=name)
@@ -152,7 +168,7 @@ def _nothing_known(case: Case, *, undefined: bool) -> str:
     if len(case.strata) < 2:  # noqa: PLR2004 - a variance needs two
         return "none (one cluster)"
     heaviest = leverage.heaviest(case.leverages)
-    if heaviest and (case.strata.any() or undefined):
+    if heaviest and (leverage.is_stratified(case.strata) or undefined):
         return f"none (one cluster has {heaviest:.0%} of the units)"
     return ""
 
@@ -172,10 +188,20 @@ def _of_few(case: Case, scored: StudentT) -> Found:
 
 
 def _whole_effects(case: Case) -> npt.NDArray[np.float64]:
-    """Shape (G,): the difference that each cluster makes, as if it were its stratum."""
+    """Shape (G,): the difference that each cluster makes, as if it were its stratum.
+
+    With a factor f that is V₂ - f V₁ = (V₂ - V₁) + (1 - f) V₁, so what a cluster does to the first
+    run's value is a part of it: what goes if it is left out, as of single numbers.
+    """
     import numpy as np
 
-    return _effects(case) * np.bincount(case.strata)[case.strata]
+    sizes = np.bincount(case.strata)[case.strata]
+    found = _effects(case) * sizes
+    if case.factor != 1:
+        value, sums = case.metric.value, case.sums[0]
+        alone = np.nan_to_num(value(sums) - value(sums - case.by_cluster[0]))
+        found += (1 - case.factor) * alone * np.maximum(sizes - 1, 1)
+    return found
 
 
 def _effects(case: Case) -> npt.NDArray[np.float64]:
@@ -191,8 +217,8 @@ def _effects(case: Case) -> npt.NDArray[np.float64]:
 def _shares(case: Case) -> npt.NDArray[np.float64] | None:
     """How far each cluster moves the difference, to first order: shape (G,), 0 in each stratum.
 
-    u_g = J₂ · S₂g - J₁ · S₁g less its mean, with the clusters' sums S and the gradients J of the
-    value at each run's sums: the linearisation that surveys use for ratios.
+    u_g = J₂ · S₂g - f J₁ · S₁g less its mean, with the clusters' sums S, the gradients J of the
+    value at each run's sums, and the factor f: the linearisation that surveys use for ratios.
 
     Returns:
         None where the value has no gradient in one of the runs.
@@ -200,7 +226,8 @@ def _shares(case: Case) -> npt.NDArray[np.float64] | None:
     first, second = (gradient(case.metric, sums, case.scale) for sums in case.sums)
     if first is None or second is None:
         return None
-    return leverage.centred(case.by_cluster[1] @ second - case.by_cluster[0] @ first, case.strata)
+    moved = case.by_cluster[1] @ second - case.factor * (case.by_cluster[0] @ first)
+    return leverage.centred(moved, case.strata)
 
 
 def _scored(case: Case, df: float, error: float, moved: npt.NDArray[np.float64]) -> StudentT:
@@ -241,13 +268,15 @@ def _largest(case: Case) -> float:
     """
     import numpy as np
 
-    heaviest = float(case.width * case.leverages.max())
-    if not case.strata.any():
+    heaviest = max(1.0, case.factor) * float(case.width * case.leverages.max())
+    if not leverage.is_stratified(case.strata):
         return heaviest
     slopes = [gradient(case.metric, sums, case.scale) for sums in case.sums]
     weights = [
-        np.abs(by_cluster) @ np.abs(slope) / 2
-        for by_cluster, slope in zip(case.by_cluster, slopes, strict=True)
+        times * (np.abs(by_cluster) @ np.abs(slope) / 2)
+        for times, by_cluster, slope in zip(
+            (case.factor, 1.0), case.by_cluster, slopes, strict=True
+        )
         if slope is not None
     ]
     return max([heaviest, *(float(weight.max()) for weight in weights)])
@@ -282,14 +311,13 @@ def _bootstrapped(case: Case, added: Added, df: float, draws: int, seed: int) ->
     rows, mirrored = np.hstack([first, second]), np.hstack([second, first])
     sign = 1 if resampling.precedes(rows, mirrored) else -1
     sums = resampling.resampled(rows if sign > 0 else mirrored, case.strata, draws, seed)
-    k = len(case.scale)
-    drawn = case.metric.value(sums[:, k:]) - case.metric.value(sums[:, :k])
+    halves = np.hsplit(sums, 2)[::sign]
+    drawn = case.differences(halves[0], halves[1])
     if added.variance:
         noise = np.random.default_rng([seed, 1]).standard_normal(draws)
-        drawn = drawn + noise * added.variance**0.5
-    drawn = sign * drawn
+        drawn = drawn + sign * noise * added.variance**0.5
     drawn = np.sort(drawn[np.isfinite(drawn)])
-    if len(drawn) < max(2, (1 - _UNDEFINED_SHARE) * draws):
+    if len(drawn) < max(2, (1 - UNDEFINED_SHARE) * draws):
         return _unknown("none (undefined on resamples)")
     if drawn[-1] - drawn[0] <= EQUAL * case.width:
         return _unknown("none (no variation)")

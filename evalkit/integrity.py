@@ -11,11 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from evalkit.errors import StaleError, StoreError
 from evalkit.records import Prediction, SampleScore, plain
-from evalkit.run_record import RunRecord
+from evalkit.run_record import Peeks, RunRecord
 
 
 class ScoreDigest:
@@ -219,7 +220,7 @@ def check_schema(raw: Any, schema: int, place: str) -> None:
 
 
 def check_sound(record: RunRecord, place: str) -> None:
-    """Check that a record is one that can be meant: each task once, and its samples add up.
+    """Check that a record is one that can be meant: each task once, its samples add up, its looks.
 
     Raises:
         StoreError: It is not.
@@ -242,6 +243,20 @@ def check_sound(record: RunRecord, place: str) -> None:
                 f"{told.unparsed:,} unparsed, which do not add up."
             )
             raise StoreError(message)
+        if result.peeks is not None and not _can_be_meant(result.peeks, told.asked):
+            message = (
+                f"{place} is not a valid RunRecord: of {result.task} it tells of looks (peeks) "
+                "that cannot be made: their clusters ascend from 1, one of them is the last that "
+                "was made, over 1 rule or more, and what was asked was planned."
+            )
+            raise StoreError(message)
+
+
+def _can_be_meant(peeks: Peeks, asked: int) -> bool:
+    """Whether such looks can be made at a task of which so many samples were asked."""
+    ascending = all(one < two for one, two in pairwise((0, *peeks.looks)))
+    made = 1 <= peeks.made <= len(peeks.looks)
+    return ascending and made and peeks.rules >= 1 and peeks.samples >= asked
 
 
 def check_scores(scores: Iterable[SampleScore], digest: str, place: str) -> None:

@@ -31,6 +31,15 @@ SMALL = 5
 _EVEN = 2.0  # times an even share: of ten clusters or fewer each may have a tenth and more
 
 
+def is_stratified(strata: npt.NDArray[np.intp]) -> bool:
+    """Whether clusters are of several strata, whatever the numbers of those are.
+
+    Args:
+        strata: Shape (G,): the strata.
+    """
+    return bool((strata != strata[:1]).any())
+
+
 def spread(moved: npt.NDArray[np.float64], strata: npt.NDArray[np.intp]) -> tuple[float, float]:
     """The cluster-robust variance of a number, and its degrees of freedom: Σ_h V_h, of strata h.
 
@@ -85,6 +94,21 @@ def leverages(codes: npt.NDArray[np.intp], clusters: int) -> npt.NDArray[np.floa
 
     found: npt.NDArray[np.float64] = np.bincount(codes, minlength=clusters) / len(codes)
     return found
+
+
+def trials(codes: npt.NDArray[np.intp], clusters: int) -> float:
+    """How many equal clusters a mean varies like, at most: 1 / max h_g, G where all are equal.
+
+    The mean's variance is Σ h_g² Var(c_g), of clusters' means c_g between 0 and 1; with Var(c_g) at
+    most E(c_g) (1 - E(c_g)), which is concave, that is at most max h · p (1 - p).
+
+    Args:
+        codes: Shape (units,): the cluster of each unit.
+        clusters: G.
+    """
+    import numpy as np
+
+    return float(len(codes) / np.bincount(codes, minlength=clusters).max())
 
 
 def heaviest(shares: npt.NDArray[np.float64]) -> float:
@@ -158,7 +182,7 @@ def variance_of(
     left = degrees(shares)
     if left >= min(UNEVEN * (len(shares) - 1), FEW):
         return variance, df, False
-    if not strata.any():
+    if not is_stratified(strata):
         return jackknifed(moved, shares)[0] ** 2, left, True
     return spread(moved / (1 - shares), strata)[0], min(df, left), True
 

@@ -14,7 +14,7 @@ what is independent is the cluster. Of a metric (a sum of rows and a function of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit import resampling
 from evalkit.difference import EQUAL, Case, case_of, sampled
@@ -32,11 +32,13 @@ __all__ = [
     "Bounds",
     "Draws",
     "Estimate",
+    "Gap",
     "Paired",
     "Sampling",
     "StudentT",
     "estimate",
     "gains",
+    "gap_of",
     "holm",
     "pair",
 ]
@@ -49,11 +51,11 @@ DRAWS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """By how much one metric differs between two runs.
+class Gap:
+    """By how much one metric differs between two runs, and how sure that is.
 
     Attributes:
-        first: Its value in the first run.
+        first: Its value in the first run, times the factor that was asked for.
         second: Its value in the second run.
         difference: `second` - `first`.
         error: Standard error of the difference; None where it is not known.
@@ -63,12 +65,6 @@ class Estimate:
         n: Units that were compared.
         clusters: Independent clusters among them.
         discordant: Clusters in which the two runs differ.
-        won: Units that are better in the second run; None where a unit has no direction.
-        lost: Units that are worse in it.
-        tied: Units that are neither.
-        correlation: Of what the units add to the number in the two runs; None where undefined.
-        p: Two-sided p-value of "no difference".
-        p_method: How many exchanges it is made of, or why it is 1.
         limit: The largest difference that the metric's range allows.
     """
 
@@ -82,12 +78,6 @@ class Estimate:
     n: int
     clusters: int
     discordant: int
-    won: int | None
-    lost: int | None
-    tied: int | None
-    correlation: float | None
-    p: float
-    p_method: str
     limit: float
 
     def interval(self, level: float = LEVEL) -> Bounds | None:
@@ -109,7 +99,47 @@ class Estimate:
         return max(low, -most), min(high, most)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate(Gap):
+    """A gap with what its units and a test say of it.
+
+    Attributes:
+        won: Units that are better in the second run; None where a unit has no direction.
+        lost: Units that are worse in it.
+        tied: Units that are neither.
+        correlation: Of what the units add to the number in the two runs; None where undefined.
+        p: Two-sided p-value of "no difference".
+        p_method: How many exchanges it is made of, or why it is 1.
+    """
+
+    won: int | None
+    lost: int | None
+    tied: int | None
+    correlation: float | None
+    p: float
+    p_method: str
+
+
 # From rows to an estimate
+
+
+def gap_of(
+    metric: Metric, paired: Paired, *, draws: int = DRAWS, seed: int = 0, factor: float = 1.0
+) -> Gap | None:
+    """By how much the metric differs between two runs; None where one of them has none.
+
+    Args:
+        metric: The metric.
+        paired: Its rows in both runs.
+        draws: Resamples.
+        seed: Of their generator; the gap is a function of it.
+        factor: What the first run's value is multiplied by, to compare with a share of it.
+
+    Raises:
+        UsageError: A value is outside of the metric's range.
+    """
+    case = case_of(metric, paired, factor)
+    return None if case is None else Gap(**_known(case, paired, draws, seed))
 
 
 def estimate(
@@ -129,28 +159,35 @@ def estimate(
     case = case_of(metric, paired)
     if case is None:
         return None
-    known = sampled(case, draws, seed)
     p, p_method = _exchange_test(case, draws, seed)
     won, lost, tied = _outcomes(case, gains(metric, paired))
     return Estimate(
-        first=case.values[0],
-        second=case.values[1],
-        difference=case.difference,
-        error=known.error,
-        sampling=known.sampling,
-        bounding=known.bounding,
-        method=known.method,
-        n=len(paired.codes),
-        clusters=int(paired.clusters),
-        discordant=int(case.discordant.sum()),
+        **_known(case, paired, draws, seed),
         won=won,
         lost=lost,
         tied=tied,
         correlation=correlation(metric, paired),
         p=p,
         p_method=p_method,
-        limit=case.metric.high - case.metric.low,
     )
+
+
+def _known(case: Case, paired: Paired, draws: int, seed: int) -> dict[str, Any]:
+    """The fields of a `Gap`."""
+    known = sampled(case, draws, seed)
+    return {
+        "first": case.values[0],
+        "second": case.values[1],
+        "difference": case.difference,
+        "error": known.error,
+        "sampling": known.sampling,
+        "bounding": known.bounding,
+        "method": known.method,
+        "n": len(paired.codes),
+        "clusters": int(paired.clusters),
+        "discordant": int(case.discordant.sum()),
+        "limit": max(1.0, case.factor) * (case.metric.high - case.metric.low),
+    }
 
 
 # The test

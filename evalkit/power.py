@@ -63,11 +63,12 @@ def needed(
     power: float = POWER,
     sides: Sides = 2,
     df: float | None = None,
+    strata: int = 1,
 ) -> int | None:
     """How many samples settle an effect of this size; of a normal test n · ((z_a + z_b) SE / e)².
 
     A variance falls as 1 / n if more clusters are asked of the same sizes, so `n` may count samples
-    or clusters: the answer counts the same. Degrees of freedom grow with the clusters, less one.
+    or clusters: the answer counts the same. Degrees of freedom grow with the clusters, less strata.
 
     Args:
         effect: How far the truth is from what is to be excluded, such as margin - damage.
@@ -77,6 +78,7 @@ def needed(
         power: Chance to find the effect.
         sides: In how many directions the test looks.
         df: Degrees of freedom on `n`; None is a normal test.
+        strata: Of the clusters.
 
     Returns:
         At least 1; None where the effect is 0, which no number settles.
@@ -88,7 +90,7 @@ def needed(
         return least
 
     def settles(samples: int) -> bool:
-        own = _shift(alpha, power, sides, max((df + 1) * samples / n - 1, 1.0))
+        own = _shift(alpha, power, sides, max((df + strata) * samples / n - strata, 1.0))
         return bool(own * error * math.sqrt(n / samples) <= abs(effect))
 
     return _first(settles, least)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from evalkit import lmms_tasks
 from evalkit.backends.secret_names import is_secret_option
 from evalkit.errors import UsageError
+from evalkit.task_source import is_below, task_digest
 
 if TYPE_CHECKING:
     from evalkit.backends.interface import Backend
@@ -152,7 +153,7 @@ class RecordedTasks:
         if given:
             return cls(paths=tuple(given))
         here = Path.cwd().resolve()
-        strange = tuple(path for path in told if not Path(path).resolve().is_relative_to(here))
+        strange = tuple(path for path in told if not is_below(path, here))
         return cls(paths=tuple(path for path in told if path not in strange), strange=strange)
 
     def load(self, name: str) -> Task:
@@ -173,7 +174,9 @@ class RecordedTasks:
 
 
 def source_digest(name: str, task_paths: Sequence[str | Path] = ()) -> str | None:
-    """SHA-256 of a task's file where it is the user's own; None where the task is installed.
+    """The digest of a task's file where it is the user's own; None where the task is installed.
+
+    What it imports from its own folder counts, as `evalkit.task_source` says.
 
     Raises:
         UsageError: As `task_files`.
@@ -183,7 +186,7 @@ def source_digest(name: str, task_paths: Sequence[str | Path] = ()) -> str | Non
     file = task_files(task_paths).get(name.partition(":")[0])
     if file is None or file.module is not None:
         return None
-    return hashlib.sha256(file.path.read_bytes()).hexdigest()
+    return task_digest(file.path)
 
 
 def read_task(file: TaskFile) -> Task:

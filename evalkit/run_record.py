@@ -72,8 +72,9 @@ class PromptIdentity:
 class ScorerIdentity:
     """Whose rules score it, in which version of the task, and what was done to answers before.
 
-    `source` is the SHA-256 of the task's file where it is one of the user's own: its version moves
-    only if somebody thinks of it. Of installed tasks the version says all, and `source` is None.
+    `source` is the digest of the task's file where it is one of the user's own, and of modules that
+    it imports from its folder: its version moves only if somebody thinks of it. Of installed tasks
+    the version says all, and `source` is None.
     """
 
     task: str

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float]
 """The lower and the upper end of an interval."""
 
+UNDEFINED_SHARE = 0.05
+"""Draws that may be undefined before the bootstrap is."""
+
 _RESOLVED = 10  # draws beyond an end, without which it is no percentile
 _REAL = 1e-6  # zeros with a smaller imaginary part are real but for rounding
 
@@ -99,7 +102,7 @@ def _largest_root(coefficients: Sequence[float]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
-    """A difference's bootstrap distribution.
+    """The bootstrap distribution of a difference, or of a single number.
 
     The interval's ends are percentiles, at the shares of t and not of the normal distribution:
     plain percentiles are too narrow for few clusters by just that (Hesterberg, The American
@@ -109,7 +112,7 @@ class Draws:
     0: what was found counts as one draw more.
 
     Attributes:
-        values: Shape (draws,): the differences of the resamples, ascending.
+        values: Shape (draws,): what the resamples come to, ascending.
         df: Degrees of freedom, at least 1.
     """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import leverage
 from evalkit.gradient import gradient
-from evalkit.resampling import resampled
+from evalkit.resampling import resampled, settled
 from evalkit.sums import Statistics
 from evalkit.task import Metric
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 NO_VARIATION = 1e-9
 """Standard errors below this share of the metric's range are rounding."""
-
-_CELLS = 4_000_000  # entries of one chunk of the bootstrap's counts: 32 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,7 @@ def _strata(counted: Statistics) -> npt.NDArray[np.intp]:
 
 def is_stratified(counted: Statistics) -> bool:
     """Whether the clusters are of several strata."""
-    return len(set(_strata(counted).tolist())) > 1
+    return leverage.is_stratified(_strata(counted))
 
 
 def _added(metric: Metric, counted: Statistics) -> leverage.Added:
@@ -151,12 +149,10 @@ class Resampled:
 
 
 def redrawn(metric: Metric, counted: Statistics, draws: int, seed: int) -> Resampled:
-    """The metric over resampled clusters, of each stratum as many as it has.
+    """The metric over clusters that were drawn again, within each stratum.
 
-    Without strata a draw takes G clusters with replacement; how often each was taken (multinomial
-    counts) times the clusters' sums gives the sums of all draws in one matrix product. Strata are
-    drawn by `evalkit.resampling`, and what those of few clusters add is a normal number, added to
-    each draw.
+    How they are drawn `evalkit.resampling` says; it is the same as for differences. What strata of
+    few clusters add is a normal number, added to each draw.
 
     Args:
         metric: The metric.
@@ -166,28 +162,12 @@ def redrawn(metric: Metric, counted: Statistics, draws: int, seed: int) -> Resam
     """
     import numpy as np
 
-    if not is_stratified(counted):
-        values = metric.value(_drawn_sums(counted, draws, seed))
-        return Resampled(values=values, df=float(counted.clusters - 1))
     strata = _strata(counted)
-    values = metric.value(resampled(counted.cluster_sums, strata, draws, seed))
+    values = metric.value(resampled(settled(counted.cluster_sums), strata, draws, seed))
     df, added = float(counted.clusters - len(set(strata.tolist()))), _added(metric, counted)
     if added.variance:
         df = added.to(float(np.nanvar(values, ddof=1)), max(df, 1.0))[1]
         noise = np.random.default_rng([seed, 1]).standard_normal(draws)
         values = values + noise * added.variance**0.5
-    return Resampled(values=values, df=max(df, 1.0), how="stratified")
-
-
-def _drawn_sums(counted: Statistics, draws: int, seed: int) -> npt.NDArray[np.float64]:
-    """Shape (draws, k): the sums of resampled clusters, in chunks that fit in memory."""
-    import numpy as np
-
-    generator, sums = np.random.default_rng(seed), counted.cluster_sums
-    size = max(1, min(draws, _CELLS // counted.clusters))
-    even = np.full(counted.clusters, 1 / counted.clusters)
-    chunks = [
-        generator.multinomial(counted.clusters, even, size=min(size, draws - start)) @ sums
-        for start in range(0, draws, size)
-    ]
-    return np.concatenate(chunks)
+    how = "stratified" if is_stratified(counted) else ""
+    return Resampled(values=values, df=max(df, 1.0), how=how)

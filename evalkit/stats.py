@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from evalkit import leverage
 from evalkit.pairing import check_range
 from evalkit.records import MetricValue, SampleScore
+from evalkit.sampling import UNDEFINED_SHARE, Draws
 from evalkit.standard_error import (
     NO_VARIATION,
     StandardError,
@@ -50,8 +51,6 @@ FEW_CLUSTERS = 30
 
 FEW_HITS = 10.0
 """With fewer effective right (or wrong) units than this a proportion has a Wilson interval."""
-
-_UNDEFINED_SHARE = 0.05  # draws that may be undefined before the bootstrap is
 
 
 def _value(metric: Metric, counted: Statistics) -> float:
@@ -140,9 +139,8 @@ def bounding(metric: Metric, counted: Statistics, level: float) -> tuple[str, Bo
 
     method, ends = bounds(metric, counted, level)
     heaviest = leverage.heaviest(leverage.leverages(counted.codes, counted.clusters))
-    parts = counted.strata is not None and bool(counted.strata.any())
     slopes = slopes_of(metric, counted)
-    if heaviest and counted.clusters > 1 and (parts or slopes is None):
+    if heaviest and counted.clusters > 1 and (is_stratified(counted) or slopes is None):
         return f"none (one cluster has {heaviest:.0%} of the units)", None
     found = standard_error(metric, counted)
     if ends is None or slopes is None or found is None or not found.error or not metric.bounded:
@@ -216,8 +214,7 @@ def bootstrap_interval(
 ) -> Bounds | None:
     """Percentiles of the metric over resampled clusters, of each part of the benchmark its own.
 
-    Where there are parts the percentiles are at the shares of t, as `evalkit.sampling` has them for
-    differences: parts of few clusters leave few degrees of freedom.
+    They are at the shares of t, as `evalkit.sampling.Draws` has them for differences, too.
 
     Args:
         metric: The metric.
@@ -231,19 +228,17 @@ def bootstrap_interval(
         are undefined; fewer are left out.
     """
     import numpy as np
-    from scipy.special import ndtr
 
     if counted.clusters < 2:  # noqa: PLR2004 - one cluster is always drawn whole
         return None
     drawn = redrawn(metric, counted, draws, seed)
-    defined = drawn.values[~np.isnan(drawn.values)]
-    if len(defined) < (1 - _UNDEFINED_SHARE) * draws:
+    defined = np.sort(drawn.values[np.isfinite(drawn.values)])
+    if len(defined) < (1 - UNDEFINED_SHARE) * draws:
         return None
-    outside = float(ndtr(-_t_quantile(drawn.df, level))) if drawn.how else (1 - level) / 2
-    low, high = np.quantile(defined, [outside, 1 - outside])
+    low, high = Draws(values=defined, df=drawn.df).interval(level)
     if high - low <= NO_VARIATION * (metric.high - metric.low):
         return None
-    return _bounds(metric, _value(metric, counted), float(low), float(high))
+    return _bounds(metric, _value(metric, counted), low, high)
 
 
 def _bootstrapped(metric: Metric, counted: Statistics, level: float) -> tuple[str, Bounds | None]:
@@ -278,8 +273,8 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
 
     The effective number is p (1 - p) / SE², that is n by the design effect, and at most n; with t
     in place of z, as the design effect is estimated from G clusters. Where all clusters agree,
-    nothing is known of the design effect, and G stands for n. Where each unit is a cluster of its
-    own the interval is the plain one.
+    nothing is known of the design effect, and what `leverage.trials` says stands for n. Where each
+    unit is a cluster of its own the interval is the plain one.
 
     Args:
         metric: A proportion with a defined value.
@@ -288,10 +283,10 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
     """
     from scipy.special import ndtri
 
-    share, clusters = _value(metric, counted), counted.clusters
-    found = standard_error(metric, counted)
+    share, found = _value(metric, counted), standard_error(metric, counted)
     if found is None or not _tells_design(counted, found):
-        low, high = wilson(share, clusters, float(ndtri((1 + level) / 2)))
+        trials = leverage.trials(counted.codes, counted.clusters)
+        low, high = wilson(share, trials, float(ndtri((1 + level) / 2)))
     else:
         size = min(_effective_size(share, found.error), len(counted.rows))
         low, high = wilson(share, size, _t_quantile(found.df, level))
@@ -299,19 +294,20 @@ def wilson_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -
 
 
 def unvaried_interval(metric: Metric, counted: Statistics, level: float = LEVEL) -> Bounds:
-    """An interval where all clusters agree: Wilson's on G trials, over the metric's range.
+    """An interval where all clusters agree: Wilson's, over the metric's range.
 
     Nothing varies, so no variance can be estimated. But no quantity between two bounds varies more
     than one that only takes the bounds (Bhatia and Davis, Am. Math. Monthly 107 (2000), 353-357),
-    so a proportion of G trials, stretched from [0, 1] to the range, errs on the wide side. For a
-    mean that is a bound; for other functions of sums, such as F1, a convention.
+    and a mean of clusters no more than that of as many equal ones as fit the heaviest
+    (`leverage.trials`: G, where they are equal). So a proportion of so many trials, stretched from
+    [0, 1] to the range, errs on the wide side. For a mean that is a bound; for other functions of
+    sums, such as F1, and for parts of a benchmark, a convention.
     """
     from scipy.special import ndtri
 
     value, width = _value(metric, counted), metric.high - metric.low
-    low, high = wilson(
-        (value - metric.low) / width, counted.clusters, float(ndtri((1 + level) / 2))
-    )
+    trials = leverage.trials(counted.codes, counted.clusters)
+    low, high = wilson((value - metric.low) / width, trials, float(ndtri((1 + level) / 2)))
     return _bounds(metric, value, metric.low + low * width, metric.low + high * width)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UsageError
+from evalkit.small_files import read_small
 
 _SETTINGS = frozenset(
     {"model", "prompt", "limit", "limit_by", "seed", "dtype", "image_preprocess", "data"}
@@ -40,10 +41,7 @@ def load_suite(name: str) -> Suite:
     """
     path = Path(name) if name.endswith(".toml") else _suite_folder() / f"{name}.toml"
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"The task list {path} cannot be read: {error.strerror}."
-        raise UsageError(message) from error
+        raw = tomllib.loads(read_small(path, "task list").decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also a number of 5,000 digits
         message = f"The task list {path} is not valid TOML: {error}."
         raise UsageError(message) from error

@@ -11,6 +11,8 @@ from evalkit.errors import ExitCode
 
 Tier = Literal["critical", "supporting", "advisory"]
 
+Family = Literal["holm", "bonferroni", "none"]
+
 Verdict = Literal[
     "pass",
     "regression",
@@ -108,7 +110,8 @@ class GateResult:
         candidate: Which run.
         policy: SHA-256 of the policy file.
         power: The policy's power.
-        family: Whether regressions are corrected over all rules that count ("holm"), or not.
+        family: How regressions are corrected over all rules that count: by Holm's rule, by the
+            number of rules ("bonferroni", of a run that may have stopped early), or not ("none").
         inconclusive: What the policy makes of an inconclusive gate: "fail", "pass" or "neutral".
         judgements: One a rule, in the policy's order.
         flips: The worst flips of the gated tasks, which take turns: the worst of each, then the
@@ -123,7 +126,7 @@ class GateResult:
     candidate: Side
     policy: str
     power: float
-    family: str
+    family: Family
     inconclusive: str
     judgements: tuple[Judgement, ...]
     flips: tuple[Flip, ...]

@@ -88,9 +88,9 @@ def command(
     from evalkit.report.table import printable
 
     gc.disable()  # of some 100,000 scored samples none is garbage: a third of the time
-    told = (form_and_place(out, FORMATS) for out in outs)
+    told = [form_and_place(out, FORMATS) for out in outs]
     pages = {path: form or _kind(path) for form, path in told}
-    check_places(tuple(pages), places_read(run for run in (*runs, reference) if run))
+    check_places([path for _, path in told], places_read(run for run in (*runs, reference) if run))
     first, others = _sides(runs, reference, task_paths)
     compared = compare_all(first, others, _choice(**chosen))
     sheet = _sheet(compared, data, flips, wants_pictures="html" in pages.values())

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from evalkit.cli.lazy import LazyGroup
-from evalkit.errors import UnwritableError, UsageError
+from evalkit.errors import ExitCode, UnwritableError, UsageError
 
 if TYPE_CHECKING:
     from evalkit.compare.sides import Scored
@@ -101,17 +101,16 @@ def _gate(
     first, second = _sides(baseline, candidate, task_paths)
     found = decide(rules, first, second, allow=allowed(allow), draws=draws, seed=seed)
     write_pages((path, page(found, form, policy, now)) for form, path in targets)
-    if kind == "text" or any(form == kind for form, _ in targets):
-        _show(text(found, terminal_columns()))
-    else:
-        _show(page(found, kind, policy, now))
-    if summary is None:
-        return int(found.exit_code)
-    return summarised(summary, page(found, "markdown", policy, now), int(found.exit_code))
+    as_text = kind == "text" or any(form == kind for form, _ in targets)
+    shown_page = text(found, terminal_columns()) if as_text else page(found, kind, policy, now)
+    code = shown(shown_page, int(found.exit_code), sys.stdout)
+    return (
+        code if summary is None else summarised(summary, page(found, "markdown", policy, now), code)
+    )
 
 
 def _sides(baseline: str, candidate: str, task_paths: Sequence[str]) -> tuple[Scored, Scored]:
-    """Both runs; own task files of the candidate are run where they are the baseline's, or named.
+    """Both runs, counted by the baseline's own task files, or by those that are named.
 
     Errors are those of `evalkit.compare.sides.load`.
     """
@@ -120,7 +119,7 @@ def _sides(baseline: str, candidate: str, task_paths: Sequence[str]) -> tuple[Sc
     from evalkit.gate.reviewed import reviewed
 
     first, second = (load(side_of(run), task_paths) for run in (baseline, candidate))
-    return first, second if task_paths else reviewed(second, first)
+    return (first, second) if task_paths else reviewed(first, second)
 
 
 def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:
@@ -141,12 +140,25 @@ def _forget(paths: Sequence[Path], given: Sequence[Path]) -> None:
                 raise UnwritableError(str(path), error) from error
 
 
-def _show(text: str) -> None:
-    """Print a page; whether anybody reads to its end does not change the exit code."""
+def shown(text: str, code: int, stream: TextIO) -> int:
+    """Print a page; that nobody reads to its end, or a full disk, does not change a verdict.
+
+    Args:
+        text: The page.
+        code: The verdict's exit code.
+        stream: Where it is printed.
+
+    Returns:
+        The code, or that of infrastructure where a pass cannot be told.
+    """
     try:
-        print(text, end="", flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(text, end="", file=stream, flush=True)
+    except OSError as error:  # the interpreter must not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"evalkit: The verdict cannot be printed: {error.strerror}.", file=sys.stderr)
+            return code or int(ExitCode.INFRASTRUCTURE)
+    return code
 
 
 def page(found: GateResult, form: str, policy: Path, now: datetime) -> str:

@@ -76,14 +76,14 @@ class Gate:
 
     def judge(self, folder: Path, *, to_error: bool) -> int:
         """Judge a finished run, print the page, and give the gate's exit code."""
-        from evalkit.cli.gate import page
+        from evalkit.cli.gate import page, shown
         from evalkit.compare.sides import load
         from evalkit.gate.decide import decide
 
         found = decide(self.policy, self.baseline, load(folder, self.task_paths))
         text = page(found, "text", self.file, datetime.now(UTC))
-        print("\n" + text, end="", file=sys.stderr if to_error else sys.stdout, flush=True)
-        return int(found.exit_code)
+        stream = sys.stderr if to_error else sys.stdout
+        return shown("\n" + text, int(found.exit_code), stream)
 
 
 def gate_of(given: dict[str, Any]) -> Gate | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -40,19 +41,50 @@ def check_places(pages: Sequence[Path], read: Iterable[Path]) -> None:
         read: Files and run folders that the command reads.
 
     Raises:
-        UsageError: A page would be one of these, or a file in a run's folder.
+        UsageError: A page would be one of these, or a file in a run's folder, or where another page
+            is to be; or there is no such place.
     """
     given = list(read)
     known = {key for one in given for path in _files(one) if (key := _identity(path))}
+    taken = {_resolved(one) for one in given}
     for page in pages:
-        inside = any((up / name).exists() for up in page.resolve().parents for name in _RECORDS)
-        same = page.resolve() in {one.resolve() for one in given} or _identity(page) in known
-        if inside or same or page.name in _RECORDS:
+        place, identity = _resolved(page), _identity(page)
+        if place in taken or identity in known or _is_in_run(place) or page.name in _RECORDS:
             message = (
                 f"{page} is what the command reads, or is in a run's folder; give the page another "
                 "place."
             )
             raise UsageError(message)
+    _check_apart(pages)
+
+
+def _check_apart(pages: Sequence[Path]) -> None:
+    """Refuse two pages in one place, by path or by link."""
+    seen: set[object] = set()
+    for page in pages:
+        keys = {_resolved(page), _identity(page)} - {None}
+        if keys & seen:
+            message = f"{page} is where another page is to be; give each page its own place."
+            raise UsageError(message)
+        seen |= keys
+
+
+def _resolved(path: Path) -> Path:
+    """Where a path leads.
+
+    Raises:
+        UsageError: Nowhere, as links lead in a circle.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        message = f"{path} leads nowhere: its links go in a circle. Give another place."
+        raise UsageError(message) from error
+
+
+def _is_in_run(place: Path) -> bool:
+    """Whether a place is in a run's folder."""
+    return any(os.path.exists(up / name) for up in place.parents for name in _RECORDS)  # noqa: PTH110 - no error of a long name
 
 
 def write_pages(pages: Iterable[tuple[Path, str]]) -> None:

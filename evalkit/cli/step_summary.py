@@ -20,7 +20,7 @@ def summary_place(read: Sequence[Path], pages: Sequence[Path]) -> Path | None:
         pages: Pages that it writes.
 
     Raises:
-        UsageError: It would be one of these, in a run's folder, or a baseline.
+        UsageError: It would be one of these, in a run's folder, a baseline, or no file.
         UnwritableError: Nothing can be added to it.
     """
     from evalkit.cli.pages import check_places
@@ -37,8 +37,10 @@ def summary_place(read: Sequence[Path], pages: Sequence[Path]) -> Path | None:
     if place.is_file() and is_baseline(place):
         message = f"{_VARIABLE} names {place}, which is a baseline; a summary is a file of its own."
         raise UsageError(message)
-    if place.is_dir() or place.is_file() or not place.exists():
-        _add(place, "")
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        message = f"{_VARIABLE} names {place}, which is no file; a summary is one, or a new one."
+        raise UsageError(message)
+    _add(place, "")
     return place
 
 

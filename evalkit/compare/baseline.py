@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from evalkit.compare.borne_out import check_numbers
 from evalkit.compare.comparable import mismatches
-from evalkit.compare.sides import Scored, check_numbers
+from evalkit.compare.sides import Scored
 from evalkit.comparison import Mismatch
 from evalkit.errors import IncompleteError, UnhealthyJudgeError, UsageError
 from evalkit.records import SampleScore

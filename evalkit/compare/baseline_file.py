@@ -39,6 +39,12 @@ MOST = 1 << 28
 """Bytes that a text may have, at most: 256 MiB, some million samples."""
 
 
+_EACH = 1 << 16
+"""Bytes that a sample may take on average, beside `_BESIDE`: 64 KiB, some pages of an answer."""
+
+_BESIDE = 1 << 20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """A task's scored samples as they stand in the file."""
@@ -73,7 +79,13 @@ class Baseline:
         if result.task not in self.blocks:
             message = f"{place} are missing."
             raise StoreError(message)
-        scores = unpacked(self.blocks[result.task], place)
+        block, asked = self.blocks[result.task], result.coverage.asked
+        if not 0 <= block.samples <= asked:
+            message = (
+                f"{place} are damaged: they are {block.samples:,}, of {asked:,} that were asked."
+            )
+            raise StoreError(message)
+        scores = unpacked(block, place)
         check_scores(scores, result.scores or "", place)
         return scores
 
@@ -138,7 +150,11 @@ def is_baseline(path: Path) -> bool:
 
 
 def packed(scores: Sequence[SampleScore]) -> Block:
-    """Scored samples as a block: one list for each column, values and tags by name."""
+    """Scored samples as a block: one list for each column, values and tags by name.
+
+    Raises:
+        StoreError: They take more than a block may.
+    """
     import msgspec
 
     columns = {
@@ -153,6 +169,12 @@ def packed(scores: Sequence[SampleScore]) -> Block:
         "tags": _by_name([s.tags for s in scores]),
     }
     text = msgspec.json.encode(columns)
+    if len(text) > _most(len(scores)):
+        message = (
+            f"{len(scores):,} scored samples take {len(text):,} bytes, more than a baseline may "
+            "hold of them: their answers, values or tags are too long."
+        )
+        raise StoreError(message)
     written = base64.b85encode(bz2.compress(text)).decode()
     return Block(samples=len(scores), bytes=len(text), text=written)
 
@@ -190,14 +212,19 @@ def unpacked(block: Block, place: str) -> tuple[SampleScore, ...]:
     return tuple(_scores(columns))
 
 
+def _most(samples: int) -> int:
+    """Bytes that the text of so many samples may have."""
+    return min(MOST, samples * _EACH + _BESIDE)
+
+
 def _text(block: Block) -> bytes:
     """The text, of the length that was told and not a byte more.
 
     Raises:
         ValueError: It has another length, or is no such text.
     """
-    if not 0 < block.bytes <= MOST:
-        message = f"a text of {block.bytes} bytes is none that evalkit writes"
+    if not 0 < block.bytes <= _most(block.samples):
+        message = f"a text of {block.bytes} bytes on {block.samples} samples is none of evalkit's"
         raise ValueError(message)
     unpacker = bz2.BZ2Decompressor()
     text = unpacker.decompress(base64.b85decode(block.text), max_length=block.bytes + 1)

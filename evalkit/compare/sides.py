@@ -6,7 +6,6 @@ numbers that the scores do not give, and a task whose rules have another version
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,16 +13,13 @@ from typing import Literal, Protocol
 
 from evalkit import registry
 from evalkit.compare import baseline_file
+from evalkit.compare.borne_out import check_coverage, check_numbers, other_than
 from evalkit.comparison import Side
 from evalkit.errors import StaleError, UsageError
 from evalkit.records import SampleScore
 from evalkit.run_record import RunRecord, TaskResult
-from evalkit.score import coverage, total
 from evalkit.store import RunFolder, load_run
-from evalkit.task import Metric, Task, file_stem
-
-_SAME = 1e-9
-"""Numbers that differ by less, of themselves, are the same: numpy adds up otherwise elsewhere."""
+from evalkit.task import Task, file_stem
 
 
 class Source(Protocol):
@@ -297,54 +293,6 @@ def counted_task(result: TaskResult, task_paths: Sequence[str] = (), name: str =
     raise StaleError(message)
 
 
-def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore], name: str) -> None:
-    """Check that the task's metrics over the scores are the recorded ones.
-
-    Args:
-        task: With the metrics of the result.
-        result: What was recorded.
-        scores: The scored samples.
-        name: Whose result it is, for the error's text.
-
-    Raises:
-        StaleError: One is another, is missing, or should not be there.
-    """
-    for metric in task.metrics:
-        told = result.metrics.get(metric.name)
-        then = math.nan if told is None else told.value
-        if (now := _other_than(then, task, metric, scores)) is not None:
-            message = (
-                f"{name}: the scores of {result.task} give {metric.name} = {now:.6g}, the record "
-                f"says {then:.6g}: the task's code has changed without a new version, or a file "
-                "was edited. The command that made the run, given again, scores its answers anew."
-            )
-            raise StaleError(message)
-
-
-def check_coverage(result: TaskResult, scores: Sequence[SampleScore], name: str) -> None:
-    """Check that the recorded coverage is that of the scores, and of failed samples beside them.
-
-    Args:
-        result: What was recorded.
-        scores: The scored samples; those that failed need not be among them.
-        name: Whose result it is, for the error's text.
-
-    Raises:
-        StaleError: It is not.
-    """
-    told, found = result.coverage, coverage(scores)
-    beside = told.asked - found.asked
-    if beside < 0 or told != replace(found, asked=told.asked, failed=found.failed + beside):
-        message = (
-            f"{name}: the record says that {told.asked:,} samples were asked of {result.task}, "
-            f"{told.answered:,} answered, {told.failed:,} failed and {told.unparsed:,} unparsed, "
-            f"which its {found.asked:,} scores do not bear out ({found.answered:,} answered, "
-            f"{found.failed:,} failed). The command that made the run, given again, scores its "
-            "answers anew."
-        )
-        raise StaleError(message)
-
-
 def check_two_runs(baseline: Scored, candidate: Scored) -> None:
     """Check that two sides are two runs; a rerun of the same model that says the same is another.
 
@@ -382,20 +330,10 @@ def check_same_rules(task: Task, metric: str, side: Scored) -> None:
     if found is None or metric not in result.metrics or found in own:
         return
     then = result.metrics[metric].value
-    if (now := _other_than(then, task, found, side.scores(task.name))) is not None:
+    if (now := other_than(then, task, found, side.scores(task.name))) is not None:
         message = (
             f"{side.side.name}: {metric} of {task.name} is {then:.6g} in its record, and {now:.6g} "
             "by the other run's rules: the task's code has changed without a new version. Give the "
             "task another version, and make both runs by it."
         )
         raise StaleError(message)
-
-
-def _other_than(
-    then: float, task: Task, metric: Metric, scores: Sequence[SampleScore]
-) -> float | None:
-    """What a metric makes of scores where that is not what was recorded; None where it is."""
-    now = total(task, metric, scores)
-    if math.isnan(now) != math.isnan(then) or abs(now - then) > _SAME * max(1.0, abs(now)):
-        return now
-    return None

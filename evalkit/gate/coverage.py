@@ -53,8 +53,17 @@ class Aligned:
         return Pairs(first=self.first, second=self.second, only_first=(), only_second=())
 
 
-def _refuse_unknown_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> None:
-    """Refuse a flaky sample that neither run has."""
+def refuse_unknown_flaky(task: str, flaky: Collection[str], ids: Collection[str]) -> None:
+    """Refuse a flaky sample that neither run has.
+
+    Args:
+        task: Its task's name.
+        flaky: The ids that the policy names.
+        ids: Those of both runs.
+
+    Raises:
+        UsageError: One is not among them.
+    """
     if unknown := sorted(set(flaky) - set(ids)):
         message = (
             f"The policy names the flaky sample {unknown[0]!r} of {task}, which neither run has."
@@ -117,7 +126,7 @@ def align(
     """
     one, two = ({s.sample_id: _or_failed(task, s) for s in side} for side in (first, second))
     ids = dict.fromkeys([*one, *two])
-    _refuse_unknown_flaky(task.name, flaky, ids)
+    refuse_unknown_flaky(task.name, flaky, ids)
     left = _whole([key for key in ids if key not in set(flaky)], (one, two))
     lost = _Lost.of(left, (one, two), unseen)
     notes = _flaky_notes(task.name, flaky, len(ids) - len(left), len(ids)) + _unjudged_notes(
@@ -204,12 +213,17 @@ def _at_worst(
         return Aligned(verdict="incomplete", reason=_unseen_words(lost.unseen[1]))
     try:
         two |= {key: _failed(task, one[key]) for key in ids if key not in two}
+        failed = [key for key in kept if key in lost.second and key in sides[1]]
+        two |= {key: _failed_anew(task, two[key], one[key].targets) for key in failed}
     except UsageError as error:
-        reason = f"Samples are missing in the candidate, and cannot be counted as wrong: {error}"
+        reason = (
+            "Samples failed or are missing in the candidate, and cannot be counted as wrong: "
+            f"{error}"
+        )
         return Aligned(verdict="incomplete", reason=reason)
     if wrong := lost.second - lost.first:
         told = f"{task.name}: {len(wrong):,} of {len(ids):,} samples failed or are missing in the"
-        notes = (*notes, f"{told} candidate; they count as wrong.")
+        notes = (*notes, f"{told} candidate; they count as what the task's scorer gives for none.")
     if lost.first:
         told = f"{task.name}: {len(lost.first):,} of {len(ids):,} samples failed in the baseline or"
         notes = (*notes, f"{told} are not in it{_others(others)}; {_LEFT_OUT}")
@@ -261,6 +275,29 @@ def _failed(task: Task, score: SampleScore) -> SampleScore:
         message = f"{task.name} is scored by a judge."
         raise UsageError(message)
     return scored(task, _sample_of(score), None)
+
+
+def _failed_anew(task: Task, score: SampleScore, targets: tuple[str, ...]) -> SampleScore:
+    """A sample that failed, worth what its scorer gives for no answer, whatever was recorded.
+
+    Args:
+        task: Whose scorer it is. Another harness is not asked: by its rules a failure is 0 where
+            more is better.
+        score: What was recorded.
+        targets: The baseline's; none where it keeps none.
+
+    Raises:
+        UsageError: The scorer needs more than what was recorded.
+    """
+    sample = _sample_of(replace(score, targets=targets or score.targets))
+    if task.foreign is not None:
+        more = {metric.name for metric in task.metrics if metric.higher_is_better is not False}
+        values = {name: 0.0 if name in more else v for name, v in score.values.items()}
+    elif task.judging is not None and task.protocol in task.judging.headline:
+        values = dict(task.judging.score(sample, None, ()).values)
+    else:
+        values = dict(scored(task, sample, None).values)
+    return replace(score, answer=None, values=values)
 
 
 def _sample_of(score: SampleScore) -> Sample:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.gate.demands import Demand
-from evalkit.paired import Estimate, Paired, estimate
+from evalkit.paired import Gap, Paired, gap_of
 from evalkit.pairing import check_range
 from evalkit.power import detectable, needed
 from evalkit.records import SampleScore
@@ -23,12 +22,7 @@ from evalkit.standard_error import standard_error
 from evalkit.sums import Statistics, statistics, weighty
 from evalkit.task import Metric
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
 _HUNDREDTH = 0.01
-_TAG = 0.01  # share of the units above which the column that marks the baseline is taken as set
 _HALVINGS = 30
 _RESOLVED = 0.005  # the smallest level of a bound for which the draws of a lone metric are enough
 
@@ -106,23 +100,24 @@ def paired_damage(
     Raises:
         UsageError: A value is outside of the metric's range.
     """
-    found = estimate(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
+    found = gap_of(metric, paired, draws=draws, seed=seed) if len(paired.codes) else None
     if found is None:
         return None
     margin = _margin(demand, found)
-    bounds = _bounds(found, metric, demand, margin)
+    sides = [_Side(metric=metric, gap=found, margin=margin, shift=0.0)]
     if demand.kind == "max_drop_relative":
-        marked = _marked(metric, demand.bound.size, len(paired.codes))
-        moved = estimate(marked, _with_mark(paired), draws=draws, seed=seed)
-        others = None if moved is None else _bounds(moved, metric, demand, 0.0)
-        bounds = _wider(bounds, others, margin)
-    made = _damage(metric, found, bounds, margin)
-    df = None if found.bounding is None else found.bounding.df
-    ends = found.bounds(1 - 2 * demand.alpha)
-    return replace(made, samples=samples, error=_error_of(ends, demand.alpha, df), df=df)
+        factor = 1 - _sign(metric) * demand.bound.size
+        moved = gap_of(metric, paired, draws=draws, seed=seed, factor=factor)
+        if moved is not None:
+            sides.append(_Side(metric=metric, gap=moved, margin=0.0, shift=margin))
+    made = _damage(metric, found, _widest(sides, _levels(demand)), margin)
+    df = min((s.gap.bounding.df for s in sides if s.gap.bounding is not None), default=None)
+    at_alpha = _widest(sides, (demand.alpha, demand.alpha))
+    error = None if at_alpha is None else _error_of(at_alpha[:2], demand.alpha, df)
+    return replace(made, samples=samples, error=error, df=df)
 
 
-def _damage(metric: Metric, found: Estimate, bounds: _Bounds | None, margin: float) -> Damage:
+def _damage(metric: Metric, found: Gap, bounds: _Bounds | None, margin: float) -> Damage:
     low, high, p = bounds or (None, None, None)
     return Damage(
         baseline=found.first,
@@ -144,7 +139,7 @@ def _sign(metric: Metric) -> int:
     return 1 if metric.higher_is_better else -1
 
 
-def _margin(demand: Demand, found: Estimate) -> float:
+def _margin(demand: Demand, found: Gap) -> float:
     if demand.kind == "max_drop_relative":
         return demand.bound.size * found.first
     if demand.bound.points:
@@ -156,14 +151,46 @@ _Bounds = tuple[float, float, float]
 """Lower and upper bound of the damage, and the p-value of "it is within the margin"."""
 
 
-def _bounds(found: Estimate, metric: Metric, demand: Demand, margin: float) -> _Bounds | None:
-    """The one-sided bounds: ends of the intervals with the bound's level on either side."""
-    upper, lower = (found.bounds(1 - 2 * level) for level in _levels(demand))
-    if found.bounding is None or upper is None or lower is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One way to look at the damage D: beside a fixed margin, or beside one that moves.
+
+    That D is at most share · A, for the baseline's value A and the candidate's B, is that B is no
+    worse than (1 - share) · A, or (1 + share) · A where less is better. Comparing these takes A's
+    own uncertainty along.
+
+    Attributes:
+        metric: The metric.
+        gap: The candidate beside the baseline, or beside that share of it.
+        margin: How much worse the candidate may be in it.
+        shift: What makes that the damage.
+    """
+
+    metric: Metric
+    gap: Gap
+    margin: float
+    shift: float
+
+    def bounds(self, levels: tuple[float, float]) -> _Bounds | None:
+        """The one-sided bounds: ends of the intervals with the bound's level on either side."""
+        upper, lower = (self.gap.bounds(1 - 2 * level) for level in levels)
+        known = self.gap.bounding
+        if known is None or upper is None or lower is None:
+            return None
+        if self.metric.higher_is_better:
+            low, high, p = -lower[1], -upper[0], known.tail_below(-self.margin)
+        else:
+            low, high, p = lower[0], upper[1], known.tail_above(self.margin)
+        return low + self.shift, high + self.shift, p
+
+
+def _widest(sides: Sequence[_Side], levels: tuple[float, float]) -> _Bounds | None:
+    """Bounds that hold from all sides; None where one has none."""
+    found = [bounds for side in sides if (bounds := side.bounds(levels)) is not None]
+    if len(found) < len(sides):
         return None
-    if metric.higher_is_better:
-        return -lower[1], -upper[0], found.bounding.tail_below(-margin)
-    return lower[0], upper[1], found.bounding.tail_above(margin)
+    lows, highs, p_values = zip(*found, strict=True)
+    return min(lows), max(highs), max(p_values)
 
 
 def _levels(demand: Demand) -> tuple[float, float]:
@@ -171,57 +198,9 @@ def _levels(demand: Demand) -> tuple[float, float]:
     return demand.levels or (demand.alpha, demand.alpha)
 
 
-def _wider(fixed: _Bounds | None, moved: _Bounds | None, margin: float) -> _Bounds | None:
-    """Bounds that hold both for a fixed margin and for one that moves with the baseline."""
-    if fixed is None or moved is None:
-        return None
-    low, high = min(fixed[0], moved[0] + margin), max(fixed[1], moved[1] + margin)
-    return low, high, max(fixed[2], moved[2])
-
-
 def counted_samples(metric: Metric, scores: Sequence[SampleScore]) -> int:
     """How many of the samples a metric counts."""
     return len(scores) if metric.only is None else sum(map(bool, map(metric.only, scores)))
-
-
-# A margin that is a share of the baseline
-
-
-def _marked(metric: Metric, share: float, units: int) -> Metric:
-    """The metric, times 1 - share in the baseline: "worse by at most that" becomes "not worse".
-
-    That D is at most share · A, for the baseline's value A and the candidate's B, is that B is at
-    least (1 - share) · A. Comparing these takes A's own uncertainty along. A last column marks the
-    baseline; its sum is about the number of units there, and 0 in the candidate.
-    """
-    factor = 1 - share if metric.higher_is_better else 1 + share
-
-    def value(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        import numpy as np
-
-        scale = np.where(sums[..., -1] > _TAG * units, factor, 1.0)
-        scaled: npt.NDArray[np.float64] = metric.value(sums[..., :-1]) * scale
-        return scaled
-
-    reach = metric.reach
-    return replace(
-        metric,
-        value=value,
-        columns=metric.columns + 1,
-        reach=None if reach is None else lambda sums: reach(sums[:-1]),
-    )
-
-
-def _with_mark(paired: Paired) -> Paired:
-    """The rows with a column that is 1 in the baseline and 0 in the candidate."""
-    import numpy as np
-
-    ones = np.ones((len(paired.codes), 1))
-    return replace(
-        paired,
-        first=np.hstack([paired.first, ones]),
-        second=np.hstack([paired.second, 0 * ones]),
-    )
 
 
 # The candidate alone

@@ -19,12 +19,13 @@ from evalkit.gate.demands import Demand, demands
 from evalkit.gate.examples import worst_flips
 from evalkit.gate.ground import Runs, incomplete
 from evalkit.gate.limits import check_margin, check_room
+from evalkit.gate.looked import check_looks
 from evalkit.gate.measured import corrected, damage_of, verdict_of
 from evalkit.gate.peeks import after
 from evalkit.gate.policy import Policy
 from evalkit.gate.reasons import notes_of, reason_of, waiver_words
 from evalkit.paired import DRAWS, holm
-from evalkit.verdicts import CODES, GateResult, Judgement, Verdict
+from evalkit.verdicts import CODES, Family, GateResult, Judgement, Verdict
 
 _WAIVABLE = frozenset({"regression", "inconclusive"})
 """What a waiver covers: what the numbers say. Without numbers there is nothing to waive."""
@@ -65,11 +66,12 @@ def decide(
     runs = Runs(policy, baseline, candidate, frozenset([*policy.allow, *allow]))
     wanted = demands(policy, runs.tasks, tuple(baseline.results))
     check_room(wanted, runs.tasks, baseline.results)
+    check_looks(runs, wanted)
     wanted = tuple(_looked_at(runs, demand) for demand in wanted)
     found = [(demand, *_measured(runs, demand, draws, seed)) for demand in wanted]
     adjusted = _adjusted(runs, [(demand, damage) for demand, damage, _ in found])
     judgements = tuple(
-        _judgement(policy, demand, damage, ground, corrected, whole=runs.whole(demand.task))
+        _judgement(runs, demand, damage, ground, corrected)
         for (demand, damage, ground), corrected in zip(found, adjusted, strict=True)
     )
     return _result(policy, runs, judgements, notes_of(policy, runs, wanted, judgements))
@@ -91,13 +93,19 @@ def _result(
         candidate=runs.candidate.side,
         policy=policy.digest,
         power=policy.power,
-        family=policy.family if runs.rules is None else "bonferroni",
+        family=_family(runs),
         inconclusive=policy.inconclusive,
         judgements=judgements,
         flips=flips,
         waived=runs.waived,
         notes=(*notes, *told),
     )
+
+
+def _family(runs: Runs) -> Family:
+    """How regressions are corrected: of a run with looks by the number of rules."""
+    asked = runs.policy.family
+    return "bonferroni" if asked == "holm" and runs.rules is not None else asked
 
 
 def _measured(runs: Runs, demand: Demand, draws: int, seed: int) -> tuple[Damage, Aligned]:
@@ -137,19 +145,15 @@ def _adjusted(runs: Runs, found: Sequence[tuple[Demand, Damage]]) -> list[float 
 
 
 def _judgement(
-    policy: Policy,
-    demand: Demand,
-    damage: Damage,
-    ground: Aligned,
-    adjusted: float | None,
-    *,
-    whole: int,
+    runs: Runs, demand: Demand, damage: Damage, ground: Aligned, adjusted: float | None
 ) -> Judgement:
-    """A rule with its verdict; `whole` is the benchmark's size."""
+    """A rule with its verdict."""
+    power = runs.policy.power
     verdict = ground.verdict or verdict_of(damage, demand.alpha, adjusted)
     waived = demand.waiver if verdict in _WAIVABLE else None
-    needed = damage.needed(demand.alpha, policy.power) if verdict == "inconclusive" else None
-    words = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole)
+    needed = damage.needed(demand.alpha, power) if verdict == "inconclusive" else None
+    whole, family = runs.whole(demand.task), _family(runs)
+    words = reason_of(demand, damage, verdict, adjusted, needed=needed, whole=whole, family=family)
     return Judgement(
         task=demand.task,
         metric=demand.metric,
@@ -170,7 +174,7 @@ def _judgement(
         n=damage.n,
         clusters=damage.clusters,
         discordant=damage.discordant,
-        detectable=damage.detectable(demand.alpha, policy.power),
+        detectable=damage.detectable(demand.alpha, power),
         needed=needed,
         waiver="" if waived is None else waiver_words(waived),
         reason=ground.reason or words,
@@ -179,9 +183,6 @@ def _judgement(
 
 
 def _overall(judgements: Sequence[Judgement]) -> Verdict:
-    """The gravest verdict of those that count; where none does, the gate does not pass."""
+    """The gravest verdict of those that count; where none does, nothing was judged."""
     held = {j.verdict for j in judgements if j.counts}
-    if held:
-        return next(verdict for verdict in CODES if verdict in held)
-    idle = any(j.tier == "supporting" and not j.waiver for j in judgements)
-    return "inconclusive" if idle else "incomplete"
+    return next((verdict for verdict in CODES if verdict in held), "incomplete")

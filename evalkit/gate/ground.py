@@ -9,7 +9,13 @@ from evalkit.compare.comparable import PARTS, UNKNOWN, check, mismatches, mismat
 from evalkit.compare.sides import Scored, shared_task
 from evalkit.comparison import Mismatch
 from evalkit.errors import NotComparableError
-from evalkit.gate.coverage import LOST_BASELINE, Aligned, align, refuse_many_flaky
+from evalkit.gate.coverage import (
+    LOST_BASELINE,
+    Aligned,
+    align,
+    refuse_many_flaky,
+    refuse_unknown_flaky,
+)
 from evalkit.gate.policy import Policy
 from evalkit.records import SampleScore
 from evalkit.run_record import EarlyStop, Fingerprint, Peeks, TaskResult
@@ -22,6 +28,9 @@ LOST_VERDICTS = 0.01
 """The largest share of a judge's verdicts that a candidate may lack, where it counts at worst."""
 
 _WIDTH = 40  # characters of a fingerprint's value
+
+
+_Sides = tuple[Sequence[SampleScore], Sequence[SampleScore]]
 
 
 class Tasks(Mapping[str, Task]):
@@ -138,7 +147,8 @@ class Runs:
         if ill := self._unhealthy(task, self.baseline, LOST_BASELINE) or self._unhealthy(task):
             return ill
         unseen = self._unseen(self.baseline, task), self._unseen(self.candidate, task)
-        return self._aligned(task, self.baseline.scores(task), unseen)
+        sides = self.baseline.scores(task), self.candidate.scores(task)
+        return self._aligned(task, sides, unseen)
 
     def _lone(self, task: str) -> Aligned:
         """The candidate alone, which must answer all that the baseline answers, where it can."""
@@ -152,11 +162,19 @@ class Runs:
             return unlike
         if ill := self._unhealthy(task):
             return ill
-        own = {score.sample_id: score for score in self.candidate.scores(task)}
-        whole = known and self._stopped(task) is None
-        asked = {s.sample_id: s for s in self.baseline.scores(task)} if whole else {}
-        first = [replace(s, failed=False) for s in (asked | own).values()]
-        return self._aligned(task, first, (0, self._unseen(self.candidate, task)))
+        own, unseen = self.candidate.scores(task), (0, self._unseen(self.candidate, task))
+        asked = {s.sample_id: s for s in (self.baseline.scores(task) if known else own)}
+        second = [score for score in own if score.sample_id in asked]
+        first = [
+            replace(s, failed=False) for s in (asked | {s.sample_id: s for s in second}).values()
+        ]
+        found = self._aligned(task, (first, second), unseen)
+        if not (further := len(own) - len(second)):
+            return found
+        note = (
+            f"{task}: {further:,} samples that the baseline was not asked are left out of floors."
+        )
+        return replace(found, notes=(*found.notes, note))
 
     def _unhealthy(
         self, task: str, side: Scored | None = None, most: float = LOST_VERDICTS
@@ -240,16 +258,21 @@ class Runs:
             for (part, one, two), tasks in self._waived.items()
         )
 
-    def _aligned(self, task: str, first: Sequence[SampleScore], unseen: tuple[int, int]) -> Aligned:
+    def _aligned(self, task: str, sides: _Sides, unseen: tuple[int, int]) -> Aligned:
+        """The samples of both sides that are compared, without those that are flaky."""
+        first, second = sides
         flaky = [key for f in self.policy.flaky if f.task == task for key in f.samples]
-        second = self.candidate.scores(task)
         if flaky:
-            known = self.baseline.scores(task) if task in self.baseline.results else ()
-            refuse_many_flaky(task, flaky, known, second)
+            all_scores = [
+                s.scores(task) for s in (self.baseline, self.candidate) if task in s.results
+            ]
+            refuse_many_flaky(task, flaky, *all_scores)
+            refuse_unknown_flaky(task, flaky, [s.sample_id for own in all_scores for s in own])
         if task in self.candidate.results and self._stopped(task) is not None:
             asked = {score.sample_id for score in second}
             first = [score for score in first if score.sample_id in asked]
-            flaky = [key for key in flaky if key in asked]
+        known = {score.sample_id for side in (first, second) for score in side}
+        flaky = [key for key in flaky if key in known]
         own, missing = self.candidate.task(task), self.policy.missing
         return align(own, first, second, missing, flaky, unseen=unseen)
 

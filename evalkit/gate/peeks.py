@@ -93,8 +93,8 @@ def is_certain(
         task: With the metrics that it is counted by.
         demands: What is demanded of it, with the levels of the look.
         grounds: Its samples until then: of both runs, and of the candidate alone.
-        draws: Resamples of numbers that are no means; as in the gate.
-        seed: Of their generator; as in the gate.
+        draws: Resamples of numbers that are no means; a run takes `DRAWS`.
+        seed: Of their generator; a run takes 0, whatever the gate is given later.
     """
     if any(ground.verdict is not None for ground in grounds):
         return False

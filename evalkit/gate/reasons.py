@@ -11,7 +11,7 @@ from evalkit.gate.limits import room
 from evalkit.gate.peeks import FEWEST
 from evalkit.gate.policy import EVERY, Policy, Waiver
 from evalkit.report.table import number
-from evalkit.verdicts import Judgement, Verdict
+from evalkit.verdicts import Family, Judgement, Verdict
 
 
 def reason_of(
@@ -22,6 +22,7 @@ def reason_of(
     *,
     needed: int | None,
     whole: int,
+    family: Family,
 ) -> str:
     """One sentence: why the numbers of a rule come to its verdict.
 
@@ -32,6 +33,7 @@ def reason_of(
         adjusted: The corrected p-value.
         needed: Samples that would settle it; None is that no number would.
         whole: Samples that the benchmark has.
+        family: How p-values are corrected.
     """
     if damage.low is None or damage.high is None:
         return f"How sure the number is cannot be said: {damage.method}."
@@ -39,10 +41,10 @@ def reason_of(
     if verdict != "inconclusive":
         return words(demand, damage, verdict)
     if damage.margin is not None and damage.low > damage.margin:
-        family = "Holm's correction" if demand.levels is None else "correction for rules and looks"
+        looks = "" if demand.levels is None else ", and for looks"
         return (
             f"By itself it is beyond the margin (p = {damage.p:.4f}), but not among all rules that "
-            f"count (p = {adjusted:.4f} after {family})."
+            f"count (p = {adjusted:.4f} after {family.title()}'s correction{looks})."
         )
     return f"{words(demand, damage, verdict)} {_needed_words(needed, damage.samples, whole)}"
 
@@ -114,7 +116,7 @@ def notes_of(
                 *_ungated(policy, runs, wanted),
                 *_wide(runs, judgements),
                 *_looks(runs, wanted),
-                *_rates(policy, judgements, runs.rules),
+                *_rates(policy, wanted, judgements, runs.rules),
             ]
         )
     )
@@ -197,7 +199,11 @@ def _looks(runs: Runs, wanted: Sequence[Demand]) -> Iterable[str]:
     )
     yield f"Stopped early: {', '.join(stopped) or 'no task'}; {words}."
     if any(held.values()):
-        yield "All bounds hold at all looks together: alpha is spent over them."
+        yield (
+            "All bounds hold at all looks together, as alpha is spent over them: they are at the "
+            "level of a task's last look, which is beyond that of the table's header, and p is "
+            "multiplied so that it compares with alpha."
+        )
     yield from _unwatched(runs, [task for task, peeks in held.items() if peeks is None])
 
 
@@ -226,19 +232,26 @@ def _unwatched(runs: Runs, tasks: Sequence[str]) -> Iterable[str]:
         yield f"Looked at when whole, and not before: {', '.join(others)}."
 
 
-def _rates(policy: Policy, judgements: Sequence[Judgement], rules: int | None) -> Iterable[str]:
-    """Both error rates, in the words that the statistics allow."""
-    deciding = [j for j in judgements if j.counts]
-    if not deciding:
+def _rates(
+    policy: Policy,
+    wanted: Sequence[Demand],
+    judgements: Sequence[Judgement],
+    rules: int | None,
+) -> Iterable[str]:
+    """Both error rates, in the words that the statistics allow, of rules that can decide."""
+    if not any(j.counts for j in judgements):
         yield "No rule decides: each is advisory, waived, or supporting and inconclusive."
         return
-    worst = max(j.alpha for j in judgements)
-    if policy.inconclusive == "fail":
+    held = [d for d, j in zip(wanted, judgements, strict=True) if d.decides or j.counts]
+    critical = [d.alpha for d in held if d.tier == "critical"]
+    if policy.inconclusive == "fail" and critical:
         yield (
             "Error rates: the gate passes a candidate of which a metric is truly worse than its "
-            f"margin with probability {worst:.3g} at most, as every critical rule must pass "
-            "(about: bounds are approximate)."
+            f"margin with probability {max(critical):.3g} at most, as every critical rule must "
+            "pass (about: bounds are approximate)."
         )
+    elif policy.inconclusive == "fail":
+        yield "No rule is critical: damage that these samples cannot show does not fail the gate."
     else:
         yield (
             f'By the policy (inconclusive = "{policy.inconclusive}") damage that these samples '
@@ -249,5 +262,5 @@ def _rates(policy: Policy, judgements: Sequence[Judgement], rules: int | None) -
     over = f"over all rules together ({name})" if together else "for each rule by itself"
     yield (
         "A regression is called although all metrics are within their margins with probability "
-        f"{worst:.3g} at most, {over}."
+        f"{max(d.alpha for d in held):.3g} at most, {over}."
     )

@@ -1,35 +1,67 @@
-"""Which of a candidate's own task files a gate runs: those that its baseline was made by.
+"""Which own task files a gate runs: those that its baseline was made by, as they were then.
 
-Who may change a candidate's record must not choose the code that judges it. A baseline is reviewed
-before it is accepted, and its record has the digest of each own task file (`scorer.source`).
+Who may change a candidate's record, or files beside it, must not choose the code that judges it. A
+baseline is reviewed before it is accepted, and its record has the digest of each own task
+(`scorer.source`).
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 from evalkit import registry
 from evalkit.compare.sides import Scored
+from evalkit.errors import UsageError
+from evalkit.task_source import task_digest
+
+_CHANGED = "not below the current folder, or not what they were then"
+_STRANGE = "not those of the baseline's record, or these are gone or changed"
 
 
-def reviewed(candidate: Scored, baseline: Scored) -> Scored:
-    """The candidate without task files that its record names and the baseline's does not know.
+def reviewed(baseline: Scored, candidate: Scored) -> tuple[Scored, Scored]:
+    """Both sides, counted by own task files of the baseline; no file of the candidate is run.
 
     Args:
-        candidate: With the task files of its record; those that the user names are not for this.
-        baseline: The reviewed side.
-
-    Raises:
-        UsageError: A path that the candidate's record names does not exist.
+        baseline: The reviewed side, with the task files of its record; those that the user names
+            are not for this.
+        candidate: The other one, alike.
     """
-    known = {result.fingerprint.scorer.source for result in baseline.record.results}
-    own = candidate.tasks
-    files = [file.path for file in registry.path_files(own.paths)]
-    taken = [f for f in files if hashlib.sha256(f.read_bytes()).hexdigest() in known]
-    strange = [str(file) for file in files if file not in taken]
-    if not strange:
-        return candidate
-    why = "not those of the baseline's record" + (f", or {own.why}" if own.strange else "")
-    tasks = replace(own, paths=tuple(map(str, taken)), strange=(*strange, *own.strange), why=why)
-    return replace(candidate, tasks=tasks)
+    known, told = (_sources(side) for side in (baseline, candidate))
+    found = ((file, _digest(file)) for file in _files(baseline))
+    held = {file: digest for file, digest in found if digest in known}
+    shared = [file for file, digest in held.items() if digest in told]
+    return _by(baseline, held, _CHANGED), _by(candidate, shared, _STRANGE)
+
+
+def _sources(side: Scored) -> set[str]:
+    """The digests of own tasks in a side's record."""
+    sources = {result.fingerprint.scorer.source for result in side.record.results}
+    return {source for source in sources if source is not None}
+
+
+def _files(side: Scored) -> list[Path]:
+    """The task files that a side's record names; a path that is not there as it is."""
+    found: list[Path] = []
+    for path in side.tasks.paths:
+        try:
+            found += [file.path for file in registry.path_files([path])]
+        except UsageError:
+            found.append(Path(path))
+    return found
+
+
+def _digest(file: Path) -> str | None:
+    """The digest of a task file; None where it cannot be read."""
+    try:
+        return task_digest(file)
+    except OSError:
+        return None
+
+
+def _by(side: Scored, files: Collection[Path], why: str) -> Scored:
+    """A side that is counted by some files; the others that its record names are strange."""
+    others = (str(file) for file in _files(side) if file not in files)
+    strange, paths = (*others, *side.tasks.strange), tuple(map(str, files))
+    return replace(side, tasks=replace(side.tasks, paths=paths, strange=strange, why=why))

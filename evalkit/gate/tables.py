@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from evalkit.errors import UsageError
+from evalkit.small_files import read_small
 
 Word = TypeVar("Word", bound=str)
 
@@ -149,14 +150,11 @@ def read_toml(path: Path, what: str) -> tuple[dict[str, Any], bytes]:
         what: What it is, for errors: "policy".
 
     Raises:
-        UsageError: It cannot be read, or is no TOML.
+        UsageError: It cannot be read, is too large, or is no TOML.
     """
+    content = read_small(path, what)
     try:
-        content = path.read_bytes()
         return tomllib.loads(content.decode("utf-8")), content
-    except OSError as error:
-        message = f"The {what} {path} cannot be read: {error.strerror}."
-        raise UsageError(message) from error
     except (ValueError, RecursionError) as error:  # also a number of 5,000 digits
         message = f"The {what} {path} is not valid TOML: {error}."
         raise UsageError(message) from error

@@ -24,8 +24,6 @@ from evalkit.task import Metric, Task
 PARTS = (1 / 8, 1 / 4, 1 / 2, 1.0)
 """Shares of the data that are shown beside what is needed."""
 
-_MOST = 10**7  # clusters, above which t is normal
-
 
 def plan(runs: Sequence[Scored], question: Question, tasks: Collection[str] = ()) -> Plan:
     """Which tasks settle the question, and how many samples of each it takes.
@@ -230,7 +228,7 @@ def _of_metric(known: _Known, question: Question) -> MetricPlan:
     aim = _Aim(
         effect=effect,
         lone=spread.error * inflation * seen**0.5,
-        counted=min(spread.clusters / seen, 1.0),
+        growth=(spread.df + spread.strata) / max(spread.clusters, seen),
         strata=spread.strata,
         question=question,
     )
@@ -285,14 +283,14 @@ class _Aim:
     Attributes:
         effect: Its size.
         lone: Standard error of the difference on one cluster.
-        counted: Share of the clusters that the metric counts.
-        strata: Strata of those.
+        growth: Degrees of freedom that a cluster adds: 1 where all are alike and counted.
+        strata: Strata of the clusters, each of which takes one.
         question: With which error rates.
     """
 
     effect: float
     lone: float
-    counted: float
+    growth: float
     strata: int
     question: Question
 
@@ -308,21 +306,22 @@ class _Aim:
 
     def freedom(self, clusters: int) -> float:
         """Degrees of freedom of so many clusters."""
-        return max(clusters * self.counted - self.strata, 1)
+        return max(clusters * self.growth - self.strata, 1)
 
     def clusters(self) -> int:
         """The smallest number of clusters that has the power."""
         asked = self.question
-        least = needed(
-            self.effect, self.lone, 1, alpha=asked.alpha, power=asked.power, sides=asked.sides
+        found = needed(
+            self.effect,
+            self.lone,
+            1,
+            alpha=asked.alpha,
+            power=asked.power,
+            sides=asked.sides,
+            df=self.growth - self.strata,
+            strata=self.strata,
         )
-        low, high = 2, max(2 * (least or 1), math.ceil(self.strata / self.counted) + 16)
-        if high > _MOST:
-            return least or _MOST
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.power(middle) >= asked.power else (middle + 1, high)
-        return low
+        return max(2, found or 2)
 
 
 def _seconds_a_sample(name: str, sources: Sequence[Scored]) -> float | None:

@@ -28,6 +28,7 @@ class Spread:
         value: The metric in the first run.
         maximum: The largest that it could have been.
         error: Standard error of the difference.
+        df: Its degrees of freedom.
         deviation: Standard deviation of what a unit differs by, in the metric's unit; None where
             the metric has no gradient.
         correlation: Of what the units add to the metric in the two runs; None if undefined.
@@ -41,6 +42,7 @@ class Spread:
     value: float
     maximum: float
     error: float
+    df: float
     deviation: float | None
     correlation: float | None
     alike: float | None
@@ -70,12 +72,13 @@ def spread_of(metric: Metric, paired: Paired, samples: int, seed: int = 0) -> Sp
         None where the runs do not differ, or nothing tells the error.
     """
     found = estimate(metric, paired, draws=_DRAWS, seed=seed)
-    if found is None or not found.error or not found.discordant:
+    if found is None or found.sampling is None or not found.error or not found.discordant:
         return None
     return Spread(
         value=found.first,
         maximum=metric.low + found.limit,
         error=found.error,
+        df=found.sampling.df,
         correlation=found.correlation,
         samples=samples,
         units=found.n,
@@ -104,7 +107,7 @@ def spread_of_one(
     """
     counted, factor = paired.runs[0], (2 * (1 - supposed)) ** 0.5
     value = float(metric.value(counted.sums))
-    alone = 0.0 if math.isnan(value) else _error_of_one(metric, counted, seed)
+    alone, df = (0.0, 1.0) if math.isnan(value) else _error_of_one(metric, counted, seed)
     if factor * alone <= _LEAST * (metric.high - metric.low):
         return None
     slopes = slopes_of(metric, counted)
@@ -113,6 +116,7 @@ def spread_of_one(
         value=value,
         maximum=metric.high if metric.reach is None else metric.reach(counted.sums),
         error=factor * alone,
+        df=df,
         correlation=supposed,
         samples=samples,
         units=len(counted.rows),
@@ -122,18 +126,21 @@ def spread_of_one(
     )
 
 
-def _error_of_one(metric: Metric, counted: Statistics, seed: int) -> float:
-    """The standard error of a run's number, as its interval has it; 0 where nothing tells it."""
+def _error_of_one(metric: Metric, counted: Statistics, seed: int) -> tuple[float, float]:
+    """The standard error of a run's number, as its interval has it, and its degrees of freedom.
+
+    The error is 0 where nothing tells it.
+    """
     import numpy as np
 
     if counted.clusters < 2:  # noqa: PLR2004 - a variance needs two
-        return 0.0
+        return 0.0, 1.0
     found = standard_error(metric, counted)
     if found is not None:
-        return found.error
-    drawn = redrawn(metric, counted, _DRAWS, seed).values
-    drawn = drawn[np.isfinite(drawn)]
-    return float(drawn.std(ddof=1)) if len(drawn) >= _DRAWS / 2 else 0.0
+        return found.error, found.df
+    drawn = redrawn(metric, counted, _DRAWS, seed)
+    values = drawn.values[np.isfinite(drawn.values)]
+    return float(values.std(ddof=1)) if len(values) >= _DRAWS / 2 else 0.0, drawn.df
 
 
 def _strata(paired: Paired) -> int:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from evalkit.comparison import Comparison, Difference, Side, TaskComparison
-from evalkit.report.table import Table, number, shortened
+from evalkit.report.table import Table, number, p_words, shortened, signed
 
 POINTS = 100
 """Points of a fraction: an accuracy of 0.5 is 50 points."""
@@ -16,7 +16,6 @@ _VALUE = 40  # characters of a part that differs
 _NAME = 40  # characters of a run's name
 _SEVERAL = 3  # runs, the reference among them, whose names are made shorter
 _COMMON = 8  # characters that all names begin with, to be left out
-_LEAST_P = 0.0001  # the last digit shown
 _UNSEEN = "no difference seen"
 _EQUAL = "identical"
 _VERDICTS = ("worse", "better", "higher", "lower", _UNSEEN, _EQUAL)
@@ -134,19 +133,6 @@ def bounds(d: Difference) -> str:
 def scale(d: Difference) -> float:
     """What decides the decimals of a metric's numbers: its maximum, or else its own size."""
     return max(abs(d.first), abs(d.second)) if d.maximum is None else d.maximum
-
-
-def signed(value: float, maximum: float) -> str:
-    """A difference with its sign."""
-    shown = number(value, maximum)
-    return shown if shown.startswith("-") else f"+{shown}"
-
-
-def p_words(p: float | None) -> str:
-    """A p-value in four decimals, never as 0."""
-    if p is None:
-        return "-"
-    return f"<{_LEAST_P}" if p < _LEAST_P else f"{p:.4f}"
 
 
 def points(value: float, d: Difference) -> str:
@@ -313,6 +299,6 @@ def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:
     )
     yield (
         "values are over the samples that both have; could see: the true difference that these "
-        "samples show with 80 % power; won, lost: units of n that are better, or worse, than in "
-        "the reference; r: correlation of the two runs over units."
+        "samples show with 80 % power by itself, before any correction; won, lost: units of n that "
+        "are better, or worse, than in the reference; r: correlation of the two runs over units."
     )

@@ -7,7 +7,7 @@ from itertools import islice
 
 from evalkit.comparison import Flip
 from evalkit.report.flips import CAUSES, both_said, right
-from evalkit.report.table import Table, number, shortened
+from evalkit.report.table import Table, number, p_words, shortened, signed
 from evalkit.verdicts import CODES, GateResult, Judgement
 
 FLIPS = 10
@@ -65,7 +65,7 @@ def gate_table(result: GateResult) -> Table:
     header = (
         *("task", "metric", "rule", "verdict", "baseline", "candidate", "damage"),
         f"{levels.pop()} interval" if len(levels) == 1 else "interval",
-        *("margin", "p_holm" if result.family == "holm" else "p", "MDE", "n", "G"),
+        *("margin", "p" if result.family == "none" else f"p_{result.family}", "MDE", "n", "G"),
     )
     return Table(
         header=header,
@@ -88,7 +88,8 @@ def key_words(result: GateResult) -> str:
     """What the columns mean, and which policy it was."""
     return (
         f"Policy {result.policy[:12]}; damage above 0 is worse; MDE: how far the damage must lie "
-        f"from the margin to be settled with {result.power:.0%} power; G: clusters."
+        f"from the margin to be settled with {result.power:.0%} power, by its rule alone; G: "
+        "clusters."
     )
 
 
@@ -119,17 +120,7 @@ def _number(j: Judgement, value: float | None) -> str:
 
 
 def _signed(j: Judgement, value: float | None) -> str:
-    if value is None:
-        return "-"
-    shown = number(value, j.maximum)
-    return shown if shown.startswith("-") else f"+{shown}"
-
-
-def p_words(p: float | None) -> str:
-    """A p-value in few digits: it is never shown as 0."""
-    if p is None:
-        return "-"
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"  # noqa: PLR2004 - the last digit shown
+    return "-" if value is None else signed(value, j.maximum)
 
 
 def flips_table(result: GateResult) -> Table:

@@ -152,6 +152,22 @@ def number(value: float, maximum: float | None) -> str:
     return f"{value:.4f}" if (abs(value) if maximum is None else maximum) <= 1 else f"{value:.2f}"
 
 
+_LEAST_P = 0.0001  # the last digit shown
+
+
+def signed(value: float, maximum: float | None) -> str:
+    """A difference with its sign, in the decimals of `number`."""
+    shown = number(value, maximum)
+    return shown if shown.startswith("-") else f"+{shown}"
+
+
+def p_words(p: float | None) -> str:
+    """A p-value in four decimals, never as 0."""
+    if p is None:
+        return "-"
+    return f"<{_LEAST_P}" if p < _LEAST_P else f"{p:.4f}"
+
+
 def _notes(record: RunRecord) -> Iterable[str]:
     if record.publication is not None:
         yield (

@@ -249,6 +249,7 @@ BLOCKS = {
     "no byte": block_of(b"", bytes=0),
     "less than none": block_of(b"{}", bytes=-1),
     "another count": block_of(b"{}", samples=41),
+    "fewer than none": block_of(b"{}", samples=-1),
     "half of it": block_of(b"{}", text=block_of(b"{}" * 99)["text"][:20]),
     "something behind it": block_of(
         b"{}", text=base64.b85encode(bz2.compress(b"{}") + b"more").decode()
@@ -270,15 +271,40 @@ def test_a_text_that_is_not_what_it_says_is_one_sentence(spoiled, what):
 
 
 def test_a_bomb_is_not_unpacked():
-    """Of 64 MiB that 5,000 bytes were promised to be, 5,001 are made."""
+    """Of 64 MiB that 5,000 bytes were promised to be, 5,001 are made; of 40 samples' none."""
     import tracemalloc
 
-    bomb = block_of(b" " * (1 << 26), bytes=5000)
-    tracemalloc.start()
-    with pytest.raises(StoreError):
-        unpacked(Block(**bomb), "here")
-    assert tracemalloc.get_traced_memory()[1] < 1 << 24
-    tracemalloc.stop()
+    for told in ({"bytes": 5000}, {}):
+        bomb = block_of(b" " * (1 << 26), **told)
+        tracemalloc.start()
+        with pytest.raises(StoreError):
+            unpacked(Block(**bomb), "here")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+        tracemalloc.stop()
+
+
+def test_more_samples_than_were_asked_are_not_unpacked(spoiled):
+    block = packed([])
+    many = {"samples": 41, "bytes": block.bytes, "text": "never read"}
+    side = sides.load(spoiled(lambda raw: raw["scores"].update(toy=many)))
+    with pytest.raises(StoreError, match="they are 41, of 40 that were asked"):
+        side.scores("toy")
+
+
+def test_what_could_not_be_read_is_not_written():
+    one = SampleScore(
+        sample_id="a",
+        answer="x" * (1 << 21),
+        targets=(),
+        values={},
+        group=None,
+        cluster="a",
+        tags={},
+        failed=False,
+    )
+    with pytest.raises(StoreError, match="1 scored samples take 2,09"):
+        packed([one])
+    assert unpacked(packed([replace(one, answer="x" * (1 << 20))]), "here")
 
 
 FILES = {

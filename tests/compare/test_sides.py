@@ -113,7 +113,27 @@ def counted(**changed):
     return lambda raw: raw["results"][0]["coverage"].update(changed)
 
 
+def looked(looks=(10, 20), made=1, rules=1, samples=1000):
+    def change(raw):
+        (result,) = raw["results"]
+        planned = result["fingerprint"]
+        made_up = {"looks": looks, "made": made, "rules": rules, "samples": samples}
+        result["peeks"] = made_up | {"planned": planned}
+
+    return change
+
+
 UNSOUND = {
+    **{
+        f"looks {number}": (change, "tells of looks")
+        for number, change in enumerate(
+            [
+                *(looked([1000, 1]), looked([-5, 20]), looked([0, 0]), looked([]), looked([5, 5])),
+                *(looked(made=0), looked(made=-1), looked(made=3), looked(rules=0)),
+                looked(samples=1),
+            ]
+        )
+    },
     "a task twice": (twice, "have the task 'toy' twice"),
     "fewer than none": (counted(failed=-1, unparsed=1), "-1 failed and 1 unparsed"),
     "more answered than asked": (counted(asked=39), "39 samples were asked, "),
@@ -163,6 +183,31 @@ def test_numbers_that_the_scores_do_not_give_are_stale_even_where_the_record_is_
     assert sides.load(copied).scores("toy")  # the last digits may be another numpy's
     edit(copied, lambda raw: raw["results"][0]["metrics"]["accuracy"].update(value=1), seal=True)
     with pytest.raises(StaleError, match="the record says 1: the task's code has changed"):
+        sides.load(copied).scores("toy")
+
+
+def about(**changed):
+    return lambda raw: raw["results"][0]["metrics"]["accuracy"].update(changed)
+
+
+BESIDE = {
+    "a larger maximum": about(maximum=1e9),
+    "no maximum": about(maximum=None),
+    "fewer than none": about(n=-5),
+    "more clusters": about(clusters=10**30),
+    "an interval turned round": about(low=0.99, high=0.98),
+    "half an interval": about(low=None),
+    "another metric": lambda raw: raw["results"][0]["metrics"].update(
+        bogus=raw["results"][0]["metrics"]["accuracy"]
+    ),
+    "no headline": lambda raw: raw["results"][0].update(headline=[]),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_is_said_beside_a_number_is_stale_where_the_scores_contradict_it(copied, edit, what):
+    edit(copied, BESIDE[what], seal=True)
+    with pytest.raises(StaleError, match="scores its answers anew"):
         sides.load(copied).scores("toy")
 
 

@@ -46,9 +46,28 @@ def test_what_failed_in_the_candidate_is_wrong_at_worst():
     assert found.verdict is None
     assert sum(s.values["correct"] for s in found.second) == 400
     assert (
-        "600 of 1,000 samples failed or are missing in the candidate; they count as wrong"
+        "600 of 1,000 samples failed or are missing in the candidate; they count as what the"
         in (found.notes[0])
     )
+
+
+def test_what_was_recorded_of_a_failure_does_not_matter():
+    """A record could say that all that crashed was right."""
+    crashed = [replace(s, failed=True, answer=None) for s in run(1000)]
+    found = align(POPE, run(1000), crashed, WORST)
+    assert sum(s.values["correct"] for s in found.second) == 0
+    assert all(s.values["fn"] == 1.0 for s in found.second)
+    bare = [replace(s, targets=()) for s in crashed]
+    assert align(POPE, run(1000), bare, WORST).second[0].values == found.second[0].values
+    assert align(POPE, [replace(s, targets=()) for s in run(1000)], bare, WORST).verdict
+
+
+def test_a_scorer_that_credits_a_failure_is_not_said_to_count_it_as_wrong():
+    generous = replace(POPE, score=lambda *_: Outcome(answer=None, values=RIGHT))
+    found = align(generous, run(10), run(10, {3}), WORST)
+    assert found.second[3].values == RIGHT
+    assert "count as what the task's scorer gives for none" in found.notes[0]
+    assert "wrong" not in found.notes[0]
 
 
 def test_what_is_not_in_the_candidate_is_scored_as_failed_from_what_was_recorded():
@@ -200,7 +219,7 @@ def test_every_sample_is_compared_or_told_of(n, one, two, absent, share):
         if missing.kind != "worst":
             assert not any(s.failed for s in (*found.first, *found.second))
         lost = sum(s.failed for s in found.second)
-        assert not lost or "count as wrong" in "".join(found.notes)
+        assert not lost or "count as what" in "".join(found.notes)
 
 
 def test_a_scorer_that_breaks_on_a_failure_is_told_of():

@@ -149,6 +149,102 @@ def test_a_relative_margin_holds_its_error_rate():
     assert passed + called > 0.02 * 400
 
 
+def of_a_wide_share(metric):
+    """Two runs, 0 or 1 in 800 questions, of which half the baseline is less sure than it looks."""
+    dice = np.random.default_rng(11)
+    first = dice.random(800) < 0.5
+    if metric.higher_is_better:
+        return first, first ^ (dice.random(800) < 0.03)
+    return first, dice.random(800) < 0.83
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, ERROR], ids=["accuracy", "error"])
+def test_the_bounds_of_a_relative_margin_by_hand(metric):
+    """t of B - f A, of pairs of questions, f = 1/2 or 3/2; score bounds may be wider by some."""
+    first, second = of_a_wide_share(metric)
+    found = damage(metric, first, second, demand("max_drop_relative", 0.5))
+    sign = 1 if metric.higher_is_better else -1
+    worse = sign * ((1 - sign * 0.5) * first - second)
+    moved = worse.reshape(400, 2).mean(axis=1)
+    reach = t.ppf(0.95, 399) * moved.std(ddof=1) / 20
+    fixed = damage(metric, first, second, demand("max_drop", found.margin))
+    assert found.margin == pytest.approx(0.5 * first.mean())
+    assert 0 <= found.margin + moved.mean() - reach - found.low < reach
+    assert 0 <= found.high - found.margin - moved.mean() - reach < reach
+    assert found.high - found.low > 1.1 * (fixed.high - fixed.low)
+
+
+def test_a_relative_margin_where_less_is_better_takes_all_wrong_answers():
+    """(1 + share) times an error of 1 is no value outside of the range."""
+    first = np.arange(100) % 20 > 0
+    found = damage(ERROR, first, first, demand("max_drop_relative", 0.1))
+    assert (found.baseline, found.margin) == (0.95, pytest.approx(0.095))
+    assert found.low <= 0 <= found.high < found.margin
+
+
+LAYOUTS = {
+    "twelve clusters": ((12,), (1,) * 12),
+    "small strata": ((12, 2, 2, 1, 1), (4,) * 18),
+    "a heavy cluster": ((40,), (20, *(1,) * 39)),
+    "many": ((80,), (2,) * 80),
+}
+
+
+def in_layout(name, metric, seed):
+    """Two runs of clusters of some sizes in some strata."""
+    parts, sizes = LAYOUTS[name]
+    codes, dice = np.repeat(np.arange(len(sizes)), sizes), np.random.default_rng(seed)
+    first = dice.random(len(codes)) < 0.8
+    second = np.where(dice.random(len(codes)) < 0.15, ~first, first)
+    one, two = (
+        tuple(replace(s, cluster=f"c{c}") for s, c in zip(scores(run), codes, strict=True))
+        for run in (first, second)
+    )
+    names = np.repeat(np.arange(len(parts)), parts)
+    return pair(metric, one, two, strata={f"c{i}": str(part) for i, part in enumerate(names)})
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("metric", [ACCURACY, F1, ERROR], ids=["accuracy", "f1", "error"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_small_share_of_the_baseline_is_a_fixed_margin(name, metric, seed):
+    """What a margin of next to nothing does not move has the bounds of one that is fixed."""
+    paired = in_layout(name, metric, seed)
+    told = {"samples": len(paired.codes), "draws": 2000, "seed": 0}
+    found = paired_damage(demand("max_drop_relative", 1e-6), metric, paired, **told)
+    fixed = paired_damage(demand("max_drop", found.margin), metric, paired, **told)
+    wide = fixed.high - fixed.low
+    assert (found.low, found.high) == pytest.approx((fixed.low, fixed.high), abs=0.1 * wide)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_a_relative_margin_among_small_strata_has_an_error_of_the_usual_size(share):
+    """It was read off a column as whether a cluster had a hundredth of the units."""
+    paired = in_layout("small strata", ACCURACY, 1)
+    told = {"samples": len(paired.codes), "draws": 2000, "seed": 0}
+    found = paired_damage(demand("max_drop_relative", share), ACCURACY, paired, **told)
+    fixed = paired_damage(demand("max_drop", found.margin), ACCURACY, paired, **told)
+    assert found.high - found.low < 1.5 * (fixed.high - fixed.low)
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, ERROR], ids=["accuracy", "error"])
+def test_power_and_error_beside_a_relative_margin_are_those_of_the_bounds_that_decide(metric):
+    first, second = of_a_wide_share(metric)
+    found = damage(metric, first, second, demand("max_drop_relative", 0.5))
+    fixed = damage(metric, first, second, demand("max_drop", found.margin))
+    assert found.error == pytest.approx((found.high - found.low) / 2 / t.ppf(0.95, found.df))
+    assert found.error > 1.1 * fixed.error
+    assert found.detectable(0.05, 0.8) > 1.1 * fixed.detectable(0.05, 0.8)
+    assert found.needed(0.05, 0.8) > 1.2 * fixed.needed(0.05, 0.8)
+
+
+def test_the_p_value_beside_a_relative_margin_is_the_larger():
+    """A baseline that itself is unsure makes a regression less sure than a fixed margin does."""
+    found = damage(ERROR, *of_a_wide_share(ERROR), demand("max_drop_relative", 0.5))
+    fixed = damage(ERROR, *of_a_wide_share(ERROR), demand("max_drop", found.margin))
+    assert 0.05 > found.p > 1.5 * fixed.p
+
+
 def test_one_run_twice_has_no_damage_and_bounds_that_shrink_with_clusters():
     highs = []
     for n in (40, 400, 4000):

@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from evalkit.cli.step_summary import summarised
+
 DROP = '[[rule]]\ntask = "sight"\nmax_drop = 0.05\n'
 
 
@@ -251,10 +253,13 @@ def test_15_is_a_baseline_file_that_was_edited(good, gate, evalkit, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
-def test_20_is_a_disk_that_is_full(good, again, gate):
-    done = gate(good, again, DROP, "--format", "github", GITHUB_STEP_SUMMARY="/dev/full")
-    assert done.code == 20
-    assert "/dev/full (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+def test_20_is_a_disk_that_is_full_unless_the_verdict_is_no_pass(good, again, bad, tmp_path):
+    for candidate, code in ((again, 20), (bad, 10)):
+        done = gate_to("/dev/full", good, candidate, tmp_path)
+        assert done.returncode == code
+        assert b"The verdict cannot be printed: No space left" in done.stderr
+        assert done.stderr.count(b"\n") == 1
+        assert summarised(Path("/dev/full"), "comment", int(candidate is bad) * 10) == code
 
 
 # Policies
@@ -318,8 +323,10 @@ def test_12_is_a_gate_in_which_nothing_decides(good, bad, gate, tmp_path):
     assert done.out.startswith("Incomplete: no rule decides.")
     assert ET.parse(out).getroot()[0].get("errors") == "1"  # noqa: S314 - written here
     doubtful = DROP.replace("0.05", "0.1") + 'tier = "supporting"\n'
-    assert gate(good, bad, doubtful).code == 11
-    assert gate(good, bad, 'inconclusive = "neutral"\n' + doubtful).code == 0
+    for word in ("fail", "neutral", "pass"):
+        done = gate(good, bad, f'inconclusive = "{word}"\n' + doubtful)
+        assert done.code == 12
+        assert done.out.startswith("Incomplete: no rule decides.")
 
 
 def test_a_waiver_covers_no_rule_that_cannot_be_judged(single, good, gate):
@@ -385,6 +392,18 @@ def test_a_floor_is_no_way_around_hard_questions(single, good, gate):
     assert "(0 in the baseline, 500 in the candidate)" in done.out
     odd = single.run("other-words", single.gold, "--prompt", "odd")
     assert gate(good, odd, floor).code == 0
+
+
+def test_a_floor_is_over_the_questions_of_the_baseline(single, gate):
+    """Further ones, however many are right, make up for nothing."""
+    few = single.run("few", single.gold, "--limit", "100")
+    lines = (few / "predictions" / "sight.jsonl").read_text().splitlines()
+    hard = {int(json.loads(line)["sample_id"][-4:]) for line in lines}
+    more = single.run("more", lambda i: single.wrong(i) if i in hard else single.gold(i))
+    done = gate(few, more, '[[rule]]\ntask = "sight"\nmin = 0.5\n', "--format", "json")
+    assert (done.code, done.record["judgements"][0]["candidate"]) == (10, 0.0)
+    left = "sight: 900 samples that the baseline was not asked are left out of floors."
+    assert left in done.record["notes"]
 
 
 def test_a_relative_margin_takes_the_baselines_doubt_along(good, bad, gate):
@@ -455,17 +474,21 @@ def test_one_page_in_a_file_leaves_the_text_on_the_screen(good, again, gate, tmp
 
 
 def test_a_reader_who_leaves_early_does_not_turn_a_regression_into_a_pass(good, bad, tmp_path):
-    (tmp_path / "gate.toml").write_text(DROP)
-    words = ("gate", "--baseline", good, "--candidate", bad, "--policy", tmp_path / "gate.toml")
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run(
-        [sys.executable, "-m", "evalkit", *map(str, words)],
-        stdout=write, stderr=subprocess.PIPE, check=False,
-    )  # fmt: skip
+    done = gate_to(write, good, bad, tmp_path)
     os.close(write)
     assert done.returncode == 10
     assert b"Traceback" not in done.stderr
+
+
+def gate_to(place, baseline, candidate, folder):
+    """Gates with its output in a file, or at a file's number."""
+    (folder / "gate.toml").write_text(DROP)
+    words = ("gate", "--baseline", baseline, "--candidate", candidate, "--policy")
+    words = [sys.executable, "-m", "evalkit", *map(str, (*words, folder / "gate.toml"))]
+    with open(place, "wb", closefd=isinstance(place, str)) as out:
+        return subprocess.run(words, stdout=out, stderr=subprocess.PIPE, check=False)
 
 
 def test_an_old_page_does_not_outlive_a_gate_that_cannot_judge(good, again, gate, tmp_path):

@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 
 from evalkit.errors import ExitCode
 from evalkit.report.gate_comment import ROWS, gate_comment, quoted, safe
-from evalkit.report.gate_page import flips_table, gate_annotations, gate_table, p_words, title
-from evalkit.report.table import printable
+from evalkit.report.gate_page import flips_table, gate_annotations, gate_table, title
+from evalkit.report.table import p_words, printable
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 HOSTILE = "@everyone #1 [x](http://a.b) <img src=x> | `*_~$ www.a.com :bomb:\n::error::x"
@@ -211,3 +211,11 @@ def test_a_p_value_is_never_zero():
         "0.0001",
         "1.0000",
     ]
+
+
+@pytest.mark.parametrize(
+    ("family", "header"), [("holm", "p_holm"), ("bonferroni", "p_bonferroni"), ("none", "p")]
+)
+def test_the_column_of_p_values_says_how_they_are_corrected(result, judgement, family, header):
+    table = gate_table(result(judgement(), family=family))
+    assert table.header[9] == header

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 
 import pytest
 
@@ -90,12 +91,50 @@ def test_a_summary_that_cannot_be_written_is_said_before_anything_is_judged(good
     assert "/ (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
 
 
-def test_a_full_disk_does_not_turn_a_regression_into_another_code(single, good, gate):
-    bad = single.run("bad", lambda i: "perhaps" if i % 5 == 0 else single.gold(i))
-    done = gate(good, bad, DROP, "--format", "github", **summary_of("/dev/full"))
-    assert done.code == 10
-    assert done.out.startswith("::error")
-    assert "/dev/full (which GITHUB_STEP_SUMMARY names) cannot be written" in done.err
+def test_a_summary_that_is_no_file_is_refused_before_anything_is_judged(good, again, gate):
+    done = gate(good, again, DROP, "--format", "github", **summary_of("/dev/null"))
+    assert (done.code, done.out) == (2, "")
+    assert "names /dev/null, which is no file" in done.err
+
+
+def test_links_in_a_circle_lead_to_no_page_and_no_summary(good, again, gate, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for words, environment in (
+        (("--out", loop), {}),
+        (("--out", loop / "page.json"), {}),
+        (("--format", "github"), summary_of(loop)),
+    ):
+        done = gate(good, again, DROP, *words, **environment)
+        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        assert "leads nowhere" in done.err
+
+
+def test_two_pages_have_two_places(good, again, gate, evalkit, tmp_path):
+    page, other = tmp_path / "page", tmp_path / "other"
+    other.symlink_to(page)
+    for second in (page, f"json={page}", f"json={tmp_path}/./page", other):
+        done = gate(good, again, DROP, "--out", page, "--out", second)
+        assert (done.code, done.out) == (2, "")
+        assert "is where another page is to be" in done.err
+    words = ("compare", good, again, "--draws", "100")
+    outs = ("--out", f"markdown={page}", "--out", f"json={page}")
+    assert evalkit(*words, *outs).code == 2
+    assert not page.exists()
+
+
+def test_a_policy_is_small_and_may_come_through_a_pipe(good, again, gate, evalkit, tmp_path):
+    (tmp_path / "large.toml").write_text(DROP + "#" * (1 << 20))
+    runs = ("--baseline", good, "--candidate", again)
+    for policy in ("/dev/zero", tmp_path / "large.toml"):
+        done = evalkit("gate", *runs, "--policy", policy)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "has more than 1,048,576 bytes" in done.err
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(DROP,), daemon=True)
+    writer.start()
+    assert evalkit("gate", *runs, "--policy", pipe).code == 0
 
 
 @pytest.mark.parametrize("columns", ["1", "2", "10"])
@@ -132,16 +171,23 @@ def test_a_record_from_elsewhere_chooses_no_code(good, again, evalkit, single, t
     assert evalkit(*words).code == 0
 
 
+def marking(file, mark):
+    """Make a task file tell that it was run."""
+    file.write_text(f"{file.read_text()}\nopen({str(mark)!r}, 'w').close()\n")
+
+
 def test_a_candidate_chooses_no_code_that_its_baseline_does_not_know(
     sight_of, gate, evalkit, tmp_path
 ):
-    """Its task file is run where the baseline's record has its digest, or --task-path names it."""
+    """It is counted by the baseline's file, where its record has the digest of that."""
     own, other = sight_of(1000, 2), sight_of(1000, 2)
     base, new = own.run("reviewed", own.gold), other.run("sent", other.gold)
     mark, file = tmp_path / "was-run", other.folder / "sight.py"
-    assert gate(base, new, DROP).code == 0  # the same file in another place
-    code = file.read_text()
-    file.write_text(f"{code}\nopen({str(mark)!r}, 'w').close()\n")
+    marking(file, mark)
+    assert gate(base, new, DROP).code == 0  # by the baseline's file: the candidate's is not run
+    assert not mark.exists()
+    new = other.run("sent", other.gold)
+    mark.unlink()
     kept = tmp_path / "kept.json"
     assert evalkit("baseline", "accept", base, "--out", kept).code == 0
     for reference in (base, kept):
@@ -151,8 +197,42 @@ def test_a_candidate_chooses_no_code_that_its_baseline_does_not_know(
         assert done.err.endswith("they are run only if --task-path names them.\n")
         assert done.err.count("\n") == 1
         assert not mark.exists()
-    assert gate(base, new, DROP, "--task-path", file).code == 0
+    named = ("--task-path", file)
+    assert gate(base, new, DROP, *named).code == 13  # the scorers differ, as both records say
+    assert gate(base, new, DROP, *named, "--allow", "scorer").code == 0
     assert mark.exists()
+
+
+def test_a_baselines_own_file_that_has_changed_is_not_run(sight_of, gate, tmp_path):
+    own = sight_of(1000, 2)
+    base, new = (own.run(name, own.gold) for name in ("before", "after"))
+    mark, file = tmp_path / "was-run", own.folder / "sight.py"
+    marking(file, mark)
+    done = gate(base, new, DROP)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "or these are gone or changed, they are run only if --task-path names them" in done.err
+    file.unlink()
+    assert gate(base, new, DROP).code == 2
+    assert not mark.exists()
+
+
+def test_what_a_task_imports_from_its_folder_is_the_baselines_too(sight_of, gate):
+    """A scorer that calls a module beside it is not judged by the candidate's module."""
+    own, other = sight_of(100, 2), sight_of(100, 2)
+    for made, value in ((own, 'text == "yes"'), (other, "text is not None")):
+        file = made.folder / "sight.py"
+        here = "import sys\n\nsys.path.insert(0, __file__.rpartition('/')[0])\nimport marks\n"
+        text = file.read_text().replace("def to_sample", f"{here}\n\ndef to_sample", 1)
+        file.write_text(text.replace("float(right)", "marks.mark(text)"))
+        (made.folder / "marks.py").write_text(f"def mark(text):\n    return float({value})\n")
+    base, new = own.run("honest", own.gold), other.run("generous", other.wrong)
+    done = gate(base, new, DROP)
+    assert done.code == 2
+    assert "not those of the baseline's record" in done.err
+    same = own.run("again", own.gold)
+    assert gate(base, same, DROP).code in (0, 11)
+    (own.folder / "marks.py").write_text("def mark(text):\n    return 1.0\n")
+    assert gate(base, same, DROP).code == 2
 
 
 def test_2_is_a_policy_whose_specific_rules_make_all_of_it_advisory(good, again, gate):

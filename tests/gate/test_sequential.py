@@ -2,22 +2,28 @@
 
 import json
 import random
+import shutil
 import signal
 import time
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from evalkit import registry
 from evalkit.compare.sides import load
+from evalkit.errors import StaleError
+from evalkit.gate.decide import decide
 from evalkit.gate.peeks import looks_of
 from evalkit.gate.policy import load_policy
-from evalkit.integrity import record_digest
+from evalkit.integrity import record_digest, sealed
 from evalkit.prepare import prepare
 from evalkit.progress import Observer
-from evalkit.records import Failure, Prediction
+from evalkit.records import Failure, Prediction, plain
 from evalkit.run_record import RunConfig, TaskChoice
+from evalkit.score import coverage, total
 from evalkit.stopping import StopOrder, Stopping
+from evalkit.store import RunFolder, load_run
 
 DROP = '[[rule]]\ntask = "sight"\nmax_drop = 0.06\n'
 BOTH = DROP + '[[rule]]\ntask = "sight"\nmetric = "f1"\nmax_drop = 0.08\n'
@@ -218,6 +224,52 @@ def test_another_gate_does_not_judge_what_this_one_stopped(many, base, gated, ev
     assert "stopped early, by another policy" in done.out
 
 
+def forged(folder, change, keep=lambda _: True):
+    """Write a run's record anew, with other scores, numbers and looks, and all its digests."""
+    record = load_run(folder)
+    (result,) = record.results
+    side = load(folder)
+    task, scores = side.task("sight"), [s for s in side.scores("sight") if keep(s)]
+    told = {
+        m.name: replace(result.metrics[m.name], value=total(task, m, scores)) for m in task.metrics
+    }
+    digest = RunFolder(folder).write_scores("sight", scores)
+    result = replace(result, metrics=told, coverage=coverage(scores), scores=digest)
+    result = replace(result, predictions=None, peeks=change(result.peeks))
+    (folder / "run.json").write_text(json.dumps(plain(sealed(replace(record, results=(result,))))))
+
+
+FORGERIES = {
+    "other samples": (lambda peeks: peeks, lambda s: s.answer != "no"),
+    "199, 200": (lambda peeks: replace(peeks, looks=(*peeks.looks[:-1], 199, 200)), None),
+    "clusters were": (lambda peeks: replace(peeks, looks=(19, 20)), None),
+    "at look 1": (lambda peeks: replace(peeks, made=1), None),
+    "rules": (lambda peeks: replace(peeks, rules=7), None),
+    "part of 7": (lambda peeks: replace(peeks, samples=7), None),
+}
+
+
+def test_a_record_cannot_choose_what_was_asked_until_a_look(many, base, gated, tmp_path):
+    done, honest = gated(DROP, 0.02)
+    assert done.code == 0
+    policy, paths = (
+        load_policy(tmp_path / "gate.toml", date(2026, 1, 1)),
+        [many.folder / "sight.py"],
+    )
+
+    def judged_as(change, keep=None):
+        folder = tmp_path / "forged"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(honest, folder)
+        forged(folder, change, keep or (lambda _: True))
+        return decide(policy, load(base, paths), load(folder, paths))
+
+    assert judged_as(lambda peeks: peeks).verdict == "pass"  # what is as it was
+    for said, (change, keep) in FORGERIES.items():
+        with pytest.raises(StaleError, match=said):
+            judged_as(change, keep)
+
+
 def test_it_is_no_baseline(gated, evalkit, many, tmp_path):
     _, folder = gated(DROP, 0.02)
     done = evalkit(
@@ -288,8 +340,8 @@ def test_too_many_flaky_samples_are_refused_before_the_model_is_loaded(gated):
 
 def test_other_samples_than_the_baselines_are_refused_before_the_model_is_loaded(gated):
     done, _ = gated(DROP, 0.02, "--limit", 500)
-    assert done.code == 13
-    assert "not comparable" in done.err
+    assert done.code == 12
+    assert "dataset.samples is 2000 and 500" in done.err
     assert "Loading the model" not in done.err
 
 

@@ -92,3 +92,12 @@ def test_a_metric_with_a_kink_varies_as_its_draws():
 def test_what_does_not_vary_tells_nothing():
     assert spread_of_one(accuracy(), alone(right(np.ones(20))), 20, supposed=0.5) is None
     assert spread_of_one(accuracy(), alone(right(np.ones(1))), 1, supposed=0.5) is None
+
+
+def test_a_heavy_cluster_leaves_its_few_degrees_of_freedom():
+    """Of 40 questions about one picture and 60 about others each, as its interval has them."""
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    rows = right(np.arange(100) % 3 > 0)
+    paired = Paired(first=rows, second=rows, codes=codes, clusters=61, strata=np.zeros(61, int))
+    found = spread_of_one(accuracy(), paired, 100, supposed=0.5)
+    assert found.df == standard_error(accuracy(), paired.runs[0]).df < 5

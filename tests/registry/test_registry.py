@@ -72,6 +72,25 @@ def test_suites_name_tasks_that_exist():
             assert registry.load_task(choice["name"])
 
 
+def test_a_task_list_is_small(tmp_path):
+    large = tmp_path / "large.toml"
+    large.write_text('tasks = ["pope"]\n' + "#" * (1 << 20))
+    with pytest.raises(UsageError, match="has more than 1,048,576 bytes"):
+        load_suite(str(large))
+    large.unlink()
+    large.symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="has more than 1,048,576 bytes"):
+        load_suite(str(large))
+
+
+def test_task_paths_that_lead_in_circles_are_strange(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "own.py").write_text("")
+    found = registry.RecordedTasks.of(["loop", "own.py", "a\0b"])
+    assert (found.paths, found.strange) == (("own.py",), ("loop", "a\0b"))
+
+
 def test_a_backend_must_be_a_backend():
     spec = registry.ModelSpec(text="pathlib:Path:y", backend="pathlib:Path", name="y")
     with pytest.raises(UsageError, match="not a subclass"):

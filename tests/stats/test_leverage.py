@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binom, t
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtri
+from scipy.stats import binom, norm, t
 
 from evalkit import leverage
 from evalkit.metrics import accuracy, mme_total, precision_recall_f1
 from evalkit.paired import Paired, estimate
 from evalkit.records import SampleScore
-from evalkit.stats import bounding, interval
+from evalkit.stats import bounding, interval, wilson
 from evalkit.sums import Statistics
 
 
@@ -309,3 +312,47 @@ def test_effects_of_single_numbers_are_those_of_whole_strata():
     df = 1 / (((own / 2 / variance) ** 2).sum() + (added / variance) ** 2 / 4)
     reach = t.ppf(0.975, df) * variance**0.5
     assert found.high - found.value == pytest.approx(min(reach, 800 - found.value), rel=1e-4)
+
+
+def test_a_floor_does_not_pass_for_one_heavy_picture_and_many_light_ones_that_are_right():
+    """Nothing varies, and nothing is known of what else the picture of 40 questions could be."""
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    counted = Statistics(rows=np.ones((100, 2)), codes=codes, clusters=61)
+    for metric in (accuracy(), replace(accuracy(), proportion=False)):
+        low, high = bounding(metric, counted, 0.9)[1]
+        assert (low, high) == (pytest.approx(wilson(1.0, 2.5, norm.ppf(0.95))[0]), 1.0)
+    even = replace(counted, codes=np.arange(100), clusters=100)
+    assert bounding(accuracy(), even, 0.9)[1][0] == wilson(1.0, 100, ndtri(0.95))[0]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=12),
+    seed=st.integers(0, 1000),
+)
+def test_no_mean_varies_more_than_one_of_as_many_trials(sizes, seed):
+    """Clusters all right or all wrong, each with its own chance: the variance that is largest."""
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    chances, shares = np.random.default_rng(seed).random(len(sizes)), np.array(sizes) / sum(sizes)
+    mean = float(shares @ chances)
+    variance = float(shares**2 @ (chances * (1 - chances)))
+    assert variance <= mean * (1 - mean) / leverage.trials(codes, len(sizes)) * (1 + 1e-9)
+    assert leverage.trials(np.repeat(np.arange(7), sizes[0]), 7) == 7.0
+
+
+def test_one_stratum_that_is_left_is_one_whatever_its_number():
+    """A metric counts one list of two, and the strata keep the numbers that they had."""
+    codes = np.repeat(np.arange(61), [40] + [1] * 60)
+    ones = np.ones(61, int)
+    rows = right(codes, gain=0, seed=3)
+    counted = Statistics(rows=rows[0], codes=codes, clusters=61, strata=ones)
+    same = replace(counted, strata=None)
+    metric = accuracy()
+    assert bounding(metric, counted, 0.9) == bounding(metric, same, 0.9)
+    found = estimate(metric, paired(rows, codes, ones))
+    assert found == estimate(metric, paired(rows, codes))
+    assert found.method == "cluster-robust t (jackknife)"
+    moved = np.random.default_rng(0).standard_normal(61)
+    shares = leverage.leverages(codes, 61)
+    assert leverage.variance_of(moved, shares, ones) == leverage.variance_of(
+        moved, shares, 0 * ones
+    )

@@ -125,3 +125,14 @@ def test_the_design_effect_is_what_clusters_cost():
     size, alike = 8, 0.2
     means = [nested(50, size, alike, seed).mean() for seed in range(3000)]
     assert np.var(means) * 50 * size == pytest.approx(design_effect(size, alike), rel=0.08)
+
+
+@pytest.mark.parametrize("strata", [1, 3, 8])
+def test_each_stratum_takes_a_degree_of_freedom_of_what_is_needed(strata):
+    """On 20 clusters there are 20 less the strata; of so many as are needed the same."""
+    found = needed(1.0, 1.0, 20, df=20 - strata, strata=strata)
+
+    def power(n):
+        return predicted_power(1.0, (20 / n) ** 0.5, df=n - strata)
+
+    assert power(found) >= 0.8 > power(found - 1)

@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, t
 
 from evalkit.errors import UsageError
 from evalkit.metrics import accuracy, group_accuracy, mean, precision_recall_f1
 from evalkit.records import SampleScore
-from evalkit.standard_error import influence
+from evalkit.standard_error import influence, redrawn, standard_error
 from evalkit.stats import (
     bootstrap_interval,
     delta_interval,
@@ -219,9 +219,21 @@ def test_the_bootstrap_is_undefined_when_many_draws_are():
 def test_the_bootstrap_is_a_function_of_its_seed_alone(monkeypatch):
     counted = statistics(F1, yes_no(120))
     whole = bootstrap_interval(F1, counted, draws=300, seed=1)
-    monkeypatch.setattr("evalkit.standard_error._CELLS", 7 * counted.clusters)
+    monkeypatch.setattr("evalkit.resampling._CELLS", 7 * counted.clusters)
     assert bootstrap_interval(F1, counted, draws=300, seed=1) == whole
     assert bootstrap_interval(F1, counted, draws=300, seed=2) != whole
+
+
+def test_draws_of_a_single_number_vary_like_the_unbiased_error_of_few_clusters():
+    """Of five clusters, G of G drawn would vary a fifth less; and ends are at the shares of t."""
+    metric = accuracy()
+    counted = statistics(metric, yes_no(30))
+    drawn, found = redrawn(metric, counted, 20_000, 0), standard_error(metric, counted)
+    assert (drawn.df, drawn.how) == (4.0, "")
+    assert drawn.values.std(ddof=1) == pytest.approx(found.error, rel=0.06)
+    share = norm.cdf(-t.ppf(0.975, 4))
+    ends = np.quantile(drawn.values, [share, 1 - share])
+    assert bootstrap_interval(metric, counted, draws=20_000) == pytest.approx(ends)
 
 
 def test_numbers_are_plain_floats():

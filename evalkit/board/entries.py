@@ -17,6 +17,7 @@ from evalkit.compare.sides import Scored
 from evalkit.errors import EvalkitError, StaleError, StoreError
 from evalkit.run_record import RunRecord
 from evalkit.standings import LeftOut
+from evalkit.store import load_run
 
 BASELINES = "baselines"
 """The name of folders in which baseline files are looked for."""
@@ -176,10 +177,11 @@ def _entry(root: Path, path: str, scores: ScoresFrom, task_paths: Sequence[str])
     if not is_run and not baseline_file.is_baseline(place):
         message = f"{place} is no baseline file: it is not one's JSON, or cannot be read."
         raise StoreError(message)
-    side = sides.load(place, task_paths)
     holds = (place.parent / "scores").is_dir() if is_run else True
     if not holds or scores == "none" or (is_run and scores == "baselines"):
-        return Entry(path=path, record=side.record, scores=None, scored=None, root=root)
+        record = load_run(place) if is_run else baseline_file.read(place).record
+        return Entry(path=path, record=record, scores=None, scored=None, root=root)
+    side = sides.load(place, task_paths)
     where = Path(path).parent.as_posix() if is_run else path
     return Entry(path=path, record=side.record, scores=where, scored=side, root=root)
 

@@ -74,6 +74,8 @@ def _can_be(
     told = result.metrics[metric.name]
     held = told.n, told.clusters
     plain = metric.unit == "sample" and metric.only is None and metric.weight is None
+    if told.n is None or told.clusters is None:  # as in a publication, and of no run
+        return False
     counted = held == counts if plain else 0 <= told.clusters <= told.n <= counts[0]
     ordered = (told.low is None) == (told.high is None) and (told.low or 0) <= (told.high or 0)
     high: float | None = metric.high if metric.bounded else None

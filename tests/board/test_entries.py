@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from evalkit.board.making import make
 from evalkit.errors import StaleError, StoreError
 
 from .conftest import answered, record, result, written
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_with_its_scores(model, results):
@@ -90,3 +93,10 @@ def test_a_page_finds_its_records_again_or_says_why_not(model, results):
     (folder / "run.json").unlink()
     with pytest.raises(StoreError, match="There is no run record"):
         load(told)
+
+
+def test_published_numbers_are_entries_without_samples():
+    found = read(ROOT / "results" / "published", root=ROOT)
+    assert found.left_out == ()
+    assert {entry.record.source for entry in found.entries} == {"self-reported"}
+    assert not any(entry.scored for entry in found.entries)

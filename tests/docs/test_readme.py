@@ -32,6 +32,7 @@ PAGES = (
     "evalkit/gate/README.md",
     "evalkit/judge/README.md",
     "evalkit/official/README.md",
+    "evalkit/report/README.md",
 )
 BLOCK = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -75,6 +75,11 @@ def _score(task: str, cluster: int, question: int, *, right: bool) -> SampleScor
     )
 
 
+def _failed(score: SampleScore) -> SampleScore:
+    """The sample as it is scored where the model gave no text."""
+    return replace(score, answer=None, values=dict.fromkeys(score.values, 0.0), failed=True)
+
+
 def fingerprint(task: str = "gqa", samples: int = CLUSTERS * EACH) -> Fingerprint:
     """All that moves a task's number, of the made-up data."""
     digest = f"{samples:064x}"
@@ -196,8 +201,11 @@ def results(tmp_path, monkeypatch):
 def model(results):
     """Writes a run of a made-up model: (name, share right, seed, ...) -> its folder."""
 
-    def run(name, share=0.7, seed=0, *, task="gqa", change=None, keep=True, run="run", **told):
-        scores = answered(share, seed, task=task)
+    def run(
+        name, share=0.7, seed=0, *, task="gqa", change=None, keep=True, run="run", lost=0, **told
+    ):
+        whole = answered(share, seed, task=task)
+        scores = [*map(_failed, whole[:lost]), *whole[lost:]]
         made = result(scores, task)
         made = made if change is None else change(made)
         folder = results / name.replace("/", "_") / run

@@ -8,7 +8,6 @@ from evalkit.board.entries import read
 from evalkit.board.making import Choice, make
 from evalkit.errors import UsageError
 from evalkit.judge_report import JudgeReport
-from evalkit.records import Coverage
 from evalkit.run_record import Peeks
 
 
@@ -145,13 +144,9 @@ def test_labels_are_unique_whatever_models_are_called(model, results):
 
 
 def test_failures_stand_for_the_number_above_a_share(model, results):
-    def failed(count):
-        covered = Coverage(asked=300, answered=300 - count, failed=count, unparsed=0)
-        return lambda result: replace(result, coverage=covered)
-
     model("a", seed=1)
-    model("few", seed=2, change=failed(9))
-    model("many", seed=3, change=failed(111))
+    model("few", seed=2, lost=9)
+    model("many", seed=3, lost=111)
     found = {one.contender: one for one in column_of(results).groups[0].standings}
     assert (found["many"].value, found["many"].withheld) == (None, "37% failed")
     assert found["many"].ranks is None

@@ -21,7 +21,7 @@ from evalkit.prepare import prepare
 from evalkit.progress import Observer
 from evalkit.records import Failure, Prediction, plain
 from evalkit.run_record import RunConfig, TaskChoice
-from evalkit.score import coverage, total
+from evalkit.score import summarise
 from evalkit.stopping import StopOrder, Stopping
 from evalkit.store import RunFolder, load_run
 
@@ -230,11 +230,9 @@ def forged(folder, change, keep=lambda _: True):
     (result,) = record.results
     side = load(folder)
     task, scores = side.task("sight"), [s for s in side.scores("sight") if keep(s)]
-    told = {
-        m.name: replace(result.metrics[m.name], value=total(task, m, scores)) for m in task.metrics
-    }
+    told = summarise(task, scores, result.fingerprint)
     digest = RunFolder(folder).write_scores("sight", scores)
-    result = replace(result, metrics=told, coverage=coverage(scores), scores=digest)
+    result = replace(result, metrics=told.metrics, coverage=told.coverage, scores=digest)
     result = replace(result, predictions=None, peeks=change(result.peeks))
     (folder / "run.json").write_text(json.dumps(plain(sealed(replace(record, results=(result,))))))
 
@@ -245,7 +243,7 @@ FORGERIES = {
     "clusters were": (lambda peeks: replace(peeks, looks=(19, 20)), None),
     "at look 1": (lambda peeks: replace(peeks, made=1), None),
     "rules": (lambda peeks: replace(peeks, rules=7), None),
-    "part of 7": (lambda peeks: replace(peeks, samples=7), None),
+    "part of 2,007": (lambda peeks: replace(peeks, samples=2007), None),
 }
 
 

@@ -154,7 +154,7 @@ def test_what_is_not_whole_is_refused_unless_it_is_allowed(evalkit, tmp_path, wr
     ("words", "said"),
     [
         (("nothing/here",), "no run"),
-        (("model/run", "--template", "none"), "no template 'none'; there are default, minimal"),
+        (("model/run", "--template", "none"), "there are ablation, default, grid, minimal"),
         (("model/run", "--eval-results"), "--meta FILE.toml"),
         (("model/run", "--block", "A B"), "no name of a block"),
         (("model/run", "--out", "results/model/run"), "in a run's folder"),

@@ -240,7 +240,7 @@ def forged(folder, change, keep=lambda _: True):
 FORGERIES = {
     "other samples": (lambda peeks: peeks, lambda s: s.answer != "no"),
     "199, 200": (lambda peeks: replace(peeks, looks=(*peeks.looks[:-1], 199, 200)), None),
-    "clusters were": (lambda peeks: replace(peeks, looks=(19, 20)), None),
+    "clusters were": (lambda peeks: replace(peeks, looks=(19, 20), made=1), None),
     "at look 1": (lambda peeks: replace(peeks, made=1), None),
     "rules": (lambda peeks: replace(peeks, rules=7), None),
     "part of 2,007": (lambda peeks: replace(peeks, samples=2007), None),

@@ -27,8 +27,8 @@ def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore],
         name: Whose result it is, for the error's text.
 
     Raises:
-        StaleError: One is another, is missing, or should not be there; or what is said of one (its
-            interval, counts and largest possible value) cannot be.
+        StaleError: One is another, or is missing; or what is said of one (its interval, counts and
+            largest possible value) cannot be.
     """
     for metric in task.metrics:
         told = result.metrics.get(metric.name)
@@ -40,7 +40,7 @@ def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore],
                 "was edited. The command that made the run, given again, scores its answers anew."
             )
             raise StaleError(message)
-    _check_names(task, result, name)
+    _check_headline(task, result, name)
     counts = len(scores), len({score.cluster for score in scores})
     for metric in task.metrics:
         if metric.name in result.metrics and not _can_be(metric, result, scores, counts):
@@ -52,17 +52,18 @@ def check_numbers(task: Task, result: TaskResult, scores: Sequence[SampleScore],
             raise StaleError(message)
 
 
-def _check_names(task: Task, result: TaskResult, name: str) -> None:
-    """Check that a result has no other metrics and headline than its task."""
-    known = {metric.name for metric in task.metrics}
-    further = task.foreign is not None or task.judging is not None  # numbers that are no sums
-    odd = [] if further else sorted(result.metrics.keys() - known)
-    if odd or result.headline != task.headline:
-        what = f"the metric {odd[0]!r}" if odd else f"the headline {', '.join(result.headline)!r}"
+def _check_headline(task: Task, result: TaskResult, name: str) -> None:
+    """Check that a result has its task's headline.
+
+    Further metrics may stand beside it: a benchmark's own files give some that are no sums over
+    samples (`evalkit.official`), and nothing is decided by them.
+    """
+    if result.headline != task.headline:
         message = (
-            f"{name}: the record says that {result.task} has {what}, which the task has not: its "
-            "code has changed without a new version, or a file was edited. The command that made "
-            "the run, given again, scores its answers anew."
+            f"{name}: the record says that {result.task} has the headline "
+            f"{', '.join(result.headline)!r}, which the task has not: its code has changed without "
+            "a new version, or a file was edited. The command that made the run, given again, "
+            "scores its answers anew."
         )
         raise StaleError(message)
 

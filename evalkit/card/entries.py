@@ -103,34 +103,3 @@ def part(result: TaskResult) -> str:
     words += ["stopped early"] * bool(result.peeks is not None and result.peeks.stopped)
     words += [f"with {failed:,} failed"] * bool(failed)
     return ", ".join(words)
-
-
-def overlapping(
-    results: Sequence[tuple[RunRecord, TaskResult, Scored | None]], metric: str
-) -> frozenset[int]:
-    """The best result and those whose intervals reach its own; more is taken for better.
-
-    Args:
-        results: Each with its record; scored samples are not looked at.
-        metric: The metric; results that lack it, or are of other data, are not looked at.
-    """
-    held: dict[int, TaskResult] = {
-        i: result for i, (_, result, _) in enumerate(results) if metric in result.metrics
-    }
-    if not held:
-        return frozenset()
-    best = max(held, key=lambda i: held[i].metrics[metric].value)
-    first = held[best].metrics[metric]
-    low = first.value if first.low is None else first.low
-    return frozenset(_reaching(held, metric, low, held[best]) | {best})
-
-
-def _reaching(held: dict[int, TaskResult], metric: str, low: float, best: TaskResult) -> set[int]:
-    data = best.fingerprint.dataset.digest
-    found = set()
-    for i, result in held.items():
-        value = result.metrics[metric]
-        high = value.value if value.high is None else value.high
-        if high >= low and result.fingerprint.dataset.digest == data:
-            found.add(i)
-    return found

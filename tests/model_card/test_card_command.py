@@ -235,14 +235,15 @@ def test_a_template_of_the_users_is_escaped_and_pinned(evalkit, tmp_path, write,
     ],
 )
 def test_a_template_that_reaches_out_is_refused(demo, template):
+    from evalkit.board.ranks import undistinguished
     from evalkit.card.blocks import marked
-    from evalkit.card.entries import Entry, overlapping
+    from evalkit.card.entries import Entry
     from evalkit.card.render import Sheet, body
     from evalkit.errors import UsageError
 
     sheet = Sheet(entries=(Entry(record=demo, label="x"),), template=template, partial=True)
     with pytest.raises(UsageError):
-        marked("card", {}, body(sheet, overlapping))
+        marked("card", {}, body(sheet, undistinguished))
 
 
 def test_json_in_a_block_is_what_the_docs_say(evalkit, tmp_path, write, complete):

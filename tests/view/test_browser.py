@@ -80,12 +80,18 @@ def samples(tab_of, served, place):
     def made(**options):
         tab = tab_of(**options)
         tab.goto(served(place, "hash/one", "constant/two"))
-        tab.click("h2 a >> nth=0")
-        tab.click("main table a >> nth=0")
+        follow(tab, "h2 a >> nth=0")
+        follow(tab, "main table a >> nth=0")
         tab.wait_for_selector("article.card")
         return tab
 
     return made
+
+
+def follow(tab, selector):
+    """Click what leads to another page, and wait until that page has its styles and scripts."""
+    with tab.expect_event("load"):
+        tab.click(selector)
 
 
 def shown(tab):
@@ -129,8 +135,7 @@ def test_from_the_address_to_a_sample_and_the_token_is_not_in_it(samples):
     assert len(shown(tab)) == 40
     tab.wait_for_selector("article img")
     assert has_picture(tab)
-    tab.click("article >> nth=3 >> h2 a")
-    tab.wait_for_load_state()
+    follow(tab, "article >> nth=3 >> h2 a")
     assert shown(tab) == ["q003"]
 
 
@@ -181,8 +186,8 @@ def test_the_last_sample_leads_to_the_next_page(tab_of, served, evalkit, toy_of,
     assert evalkit(*words, cwd=tmp_path).code == 0
     tab = tab_of()
     tab.goto(served(tmp_path))
-    tab.click("h2 a")
-    tab.click("main table a")
+    follow(tab, "h2 a")
+    follow(tab, "main table a")
     tab.wait_for_selector("article.card")
     for _ in range(51):
         tab.keyboard.press("j")
@@ -244,18 +249,18 @@ def test_a_screen_reader_finds_headings_labels_and_scopes(samples):
 def test_pages_work_without_scripts(tab_of, served, place):
     tab = tab_of(java_script_enabled=False)
     tab.goto(served(place, "hash/one"))
-    tab.click("h2 a")
-    tab.click("main table a")
+    follow(tab, "h2 a")
+    follow(tab, "main table a")
     tab.select_option("select[name=tag]", "kind=high")
-    tab.click("#filters button")
+    follow(tab, "#filters button")
     assert tab.locator("article.card").count() == 20
 
 
 def test_hostile_texts_do_nothing(tab_of, served, hostile):
     tab = tab_of()
     tab.goto(served(hostile))
-    tab.click("h2 a")
-    tab.click("main table a")
+    follow(tab, "h2 a")
+    follow(tab, "main table a")
     filtered(tab, show="ambiguous")
     tab.wait_for_timeout(300)
     assert tab.evaluate("window.owned") is None
@@ -277,8 +282,8 @@ def exported(place, monkeypatch, tmp_path):
 def test_exported_pages_work_from_files(tab_of, exported):
     tab = tab_of()
     tab.goto((exported.parent / "index.html").as_uri())
-    tab.click("h2 a >> nth=0")
-    tab.click("main table a >> nth=1")
+    follow(tab, "h2 a >> nth=0")
+    follow(tab, "main table a >> nth=1")
     assert len(shown(tab)) == 40
     assert has_picture(tab)
     tab.select_option("select[name=show]", "flipped")

@@ -107,6 +107,14 @@ def test_eight_losses_in_two_whole_strata():
     assert p[0, 1] == pytest.approx(2 / 2**8, abs=NOISE)
 
 
+@pytest.mark.parametrize(("count", "size", "losses"), [(55, 4, 44), (41, 1, 41)])
+def test_many_losses_that_fill_strata_are_sure(count, size, losses):
+    """What all clusters of each stratum do alike has no variance, and none by rounding."""
+    rows = [shares_of(right) for right in losing(count, losses)]
+    strata = np.arange(count) // size
+    assert adjusted_p([counted(accuracy(), one, strata=strata) for one in rows])[0, 1] < 0.001
+
+
 def test_a_heavy_cluster_is_exchanged_whole():
     codes = np.repeat(np.arange(10), [9, *[1] * 9])
     for lost in ([0], [0, 1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7, 8]):

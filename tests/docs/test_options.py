@@ -20,6 +20,7 @@ PAGES = sorted(
         *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")),
         *ROOT.glob("evalkit/**/*.md"),
         *ROOT.glob("tasks/*.md"),
+        *ROOT.glob("results/**/README.md"),
     )
 )
 FOREIGN = {"--lmms-python", "--protocols"}

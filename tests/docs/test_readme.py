@@ -39,8 +39,16 @@ PAGES = (
     "evalkit/official/README.md",
     "evalkit/report/README.md",
     "evalkit/runner/README.md",
+    "results/README.md",
 )
-WITHOUT_EXAMPLES = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "evalkit/demo/README.md")
+WITHOUT_EXAMPLES = (
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "evalkit/demo/README.md",
+    "results/published/README.md",
+)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SETTING = re.compile(r"[A-Z_]+=\S*")
@@ -138,9 +146,22 @@ def follow(example, folder):
     assert same or not example.output, f"{shown}\n{done.stdout}\n{done.stderr}"
 
 
-def test_every_page_is_looked_at():
+def test_every_page_is_looked_at_and_found_from_the_first():
     found = {*ROOT.glob("*.md"), *ROOT.glob("evalkit/**/*.md"), *ROOT.glob("tasks/**/*.md")}
+    found |= set(ROOT.glob("results/**/README.md"))
     assert {path.relative_to(ROOT).as_posix() for path in found} == {*PAGES, *WITHOUT_EXAMPLES}
+    table = README.partition("## What to read")[2].partition("\n## ")[0]
+    linked = set(re.findall(r"\]\((.+?)\)", table))
+    assert linked == {*PAGES, *WITHOUT_EXAMPLES} - {"README.md", "results/published/README.md"}
+
+
+def test_every_claim_beside_other_harnesses_names_what_shows_it():
+    part = README.partition("## Beside other harnesses")[2]
+    _, *rows = [line.split(" | ") for line in part.splitlines() if line.startswith("| ")]
+    for claim, ours, *_ in rows:
+        shown = re.findall(r"\]\((.+?)\)", ours)
+        assert shown, claim
+        assert all(place.startswith("tests/") for place in shown)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *WITHOUT_EXAMPLES])

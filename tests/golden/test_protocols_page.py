@@ -1,6 +1,7 @@
 """The figures of tasks/PROTOCOLS.md: recorded answers, scored again by each protocol."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -35,23 +36,27 @@ def figures():
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
+@lru_cache
+def scored(root, task, answers, protocol):
+    """What recorded answers are worth under a protocol."""
+    predictions, references = FILES[task, answers]
+    order = Order(
+        task=task,
+        predictions=root / task / predictions,
+        references=None if references is None else root / task / references,
+        protocol=protocol,
+        missing="exclude",
+    )
+    return score_file(order).result
+
+
 @pytest.mark.parametrize("row", figures(), ids=lambda row: f"{row['task']} {row['answers']}")
 def test_a_figure_is_what_the_answers_are_worth(reference, row):
     task, (answers, _, told) = row["task"].strip("`"), row["answers"].partition(", ")
-    predictions, references = FILES[task, answers.removesuffix(", as the model wrote them")]
-    home = reference.root / task
     for protocol in ("official", "lmms-eval", "vlmevalkit"):
-        order = Order(
-            task=task,
-            predictions=home / predictions,
-            references=None if references is None else home / references,
-            protocol=protocol,
-            missing="exclude",
-        )
-        result = score_file(order).result
+        result = scored(reference.root, task, answers, protocol)
         found = result.metrics.get(row["metric"])
         scale = 1 if task == "mme" else 100
-        shown = "" if found is None else f"{scale * found.value:.2f}"
-        assert shown == row[protocol]
+        assert ("" if found is None else f"{scale * found.value:.2f}") == row[protocol]
         if count := re.search(r"([\d,]+) questions", told):
             assert result.coverage.asked == int(count[1].replace(",", ""))

@@ -15,7 +15,7 @@ from evalkit.difference import Case, sampled
 from evalkit.paired import DRAWS
 from evalkit.publication import PrintedCell
 from evalkit.records import Generation, MetricValue
-from evalkit.report.marks import Mark, own_marks
+from evalkit.report.marks import Mark, beside_marks, is_limited, own_marks
 from evalkit.resampling import settled
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.standings import Gap, Group, Origin, Standing
@@ -129,13 +129,11 @@ def _ranking(
 
 
 def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
-    found = set(own_marks(one.entry.record, one.result))
-    parts = {m.part for m in (*one.waived, *(held.differences if held.comparable else ()))}
-    tops = {part.partition(".")[0] for part in parts}
-    if "prompt" in tops and "dataset.samples" not in parts:
-        found.add(Mark.PROMPT)
-    if tops & {"scorer", "judge"} or ("dataset" in tops and "dataset.samples" not in parts):
-        found.add(Mark.RULES)
+    differing = (*one.waived, *(held.differences if held.comparable else ()))
+    found = {
+        *own_marks(one.entry.record, one.result),
+        *beside_marks(differing, limited=is_limited(one.result)),
+    }
     return tuple(mark.value for mark in Mark if mark in found)
 
 

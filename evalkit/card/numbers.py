@@ -28,6 +28,12 @@ ROUNDING = (
 )
 """How `evalkit.report.table.number` rounds, for the reader of a card."""
 
+BOLD = (
+    "In bold: of the numbers of a metric that may be ranked, the best, and all that are not "
+    "distinguishable from it. Published numbers have no rank, nor what may not be compared."
+)
+"""What is in bold, for the reader of a card."""
+
 MISSING = "-"
 
 
@@ -149,7 +155,7 @@ def _best(entries: Sequence[Entry], row: _Row, best: Best) -> frozenset[int]:
         for place, (entry, result) in enumerate(zip(entries, row.results, strict=True))
         if result is not None and row.metric in shown_metrics(result, "headline")
     ]
-    found = best([(e.record, result, e.scored) for _, e, result in held], row.metric)
+    found = best([(e.record, result, e.scored) for _, e, result in held], row.metric, None)
     return frozenset(held[i][0] for i in found)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evalkit.board.ranks import undistinguished
+from evalkit.card.derived import SHAPES
 from evalkit.card.entries import Entry, labels
 from evalkit.card.numbers import numbers
 from evalkit.card.render import Sheet, body, template_names, template_text
@@ -56,7 +57,7 @@ def test_of_two_runs_the_best_and_its_like_are_in_bold(complete, demo, early):
 
 
 def test_what_the_ranking_says_is_what_is_bold(complete, early):
-    table = numbers(entries(complete, early), [], "headline", lambda results, _: frozenset({1}))
+    table = numbers(entries(complete, early), [], "headline", lambda *_: frozenset({1}))
     assert "**" not in row(table, "gqa")["demo"]
     assert row(table, "gqa")["demo-early"].startswith("**0.5152**")
 
@@ -151,11 +152,17 @@ def test_a_task_that_one_run_lacks(complete, early):
 def test_every_template_says_how_numbers_are_rounded_and_what_marks_mean(demo, early):
     for name in template_names():
         sheet = Sheet(
-            entries=tuple(entries(demo, early)), template=template_text(name), partial=True
+            entries=tuple(entries(demo, early)),
+            template=template_text(name),
+            partial=True,
+            shape=next((shape for shape in SHAPES if shape == name), None),
         )
-        if name not in ("default", "minimal"):
-            continue  # they need a layout
         text = body(sheet, undistinguished)
         assert "rounded half to even" in text
         assert "- § of a part of the data" in text
         assert "In bold" in text
+        if name == "minimal":
+            continue
+        for label in ("demo", "demo-early"):  # where the numbers are from
+            assert f"### How the numbers of {label} were made" in text
+        assert "official, version 1" in text

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+UNKNOWN = "unknown"
+"""What stands for a value that nothing says."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
@@ -47,6 +50,11 @@ class Mismatch:
     first: str
     second: str
     waived: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether both sides say what it is."""
+        return UNKNOWN not in (self.first, self.second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.board.pages import render_markdown
-from evalkit.board.ranks import undistinguished
 from evalkit.card import eval_results
 from evalkit.card.blocks import Block, DamagedError, blocks_in
-from evalkit.card.entries import Best
 from evalkit.card.front_matter import (
     Head,
     dumped,
@@ -37,9 +35,6 @@ from evalkit.errors import (
     UsageError,
 )
 from evalkit.records import differences
-
-BEST: Best = undistinguished
-"""Which results of a card's row may be the best."""
 
 _NOTHING = "nothing"
 _SHOWN = 200  # characters of a value in a finding
@@ -177,7 +172,7 @@ def _sentence(expected: str | None, found: str | None) -> str:
 
 
 def _card(told: Mapping[str, Any], root: Path) -> str:
-    return derived_card(order_of(told, "The block"), root).body
+    return derive(order_of(told, "The block"), root).body
 
 
 def _leaderboard(told: Mapping[str, Any], root: Path) -> str:
@@ -186,11 +181,6 @@ def _leaderboard(told: Mapping[str, Any], root: Path) -> str:
 
 RENDERERS: Mapping[str, Renderer] = {"card": _card, "leaderboard": _leaderboard}
 """What derives a block again, by the verb that wrote it."""
-
-
-def derived_card(order: CardOrder, root: Path) -> Derived:
-    """What a card's block stands for; `evalkit card` writes just this. Errors as `derive`."""
-    return derive(order, root, BEST)
 
 
 # Front matter
@@ -214,7 +204,7 @@ def _of_front_matter(text: str, blocks: Sequence[Block], path: Path) -> Iterator
         return
     (order,) = orders
     try:
-        derived = derived_card(order, _root(owner.told if owner else {}, path))
+        derived = derive(order, _root(owner.told if owner else {}, path))
     except EvalkitError:
         return  # said before
     yield from _of_index(order, derived.results or [], results, head, path)

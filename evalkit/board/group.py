@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from evalkit.board.columns import Candidate, Together
 from evalkit.board.counting import Counted, Tally
+from evalkit.board.rankable import failed_share, unranked, withheld
 from evalkit.board.ranks import LEVEL, Ranking, Rival, ranked
 from evalkit.difference import Case, sampled
 from evalkit.paired import DRAWS
 from evalkit.publication import PrintedCell
 from evalkit.records import Generation, MetricValue
-from evalkit.report.marks import Mark, own_marks
-from evalkit.report.table import is_void
+from evalkit.report.marks import Mark, beside_marks, is_limited, own_marks
 from evalkit.resampling import settled
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.standings import Gap, Group, Origin, Standing
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _DECIMALS = re.compile(r"\.(\d+)")
-
-FAILED_SHARE = 0.05
-"""With a larger share of failed samples there is no number: it would be the failures'."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,34 +104,11 @@ def direction(tallies: Sequence[Tally], metric: str) -> bool | None:
     return next(said, None)
 
 
-def withheld(result: TaskResult) -> str:
-    """Why a result's numbers are not shown; empty where they are."""
-    if result.judge is not None and is_void(result.judge):
-        return "no verdicts"
-    share = failed_share(result)
-    return f"{share:.0%} failed" if share > FAILED_SHARE else ""
-
-
-def failed_share(result: TaskResult) -> float:
-    """The share of samples that failed."""
-    covered = result.coverage
-    return covered.failed / covered.asked if covered.asked else 0.0
-
-
 def _unranked(held: Together, one: Candidate, metric: str, *, better: bool | None) -> str:
     """Why a number has no rank; empty where it may have one."""
-    result = one.result
-    value = result.metrics[metric]
-    reasons = {
-        "how it was asked is not known": not held.comparable,
-        withheld(result): bool(withheld(result)),
-        "too many verdicts are missing": result.judge is not None and not result.judge.healthy,
-        "stopped early, which chose what was counted": result.peeks is not None
-        and result.peeks.stopped,
-        "nothing says whether more is better": better is None,
-        "there is no interval": value.low is None and result.scores is None,
-    }
-    return next((reason for reason, holds in reasons.items() if holds), "")
+    if not held.comparable:
+        return "how it was asked is not known"
+    return unranked(one.result, metric, better=better)
 
 
 def _ranking(
@@ -155,13 +129,11 @@ def _ranking(
 
 
 def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
-    found = set(own_marks(one.entry.record, one.result))
-    parts = {m.part for m in (*one.waived, *(held.differences if held.comparable else ()))}
-    tops = {part.partition(".")[0] for part in parts}
-    if "prompt" in tops and "dataset.samples" not in parts:
-        found.add(Mark.PROMPT)
-    if tops & {"scorer", "judge"} or ("dataset" in tops and "dataset.samples" not in parts):
-        found.add(Mark.RULES)
+    differing = (*one.waived, *(held.differences if held.comparable else ()))
+    found = {
+        *own_marks(one.entry.record, one.result),
+        *beside_marks(differing, limited=is_limited(one.result)),
+    }
     return tuple(mark.value for mark in Mark if mark in found)
 
 

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from evalkit.board.counting import Counted, has_scores, tally
+from evalkit.board.counting import Counted, Tally, has_scores, tally
 from evalkit.board.pairwise import adjusted_p
+from evalkit.board.rankable import unranked
 from evalkit.compare.comparable import mismatches
-from evalkit.compare.sides import Scored
+from evalkit.compare.sides import Scored, counted_task
+from evalkit.errors import EvalkitError
 from evalkit.records import MetricValue
+from evalkit.registry import RecordedTasks
+from evalkit.report.marks import is_limited
 from evalkit.run_record import RunRecord, TaskResult
 
 if TYPE_CHECKING:
@@ -26,6 +30,12 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 """The chance that all ranges of a group hold."""
+
+Better = Literal["more", "less"]
+"""Whether more or less is better."""
+
+_MORE: Mapping[Better | None, bool] = {"more": True, "less": False}
+_FEWEST = 2  # numbers of which one can be the best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,42 +163,76 @@ def _grounds(paired: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]) -> tu
 
 
 def undistinguished(
-    results: Sequence[tuple[RunRecord, TaskResult, Scored | None]], metric: str
+    results: Sequence[tuple[RunRecord, TaskResult, Scored | None]],
+    metric: str,
+    better: Better | None = None,
 ) -> frozenset[int]:
-    """The places of results that may be the best: the best number, its equals, and who may be it.
+    """The places of results that may be the best: the best number, and who may be it.
 
-    Only what may be compared with the best is among them beside its equals; a number without an
-    interval is told from all others, since nothing says by how much it could be wrong.
+    Only numbers that may have a rank count (`evalkit.board.rankable.unranked`), those of a limited
+    part of the data where there are no others, and beside the best only those that may be compared
+    with it. There is no best where nobody says which way is better, or nothing may be compared with
+    it.
 
     Args:
         results: Each with its record and, where they are at hand, its scored samples.
         metric: The metric; results that lack it are not looked at.
+        better: What is better, for metrics of which no task here says it.
     """
-    held = [i for i, (_, result, _) in enumerate(results) if metric in result.metrics]
-    if not held:
+    rivals, higher = _rivals(results, metric, better)
+    known = [i for i in rivals if not is_limited(results[i][1])] or [*rivals]
+    values = {i: rivals[i].value.value for i in known}
+    top = (max if higher else min)(values.values(), default=None)
+    tops = [i for i in known if values[i] == top]
+    groups = [[j for j in known if _may_stand_beside(results[i][1], results[j][1])] for i in tops]
+    beside = max(groups, key=len, default=[])  # of equals the one with most beside it
+    if len(beside) < _FEWEST:
         return frozenset()
-    rivals, directions = {}, []
+    ranking = ranked([rivals[i] for i in beside], higher=higher)
+    return frozenset(i for i, ends in zip(beside, ranking.ranges, strict=True) if ends[0] == 1)
+
+
+def _rivals(
+    results: Sequence[tuple[RunRecord, TaskResult, Scored | None]],
+    metric: str,
+    better: Better | None,
+) -> tuple[Mapping[int, Rival], bool]:
+    """Numbers that may have a rank, by place, and whether more is better."""
+    held = [i for i, (_, result, _) in enumerate(results) if metric in result.metrics]
+    tallies = {}
     for i in held:
         record, result, scored = results[i]
-        found = tally(record, result, scored if has_scores(scored, result) else None)
-        rivals[i] = Rival(value=result.metrics[metric], counted=found.counted.get(metric))
-        directions.append(found.better.get(metric, True))
-    higher = False not in directions
-    values = {i: rivals[i].value.value for i in held}
-    best = (max if higher else min)(held, key=lambda i: values[i])
-    equal = {i for i in held if values[i] == values[best]}
-    beside = [i for i in held if _may_stand_beside(results[best][1], results[i][1], rivals[i])]
-    if best not in beside:
-        return frozenset(equal)
-    ranking = ranked([rivals[i] for i in beside], higher=higher)
-    first = {i for i, (rank, _) in zip(beside, ranking.ranges, strict=True) if rank == 1}
-    return frozenset(equal | first)
+        tallies[i] = tally(record, result, scored if has_scores(scored, result) else None)
+    said = (_direction(results[i], tallies[i], metric) for i in held)
+    higher = next((told for told in said if told is not None), _MORE.get(better))
+    found = {
+        i: Rival(value=results[i][1].metrics[metric], counted=tallies[i].counted.get(metric))
+        for i in held
+        if not tallies[i].damaged and not unranked(results[i][1], metric, better=higher)
+    }
+    known = {i: one for i, one in found.items() if one.value.low is not None or one.counted}
+    return known, higher is not False
 
 
-def _may_stand_beside(best: TaskResult, other: TaskResult, rival: Rival) -> bool:
-    found = mismatches(best, other, ("preprocessing",))
-    known = rival.value.low is not None or rival.counted is not None
-    return known and all(m.waived for m in found)
+def _direction(
+    one: tuple[RunRecord, TaskResult, Scored | None], known: Tally, metric: str
+) -> bool | None:
+    """Whether more is better, as a result's task says it; None where it does not."""
+    record, result, scored = one
+    if metric in known.better:
+        return known.better[metric]
+    paths = (
+        RecordedTasks.of(record.config.task_paths).paths if scored is None else scored.tasks.paths
+    )
+    try:
+        task = counted_task(result, paths)
+    except EvalkitError:
+        return None
+    return next((m.higher_is_better for m in task.metrics if m.name == metric), None)
+
+
+def _may_stand_beside(best: TaskResult, other: TaskResult) -> bool:
+    return all(m.waived for m in mismatches(best, other, ("preprocessing",)))
 
 
 ALLOWED: Mapping[str, str] = {

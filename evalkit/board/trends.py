@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from evalkit.board.columns import Candidate, Together
-from evalkit.board.group import Ranked, withheld
+from evalkit.board.group import Ranked
+from evalkit.board.rankable import withheld
 from evalkit.standings import Contender, Economy, History, Past
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -205,8 +205,3 @@ def line_end(text: str) -> str:
     """How the text's first line ends; a newline where it has none."""
     found = re.search(r"\r\n|\r|\n", text)
     return found.group() if found else "\n"
-
-
-def names(blocks: Sequence[Block]) -> str:
-    """The names of blocks, for an error's text."""
-    return ", ".join(block.name for block in blocks)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from evalkit.board.ranks import Better
+from evalkit.card.entries import Best
 from evalkit.card.layout import Layout, Line, Style, TableLayout, Texts
+from evalkit.compare.comparable import mismatches
+from evalkit.compare.sides import Scored
 from evalkit.errors import UsageError
 from evalkit.records import MetricValue
-from evalkit.report.marks import Mark, own_marks
+from evalkit.report.marks import Mark, beside_marks, is_limited, own_marks
 from evalkit.report.table import is_void, number
 from evalkit.run_record import RunRecord, TaskResult
 
-Best = Callable[[Sequence[tuple[RunRecord, TaskResult]], str], Collection[int]]
-"""(results, metric) -> places of those that are set in bold: the best, and what may be as good."""
-
-Marks = Callable[[RunRecord, TaskResult], Collection[Mark]]
-"""(record, its result) -> what a reader must know of the number."""
+_FEWEST = 2  # numbers of which one can be the best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Cell:
         result: The record's result that has it.
         metric: Its metric.
         marks: Its marks, those that stand at the head of its row or column left out.
+        better: What is better, as the layout says it.
         bold: Whether it is set in bold.
         foreign: Whether the text is a record's, and not the layout's.
     """
@@ -38,6 +39,7 @@ class Cell:
     result: TaskResult | None = None
     metric: str = ""
     marks: frozenset[Mark] = frozenset()
+    better: Better | None = None
     bold: bool = False
     foreign: bool = False
 
@@ -71,19 +73,21 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a grid is made of beside its layout.
+    """What grids are made of beside their layout.
 
     Attributes:
         records: The runs.
+        labels: Names that tell them apart, by the record's digest.
+        scored: Their scored samples by the record's digest, where the best are told apart by them.
         published: Whether published numbers stand as printed.
         best: Which of the results of one metric are bold; None: none.
-        marks: The marks of a number.
     """
 
     records: tuple[RunRecord, ...]
+    labels: Mapping[str, str]
+    scored: Mapping[str, Scored | None] = field(default_factory=dict)
     published: Texts = "value"
     best: Best | None = None
-    marks: Marks = own_marks
 
 
 def shown(value: MetricValue, style: Style) -> str:
@@ -99,12 +103,28 @@ def shown(value: MetricValue, style: Style) -> str:
     return f"{scaled:z.{style.decimals}f}{suffix}"
 
 
-def grid(layout: Layout, table: TableLayout, choice: Choice) -> Grid:
-    """The cells of a table.
+def grids(layout: Layout, choice: Choice) -> tuple[Grid, ...]:
+    """The cells of a layout's tables, in its order.
 
     Raises:
         UsageError: A cell could be of several records.
     """
+    filled = [_filled(layout, table, choice) for table in layout.tables]
+    sources = {record.source for rows in filled for row in rows for record, *_ in _held(row.cells)}
+    hidden = {Mark.SELF_REPORTED} if _is_alike(layout, sources) else set()
+    return tuple(
+        _gathered(table, _columns(table), _bold(_marked(rows, hidden), choice))
+        for table, rows in zip(layout.tables, filled, strict=True)
+    )
+
+
+def _is_alike(layout: Layout, sources: Collection[str]) -> bool:
+    """Whether all numbers are self-reported, and the layout says that they need no mark then."""
+    return layout.marks == "mixed" and sources == {"self-reported"}
+
+
+def _filled(layout: Layout, table: TableLayout, choice: Choice) -> list[GridRow]:
+    """A table's rows, with the marks that numbers have by themselves."""
     columns = _columns(table)
     rows = [
         GridRow(
@@ -116,15 +136,15 @@ def grid(layout: Layout, table: TableLayout, choice: Choice) -> Grid:
             ),
         )
         for section in table.sections or (None,)
-        for head in table.rows or _heads(layout, table, choice.records)
+        for head in table.rows or _heads(table, choice)
     ]
     if table.drop_empty:
         rows = [row for row in rows if any(cell.record for cell in row.cells)]
-    return _gathered(table, columns, _mixed(layout, _bold(rows, choice.best)))
+    return rows
 
 
 def factors(layout: Layout, record: RunRecord) -> Mapping[str, str]:
-    """What a record is picked by: its factors, and model, run and source."""
+    """What a record is picked by: its factors, and model, run, source and digest."""
     said = {} if record.publication is None else record.publication.factors
     return {
         **said,
@@ -132,6 +152,7 @@ def factors(layout: Layout, record: RunRecord) -> Mapping[str, str]:
         "model": record.model.name,
         "run": record.name,
         "source": record.source,
+        "record": record.digest,
     }
 
 
@@ -144,16 +165,12 @@ def _columns(table: TableLayout) -> tuple[Line, ...]:
     )
 
 
-def _heads(layout: Layout, table: TableLayout, records: Sequence[RunRecord]) -> tuple[Line, ...]:
+def _heads(table: TableLayout, choice: Choice) -> tuple[Line, ...]:
     """A row for each record that has a number in one of the columns."""
     wanted = {(column.task, column.metric) for column in table.columns}
     return tuple(
-        Line(
-            label=record.model.name,
-            where={key: factors(layout, record)[key] for key in ("model", "run", "source")},
-            foreign=True,
-        )
-        for record in records
+        Line(label=choice.labels[record.digest], where={"record": record.digest}, foreign=True)
+        for record in choice.records
         if any((r.task, metric) in wanted for r in record.results for metric in r.metrics)
     )
 
@@ -168,6 +185,7 @@ def _meeting(table: TableLayout, section: Line | None, row: Line, column: Line) 
         metric=f"{section.metric}_{metric}" if section is not None else metric,
         factor=column.factor,
         style=row.style.over(column.style).over(table.style),
+        better=row.better or column.better or (section and section.better) or table.better,
     )
 
 
@@ -178,7 +196,7 @@ def _cell(layout: Layout, table: TableLayout, place: Line, choice: Choice) -> Ce
         if place.where.items() <= factors(layout, record).items()
     ]
     if place.factor is not None:
-        said = dict.fromkeys(factors(layout, record).get(place.factor, "") for record in picked)
+        said = dict.fromkeys(_factor(layout, record, place.factor, choice) for record in picked)
         return Cell(text=" or ".join(filter(None, said)), foreign=True)
     metric = place.metric or ""
     held = [
@@ -192,7 +210,7 @@ def _cell(layout: Layout, table: TableLayout, place: Line, choice: Choice) -> Ce
     if not held:
         return Cell(text=table.missing)
     ((record, result),) = held
-    marks = frozenset(choice.marks(record, result))
+    marks = frozenset(own_marks(record, result))
     if result.judge is not None and is_void(result.judge):  # a number of no verdict is none
         return Cell(text=table.missing, marks=marks)
     return Cell(
@@ -201,7 +219,15 @@ def _cell(layout: Layout, table: TableLayout, place: Line, choice: Choice) -> Ce
         result=result,
         metric=metric,
         marks=marks,
+        better=place.better,
         foreign=True,
+    )
+
+
+def _factor(layout: Layout, record: RunRecord, name: str, choice: Choice) -> str:
+    """A factor as it stands in a cell; of the model what tells it from others of its name."""
+    return (
+        choice.labels[record.digest] if name == "model" else factors(layout, record).get(name, "")
     )
 
 
@@ -220,27 +246,42 @@ def _ambiguous(
     named = [f"{r.model.name}/{r.name} ({r.source})" for r in records]
     return UsageError(
         f"{layout.place}, table {table.name}: the cell {place.label} could be of "
-        f"{', '.join(named)}; tell them apart by model, run, source or a factor in `where`."
+        f"{', '.join(named)}; tell them apart by model, run, source, record or a factor in `where`."
     )
 
 
-def _bold(rows: Sequence[GridRow], best: Best | None) -> list[GridRow]:
+def _marked(rows: Sequence[GridRow], hidden: Collection[Mark]) -> list[GridRow]:
+    """The rows, with marks of what differs from the first number of a metric, but for some."""
+    first: dict[tuple[str, str], TaskResult] = {}
+    for _, result, metric, _ in (one for row in rows for one in _held(row.cells)):
+        first.setdefault((result.task, metric), result)
+
+    def marks(cell: Cell) -> frozenset[Mark]:
+        if cell.result is None:
+            return cell.marks
+        found = mismatches(first[cell.result.task, cell.metric], cell.result)
+        beside = beside_marks(found, limited=is_limited(cell.result))
+        return (cell.marks | beside) - frozenset(hidden)
+
+    return [
+        replace(row, cells=tuple(replace(cell, marks=marks(cell)) for cell in row.cells))
+        for row in rows
+    ]
+
+
+def _bold(rows: Sequence[GridRow], choice: Choice) -> list[GridRow]:
     """The rows with the best cells in bold: those of one metric of a task are held together."""
-    held: dict[tuple[str, str], list[tuple[RunRecord, TaskResult]]] = {}
-    for row in rows if best is not None else ():
-        for cell in _numbers(row.cells):
-            held.setdefault((cell[1].task, cell[2]), []).append(cell[:2])
+    held: dict[tuple[str, str], list[tuple[RunRecord, TaskResult, str, Better | None]]] = {}
+    for one in (one for row in rows for one in _held(row.cells)):
+        held.setdefault((one[1].task, one[2]), []).append(one)
     chosen = {
-        (id(record), task, metric)
+        (results[place][0].digest, task, metric)
         for (task, metric), results in held.items()
-        if best is not None and len(results) > 1
-        for place in best(results, metric)
-        for record, _ in (results[place],)
+        for place in _best(results, metric, choice)
     }
 
     def is_best(cell: Cell) -> bool:
-        named = [(id(r), result.task, metric) for r, result, metric in _numbers([cell])]
-        return any(name in chosen for name in named)
+        return any((r.digest, t.task, metric) in chosen for r, t, metric, _ in _held([cell]))
 
     return [
         replace(row, cells=tuple(replace(cell, bold=is_best(cell)) for cell in row.cells))
@@ -248,26 +289,21 @@ def _bold(rows: Sequence[GridRow], best: Best | None) -> list[GridRow]:
     ]
 
 
-def _numbers(cells: Sequence[Cell]) -> Iterator[tuple[RunRecord, TaskResult, str]]:
+def _best(
+    results: Sequence[tuple[RunRecord, TaskResult, str, Better | None]], metric: str, choice: Choice
+) -> Collection[int]:
+    if choice.best is None or len(results) < _FEWEST:
+        return ()
+    better = next((said for *_, said in results if said is not None), None)
+    held = [(record, result, choice.scored.get(record.digest)) for record, result, *_ in results]
+    return choice.best(held, metric, better)
+
+
+def _held(cells: Sequence[Cell]) -> Iterator[tuple[RunRecord, TaskResult, str, Better | None]]:
+    """Whose numbers cells are, of which metric, and what is better."""
     for cell in cells:
         if cell.record is not None and cell.result is not None:
-            yield cell.record, cell.result, cell.metric
-
-
-def _mixed(layout: Layout, rows: Sequence[GridRow]) -> list[GridRow]:
-    """The rows; where all numbers are self-reported, and the layout says so, without that mark."""
-    sources = {record.source for row in rows for record, _, _ in _numbers(row.cells)}
-    if layout.marks == "always" or sources != {"self-reported"}:
-        return list(rows)
-    return [
-        replace(
-            row,
-            cells=tuple(
-                replace(cell, marks=cell.marks - {Mark.SELF_REPORTED}) for cell in row.cells
-            ),
-        )
-        for row in rows
-    ]
+            yield cell.record, cell.result, cell.metric, cell.better
 
 
 def _gathered(table: TableLayout, columns: tuple[Line, ...], rows: Sequence[GridRow]) -> Grid:

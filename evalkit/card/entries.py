@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from evalkit.board.ranks import Better
 from evalkit.compare.sides import Scored
 from evalkit.errors import IncompleteError, UnhealthyJudgeError
 from evalkit.report.marks import Mark, own_marks
@@ -15,8 +16,14 @@ from evalkit.run_record import RunRecord, TaskResult
 Metrics = Literal["headline", "all"]
 """Which metrics a card shows: those that stand for a task, or all that it has."""
 
-Best = Callable[[Sequence[tuple[RunRecord, TaskResult, Scored | None]], str], frozenset[int]]
-"""Which of some results may be the best by a metric (`evalkit.board.ranks.undistinguished`)."""
+Rated = tuple[RunRecord, TaskResult, Scored | None]
+"""A result, with its record and, where they are used, its scored samples."""
+
+Best = Callable[[Sequence[Rated], str, Better | None], frozenset[int]]
+"""(results, metric, what is better where no task says it) -> which of them may be the best.
+
+`evalkit.board.ranks.undistinguished` is one.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

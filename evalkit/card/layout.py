@@ -15,6 +15,7 @@
     corner = "Benchmark"             the head of the column of labels
     scale = 100                      how values are written; a row or a column may say otherwise
     decimals = 1
+    better = "more"                  which numbers may be in bold, where no task says it: or "less"
     columns = [{ label = "224-3B", where = { size = "3B", resolution = "224" } }]
     rows = [{ label = "GQA", reference = "gqa", task = "gqa", metric = "accuracy" }]
 
@@ -22,7 +23,8 @@ The other kinds: "models" (rows are models, columns are factors or metrics), "sm
 a linked title; a single value becomes a bullet) and "spans" (HTML: columns in groups, rows in
 sections; a group names the task, a section and a row the metric, joined by "_").
 
-`where` picks records: by factors, or by `model`, `run` and `source`, which all records have.
+`where` picks records: by factors, or by `model`, `run`, `source` and `record` (a record's digest),
+which all records have.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from evalkit.board.ranks import Better
 from evalkit.errors import UsageError
 from evalkit.gate.tables import Table, read_toml
 
@@ -42,6 +45,9 @@ Texts = Literal["value", "printed"]
 
 KINDS: tuple[Kind, ...] = ("pivot", "models", "small", "spans")
 """What tables there are."""
+
+BETTER: tuple[Better, ...] = ("more", "less")
+"""What may be better."""
 
 ALIGNS: tuple[Align, ...] = ("plain", "left", "center", "right")
 """How a column is set; "plain" says nothing of it."""
@@ -84,6 +90,7 @@ class Line:
         factor: In place of a metric, a factor of the row's record ("size", "model").
         align: How a column is set.
         style: How its values are written.
+        better: What is better; None is what the task says, or else nobody.
         foreign: Whether the label is a record's, and not the layout's own words.
     """
 
@@ -96,6 +103,7 @@ class Line:
     factor: str | None = None
     align: Align = "plain"
     style: Style = Style()
+    better: Better | None = None
     foreign: bool = False
 
 
@@ -114,6 +122,7 @@ class TableLayout:
         align: How the labels are set.
         missing: What stands where there is no number.
         style: How values are written.
+        better: What is better, where a row or a column does not say it.
         columns: Columns; of kind "spans" those of each group.
         rows: Rows; none is one for each record that has one of the columns (models, small).
         groups: Groups of columns (spans).
@@ -133,6 +142,7 @@ class TableLayout:
     align: Align = "plain"
     missing: str = "-"
     style: Style = Style()
+    better: Better | None = None
     columns: tuple[Line, ...]
     rows: tuple[Line, ...] = ()
     groups: tuple[Line, ...] = ()
@@ -152,7 +162,7 @@ class Layout:
         references: Links by key, in the order in which they are defined.
         models: Factors of models by their names.
         published: Whether published numbers stand as they are printed.
-        marks: Whether self-reported numbers are marked always, or where a table has others too.
+        marks: Whether self-reported numbers are marked always, or where there are others too.
     """
 
     place: str
@@ -163,7 +173,7 @@ class Layout:
     marks: Literal["always", "mixed"] = "always"
 
 
-_STYLE = ("scale", "decimals", "suffix")
+_STYLE = ("scale", "decimals", "suffix", "better")
 _NAMED = ("label", "reference", "qualifier")
 _OF_MODELS = {
     "columns": (*_NAMED, "factor", "task", "metric", "align", *_STYLE),
@@ -179,7 +189,7 @@ _LINES: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
     "spans": {
         "groups": ("label", "task"),
         "columns": ("label", "where"),
-        "sections": ("label", "metric"),
+        "sections": ("label", "metric", "better"),
         "rows": ("label", "metric", *_STYLE),
     },
 }
@@ -257,6 +267,7 @@ def _table(raw: Mapping[str, Any], place: str, references: Mapping[str, str]) ->
         align=table.word("align", "plain", ALIGNS),
         missing="-" if (missing := _text(table, "missing")) is None else missing,
         style=_style(table),
+        better=_better(table),
         notes=table.texts("notes", "a list of sentences"),
         drop_empty=_flag(table, "drop_empty", default=False),
         row_heads=_flag(table, "row_heads", default=True),
@@ -296,6 +307,7 @@ def _line(line: Table, keys: Collection[str], references: Mapping[str, str]) -> 
         factor=factor,
         align=line.word("align", "plain", ALIGNS),
         style=_style(line),
+        better=_better(line),
     )
 
 
@@ -315,6 +327,13 @@ def _style(table: Table) -> Style:
     if scale is not None and scale <= 0:
         table.refuse("scale", "a number above 0")
     return Style(scale=scale, decimals=decimals, suffix=_text(table, "suffix"))
+
+
+def _better(table: Table) -> Better | None:
+    found = table.raw.get("better")
+    if found is not None and found not in BETTER:
+        table.refuse("better", " or ".join(f'"{word}"' for word in BETTER))
+    return found
 
 
 def _text(table: Table, key: str) -> str | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.card.entries import Best, Entry, labels
+from evalkit.board.ranks import undistinguished
+from evalkit.card.derived import SHAPES
+from evalkit.card.entries import Entry, labels
 from evalkit.card.eval_results import eval_results
 from evalkit.card.model_index import model_index
 from evalkit.card.order import CardOrder, PinnedRecord, load, read_pinned
@@ -33,13 +35,12 @@ class Derived:
     eval_results: list[dict[str, Any]] | None
 
 
-def derive(order: CardOrder, root: Path, best: Best) -> Derived:
+def derive(order: CardOrder, root: Path) -> Derived:
     """What a card's block stands for, from the records.
 
     Args:
         order: What the block says.
         root: The card's folder.
-        best: Which results of a row may be the best.
 
     Raises:
         EvalkitError: A record, template or layout is missing, damaged or another; a number may not
@@ -49,7 +50,7 @@ def derive(order: CardOrder, root: Path, best: Best) -> Derived:
     front = options.front
     return Derived(
         title=heading(sheet),
-        body=body(sheet, best),
+        body=body(sheet, undistinguished),
         results=None
         if front is None
         else model_index(sheet.entries, options.metrics, front.slices, front.source),
@@ -73,6 +74,7 @@ def sheet_of(order: CardOrder, root: Path) -> Sheet:
         metrics=order.options.metrics,
         partial=order.options.partial,
         layout=None if layout is None else parsed_layout(layout),
+        shape=next((shape for shape in SHAPES if shape == order.template), None),
     )
 
 

@@ -29,6 +29,7 @@ OURS = "evalkit"
 """The argument of an entry's dataset that says that evalkit wrote it, and from which record."""
 
 _DIGEST = 16
+_UNHEALTHY = "too many verdicts of its judge are missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +42,20 @@ class _Part:
     tag: str | None = None
 
     @property
-    def place(self) -> tuple[str | None, ...]:
-        """By what huggingface_hub joins, but for the task's type."""
+    def place(self) -> tuple[str, str | None, str | None]:
+        """By what huggingface_hub joins, but for task type and config, as it is written there."""
         data = self.result.fingerprint.dataset
-        return (_repository(self.result), data.config, data.split, data.revision)
+        repository = _clean(_repository(self.result)) or _clean(self.result.task)
+        return repository, _clean(data.split or "") or None, _clean(data.revision or "") or None
+
+    @property
+    def config(self) -> str:
+        """The data's own config, as it is written there; empty where it has none."""
+        return _clean(self.result.fingerprint.dataset.config or "")
 
     @property
     def traits(self) -> tuple[str, ...]:
-        """What may tell it from others of the same place, in words."""
+        """What may tell it from others of the same place, in words, which may hold secrets."""
         prompt, report = self.result.fingerprint.prompt, self.result.judge
         judge = f"judge {report.judge}, rubric {report.rubric[:8]}" if report else "no judge"
         return (
@@ -103,14 +110,16 @@ def _results(
 
 
 def _own(entries: Sequence[Entry]) -> list[Entry]:
-    """The runs of the card's model: the first, and those of the same weights."""
-    first = entries[0].record.model
-    same = (first.name, first.revision, first.digest)
-    return [
-        entry
-        for entry in entries
-        if (entry.record.model.name, entry.record.model.revision, entry.record.model.digest) == same
-    ]
+    """The runs of the card's model: the first, and those of the same weights.
+
+    What is published names no weights, so it may be of others than a measured run of its name.
+    """
+    return [entry for entry in entries if _weights(entry.record) == _weights(entries[0].record)]
+
+
+def _weights(record: RunRecord) -> tuple[object, ...]:
+    model = record.model
+    return model.name, model.revision, model.digest, record.source == "self-reported"
 
 
 def _parts(record: RunRecord, metrics: Metrics, slices: Mapping[str, str]) -> Iterator[_Part]:
@@ -128,14 +137,52 @@ def _parts(record: RunRecord, metrics: Metrics, slices: Mapping[str, str]) -> It
 
 
 def _configs(parts: Sequence[_Part]) -> list[str | None]:
-    """Each part's config: the data's own, and where others have the same place, what differs."""
-    found = []
-    for one in parts:
-        beside = [other.traits for other in parts if other.place == one.place]
-        words = _clean("; ".join(one.traits[place] for place in _telling(beside)))
-        own = _clean(one.result.fingerprint.dataset.config or "")
-        found.append((f"{own} ({words})" if own and words else words or own) or None)
+    """Each part's config: the data's own, and where others have the same place, what differs.
+
+    No two parts of one place have the same: what would be equal gets a number.
+    """
+    found: list[str | None] = []
+    taken = set()
+    for one, words in zip(parts, _words(parts), strict=True):
+        config = (
+            f"{one.config} ({words})" if one.config and words else words or one.config
+        ) or None
+        count, numbered = 1, config
+        while (one.place, numbered) in taken:
+            count += 1
+            numbered = f"{config or ''} #{count}".strip()
+        taken.add((one.place, numbered))
+        found.append(numbered)
     return found
+
+
+def _words(parts: Sequence[_Part]) -> list[str]:
+    """What tells each part from others of its place and config; empty where there are none."""
+    held: dict[tuple[object, ...], list[int]] = {}
+    for i, one in enumerate(parts):
+        held.setdefault((*one.place, one.config), []).append(i)
+    found = [""] * len(parts)
+    for places in held.values():
+        traits = [parts[i].traits for i in places]
+        columns = [_cleaned(column) for column in zip(*traits, strict=True)]
+        beside = list(zip(*columns, strict=True))
+        telling = _telling(beside)
+        for i, texts in zip(places, beside, strict=True):
+            found[i] = "; ".join(texts[one] for one in telling)
+    return found
+
+
+def _cleaned(texts: Sequence[str]) -> list[str]:
+    """Texts without what is nobody's business; where only that told them apart, with a number."""
+    known: dict[str, list[str]] = {}
+    for text in dict.fromkeys(texts):
+        known.setdefault(_clean(text), []).append(text)
+    made = []
+    for text in texts:
+        clean = _clean(text)
+        place = known[clean].index(text) + 1
+        made.append(clean if place == 1 else f"{clean} #{place}")
+    return made
 
 
 def _telling(beside: Sequence[tuple[str, ...]]) -> list[int]:
@@ -154,21 +201,20 @@ def _eval_result(
 ) -> EvalResult:
     from huggingface_hub import EvalResult
 
-    repository, _, split, revision = one.place
+    repository, split, revision = one.place
     maximum = one.result.metrics[name].maximum
     exact = value.value if isinstance(value, MetricValue) else value
     label = f"{one.result.task} {name}" + (f", {one.tag}" if one.tag else "")
-    partial = part(one.result)
     return EvalResult(
         task_type=TASK,
-        dataset_type=_clean(repository or one.result.task),
+        dataset_type=repository,
         dataset_name=_clean(one.result.task + (f" ({one.tag})" if one.tag else "")),
         dataset_config=config,
-        dataset_split=_clean(split) if split else None,
-        dataset_revision=_clean(revision) if revision else None,
+        dataset_split=split,
+        dataset_revision=revision,
         dataset_args=_data_args(one),
         metric_type=_clean(name),
-        metric_name=_clean(label + (f" ({partial})" if partial else "")),
+        metric_name=_clean(label + _qualified(one)),
         metric_value=float(number(exact, maximum)),
         metric_args=_metric_args(value) or None,
         source_url=source,
@@ -176,8 +222,18 @@ def _eval_result(
     )
 
 
+def _qualified(one: _Part) -> str:
+    """What a reader must know of a number, behind its name; empty where it is nothing."""
+    words = [part(one.result)]
+    words += ["self-reported"] * (one.record.source == "self-reported")
+    words += [_UNHEALTHY] * (one.result.judge is not None and not one.result.judge.healthy)
+    told = ", ".join(filter(None, words))
+    return f" ({told})" if told else ""
+
+
 def _data_args(one: _Part) -> dict[str, Any]:
     data, prompt = one.result.fingerprint.dataset, one.result.fingerprint.prompt
+    report = one.result.judge
     told = {
         OURS: f"record {one.record.digest[:_DIGEST]}",
         "source": one.record.source,
@@ -187,13 +243,12 @@ def _data_args(one: _Part) -> dict[str, Any]:
         "of": data.expected_rows,
         "digest": data.digest,
         "prompt": None if prompt is None else f"{prompt.variant} {prompt.digest[:_DIGEST]}",
-        "judge": one.result.judge.judge if one.result.judge else None,
+        "judge": report.judge if report else None,
+        "unhealthy": _UNHEALTHY if report and not report.healthy else None,
     }
-    healthy = one.result.judge is None or one.result.judge.healthy
-    marks = [] if healthy else ["too many verdicts of its judge are missing"]
     return {
         key: _clean(value) if isinstance(value, str) else value
-        for key, value in {**told, "unhealthy": "; ".join(marks) or None}.items()
+        for key, value in told.items()
         if value is not None
     }
 

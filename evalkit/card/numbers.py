@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from evalkit.card.entries import Best, Entry, Metrics, shown_metrics, tasks_of
 from evalkit.card.public import published
+from evalkit.compare.comparable import mismatches
 from evalkit.records import MetricValue
 from evalkit.report.markdown import markdown_table
-from evalkit.report.marks import Footnote, Mark, footnotes, own_marks, suffix
-from evalkit.report.table import Table, interval, number
+from evalkit.report.marks import (
+    Footnote,
+    Mark,
+    beside_marks,
+    footnotes,
+    is_limited,
+    own_marks,
+    suffix,
+)
+from evalkit.report.table import Table, interval, is_void, number
 from evalkit.run_record import RunRecord, TaskResult
 
 ROUNDING = (
@@ -18,6 +27,12 @@ ROUNDING = (
     "where a metric reaches at most 1, two where it reaches more."
 )
 """How `evalkit.report.table.number` rounds, for the reader of a card."""
+
+BOLD = (
+    "In bold: of the numbers of a metric that may be ranked, the best, and all that are not "
+    "distinguishable from it. Published numbers have no rank, nor what may not be compared."
+)
+"""What is in bold, for the reader of a card."""
 
 MISSING = "-"
 
@@ -31,7 +46,7 @@ class Numbers:
         rows: Cells as Markdown, in which all texts of records are escaped.
         right: Which columns are set to the right.
         marks: Marks that were used.
-        is_ranked: Whether the best of a row are in bold.
+        is_ranked: Whether some number is in bold.
     """
 
     header: tuple[str, ...]
@@ -49,10 +64,7 @@ class Numbers:
     @property
     def footnotes(self) -> tuple[Footnote, ...]:
         """What its marks mean."""
-        return tuple(
-            replace(note, text=note.text.replace("its column", "its row"))
-            for note in footnotes(self.marks)
-        )
+        return footnotes(self.marks, "the first number of its row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +77,9 @@ class _Row:
 
     @property
     def first(self) -> TaskResult:
-        """The first result that there is: what the others stand beside."""
-        return next(result for result in self.results if result is not None)
+        """The first result that has a number: what the others stand beside."""
+        pairs = zip(self.results, self.values, strict=True)
+        return next(result for result, value in pairs if result is not None and value is not None)
 
     @property
     def maximum(self) -> float | None:
@@ -75,8 +88,13 @@ class _Row:
 
     @property
     def values(self) -> tuple[MetricValue | None, ...]:
-        """The numbers, None where there is none."""
-        return tuple(None if r is None else r.metrics.get(self.metric) for r in self.results)
+        """The numbers, None where there is none, or one of no verdict."""
+        return tuple(None if r is None else _value(r, self.metric) for r in self.results)
+
+
+def _value(result: TaskResult, metric: str) -> MetricValue | None:
+    is_none = result.judge is not None and is_void(result.judge)
+    return None if is_none else result.metrics.get(metric)
 
 
 def numbers(
@@ -93,18 +111,18 @@ def numbers(
     rows = list(_rows(entries, metrics))
     several = len(entries) > 1
     marks: set[Mark] = set()
+    bold = [_best(entries, row, best) if several else frozenset() for row in rows]
     cells = []
-    for row in rows:
-        bold = _best(entries, row, best) if several else frozenset()
+    for row, places in zip(rows, bold, strict=True):
         beside = (_reference(one, row, marks) for one in references)
-        cells.append((*_cells(entries, row, bold, marks), *beside))
+        cells.append((*_cells(entries, row, places, marks), *beside))
     return Numbers(
         header=tuple(_header(entries, references)),
         rows=tuple(cells),
         right=(False, False, *[True] * (len(entries) + (not several) + 1), False)
         + (True,) * len(references),
         marks=frozenset(marks),
-        is_ranked=several,
+        is_ranked=any(bold),
     )
 
 
@@ -137,7 +155,7 @@ def _best(entries: Sequence[Entry], row: _Row, best: Best) -> frozenset[int]:
         for place, (entry, result) in enumerate(zip(entries, row.results, strict=True))
         if result is not None and row.metric in shown_metrics(result, "headline")
     ]
-    found = best([(e.record, result, e.scored) for _, e, result in held], row.metric)
+    found = best([(e.record, result, e.scored) for _, e, result in held], row.metric, None)
     return frozenset(held[i][0] for i in found)
 
 
@@ -146,18 +164,24 @@ def _cells(
 ) -> tuple[str, ...]:
     told = []
     for place, (entry, result) in enumerate(zip(entries, row.results, strict=True)):
-        value = row.values[place]
-        if result is None or value is None:
-            told.append(MISSING)
-            continue
-        own = {*own_marks(entry.record, result), *_beside(row.first, result)}
-        marks |= own
-        text = number(value.value, value.maximum)
-        text = f"**{text}**" if place in bold else text
-        text += suffix(own)
-        ends = interval(value)
+        text, ends = _number(entry.record, result, row, is_bold=place in bold, marks=marks)
         told += [text, ends] if len(entries) == 1 else [_with(text, ends)]
     return (published(row.task), published(row.metric), *told, _n(row), _protocol(row))
+
+
+def _number(
+    record: RunRecord, result: TaskResult | None, row: _Row, *, is_bold: bool, marks: set[Mark]
+) -> tuple[str, str]:
+    """A number with its marks, in the decimals of the row, and its interval."""
+    if result is None or row.metric not in result.metrics:
+        return MISSING, MISSING
+    own = {*own_marks(record, result), *_beside(row.first, result)}
+    marks |= own
+    value = _value(result, row.metric)
+    if value is None:
+        return MISSING + suffix(own), MISSING
+    text = number(value.value, row.maximum)
+    return (f"**{text}**" if is_bold else text) + suffix(own), interval(value)
 
 
 def _with(text: str, ends: str) -> str:
@@ -174,29 +198,15 @@ def _protocol(row: _Row) -> str:
     return published(" / ".join(dict.fromkeys(r.protocol for r in row.results if r is not None)))
 
 
-def _beside(first: TaskResult, other: TaskResult) -> Iterator[Mark]:
+def _beside(first: TaskResult, other: TaskResult) -> frozenset[Mark]:
     """What tells a number from the first of its row, where both say it."""
-    one, two = first.fingerprint, other.fingerprint
-    words = (one.prompt and one.prompt.template, two.prompt and two.prompt.template)
-    if (None not in words and words[0] != words[1]) or (
-        None not in (one.generation, two.generation) and one.generation != two.generation
-    ):
-        yield Mark.PROMPT
-    sizes = (one.dataset.samples, two.dataset.samples)
-    labels = (one.dataset.digest, two.dataset.digest)
-    relabelled = sizes[0] == sizes[1] and None not in labels and labels[0] != labels[1]
-    if one.scorer != two.scorer or relabelled or one.judge != two.judge:
-        yield Mark.RULES
+    return beside_marks(mismatches(first, other), limited=is_limited(other))
 
 
 def _reference(record: RunRecord, row: _Row, marks: set[Mark]) -> str:
-    """A reference's number, in the decimals of the row."""
+    """A reference's number, without its interval."""
     result = next((one for one in record.results if one.task == row.task), None)
-    if result is None or row.metric not in result.metrics:
-        return MISSING
-    own = set(own_marks(record, result))
-    marks |= own
-    return number(result.metrics[row.metric].value, row.maximum) + suffix(own)
+    return _number(record, result, row, is_bold=False, marks=marks)[0]
 
 
 def methods(entries: Sequence[Entry], metrics: Metrics) -> tuple[str, ...]:

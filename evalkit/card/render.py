@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.card.derived import Shape, derived_layout
 from evalkit.card.entries import Best, Entry, Metrics, check_whole
-from evalkit.card.layout import parse_layout
-from evalkit.card.numbers import ROUNDING, methods, numbers
+from evalkit.card.layout import Layout, parse_layout
+from evalkit.card.numbers import BOLD, ROUNDING, methods, numbers
 from evalkit.card.provenance import fenced, provenance
 from evalkit.card.public import published
 from evalkit.card.section import section_context
 from evalkit.card.tables import card_tables
 from evalkit.errors import UsageError
 from evalkit.report.table import number, printable
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
     import jinja2
@@ -42,6 +43,7 @@ class Sheet:
         metrics: Which metrics are shown.
         partial: Whether numbers of a part of the data may stand there, with their marks.
         layout: What a layout file says, for templates that ask it.
+        shape: What the tables look like where no layout says it; None: there are no tables.
     """
 
     entries: tuple[Entry, ...]
@@ -50,6 +52,7 @@ class Sheet:
     metrics: Metrics = "headline"
     partial: bool = False
     layout: Mapping[str, Any] | None = None
+    shape: Shape | None = None
 
 
 def template_names() -> tuple[str, ...]:
@@ -88,12 +91,22 @@ def body(sheet: Sheet, best: Best) -> str:
     if not sheet.partial:
         check_whole([*(entry.record for entry in sheet.entries), *sheet.references])
     try:
-        text = _environment().from_string(sheet.template).render(_context(sheet, best))
+        text = _rendered(sheet, best)
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         hint = " Does it need --layout FILE.toml?" if sheet.layout is None else ""
         message = f"The card's template cannot be used: {printable(str(error))}.{hint}"
         raise UsageError(message) from error
     return _GAP.sub("\n\n", text).strip("\n")
+
+
+def _rendered(sheet: Sheet, best: Best) -> str:
+    """The template's text; `provenance` is what all templates say of where numbers are from."""
+    from markupsafe import Markup
+
+    environment, context = _environment(), _context(sheet, best)
+    part = (_FOLDER / "provenance.md.j2").read_text(encoding="utf-8")
+    told = Markup(environment.from_string(part).render(context))  # noqa: S704 - escaped just here
+    return environment.from_string(sheet.template).render({**context, "provenance": told})
 
 
 def _environment() -> jinja2.Environment:
@@ -133,6 +146,7 @@ def _context(sheet: Sheet, best: Best) -> dict[str, Any]:
         "footnotes": table.footnotes,
         "is_ranked": table.is_ranked,
         "methods": methods(sheet.entries, sheet.metrics),
+        "bold": BOLD,
         "rounding": ROUNDING,
         "runs": [_run(entry, made) for entry in sheet.entries],
         "references": sheet.references,
@@ -142,18 +156,19 @@ def _context(sheet: Sheet, best: Best) -> dict[str, Any]:
 
 def _tables(sheet: Sheet, best: Best) -> dict[str, Any]:
     """What a layout's tables are to a template; nothing where there is no layout."""
-    if sheet.layout is None:
+    if sheet.layout is None and sheet.shape is None:
         return {}
-    sides = {entry.record.digest: entry.scored for entry in sheet.entries}
+    scored = {entry.record.digest: entry.scored for entry in sheet.entries}
+    both = (*(entry.record for entry in sheet.entries), *sheet.references)
+    records = list({record.digest: record for record in both}.values())
+    layout = _layout(sheet, records)
+    return section_context(layout, card_tables(layout, records, best=best, scored=scored))
 
-    def chosen(results: Sequence[tuple[RunRecord, TaskResult]], metric: str) -> frozenset[int]:
-        held = [(record, result, sides.get(record.digest)) for record, result in results]
-        return best(held, metric)
 
-    records = [*(entry.record for entry in sheet.entries), *sheet.references]
-    layout = parse_layout(sheet.layout, "The layout")
-    tables = card_tables(layout, records, best=chosen)
-    return section_context(layout, tables)
+def _layout(sheet: Sheet, records: Sequence[RunRecord]) -> Layout:
+    if sheet.layout is not None:
+        return parse_layout(sheet.layout, "The layout")
+    return derived_layout(records, sheet.shape or "grid", sheet.metrics)
 
 
 def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:

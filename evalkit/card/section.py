@@ -1,24 +1,29 @@
-"""A card's tables -> the section in which they stand, by a template. Pure.
+"""A card's tables -> what the templates that show them are given. Pure.
 
-Templates `card_ablation.md.j2` and `card_grid.md.j2` are given what `section_context` returns; what
-is Markdown already is marked as such (`markupsafe.Markup`).
+What is Markdown already is marked as such (`markupsafe.Markup`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from evalkit.card.layout import Layout
-from evalkit.card.tables import CardTable, definitions
+from evalkit.card.tables import BESIDE, CardTable, definitions
 from evalkit.report.markdown import escaped, safe
 from evalkit.report.marks import footnotes
 from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
-    import jinja2
     from markupsafe import Markup
+
+_PRINTED = "Published numbers stand as they are printed."
+_ROUNDING = (
+    "Numbers of run records are rounded half to even from their full precision, to the decimals "
+    "that the layout names; where it names none, to four where a metric reaches at most 1, and to "
+    "two where it reaches more."
+)
 
 
 def section_context(layout: Layout, tables: Sequence[CardTable]) -> dict[str, Any]:
@@ -35,6 +40,7 @@ def section_context(layout: Layout, tables: Sequence[CardTable]) -> dict[str, An
         is_ranked: Whether some number is in bold.
         sources: A sentence on each publication whose numbers they have.
         slips: A sentence on each printed number that is known to be wrong.
+        rounding: How their numbers are rounded, in a sentence or two.
         definitions: The links that they use, as Markdown.
     """
     from markupsafe import Markup
@@ -42,35 +48,18 @@ def section_context(layout: Layout, tables: Sequence[CardTable]) -> dict[str, An
     held = [table for table in tables if any(cell.record for cell in _cells([table]))]
     return {
         "sections": _sections(held),
-        "footnotes": footnotes(note.mark for table in held for note in table.footnotes),
+        "footnotes": footnotes((note.mark for t in held for note in t.footnotes), BESIDE),
         "is_ranked": any(cell.bold for cell in _cells(held)),
         "sources": tuple(Markup(line) for line in _sources(held)),  # noqa: S704 - escaped there
         "slips": tuple(Markup(line) for line in _slips(held)),  # noqa: S704 - escaped there
+        "rounding": _rounding(layout, held),
         "definitions": definitions(layout, held),
     }
 
 
-def section(template: str, context: Mapping[str, Any]) -> str:
-    """The section, as Markdown.
-
-    Args:
-        template: "ablation" or "grid".
-        context: As `section_context` returns it.
-    """
-    text = _environment().get_template(f"card_{template}.md.j2").render(context)
-    return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n") + "\n"
-
-
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("evalkit.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _rounding(layout: Layout, tables: Sequence[CardTable]) -> str:
+    printed = layout.published == "printed" and _publications(tables)
+    return f"{_PRINTED} {_ROUNDING}" if printed else _ROUNDING
 
 
 def _sections(tables: Sequence[CardTable]) -> list[tuple[Markup, list[CardTable]]]:

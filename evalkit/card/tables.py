@@ -13,19 +13,25 @@ layout's own words, of which nothing can end a cell or begin HTML. Numbers are r
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from evalkit.card.cells import Best, Cell, Choice, Grid, GridRow, Marks, grid
+from evalkit.card.cells import Cell, Choice, Grid, GridRow, grids
+from evalkit.card.entries import Best, labels
 from evalkit.card.layout import Align, Kind, Layout, Line, TableLayout, Texts
+from evalkit.compare.sides import Scored
 from evalkit.report.markdown import escaped, safe
-from evalkit.report.marks import Footnote, footnotes, own_marks, suffix
+from evalkit.report.marks import Footnote, footnotes, suffix
 from evalkit.report.table import printable
 from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+
+BESIDE = "the first number of its metric"
+"""What a number with a mark stands beside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,7 @@ def card_tables(
     *,
     published: Texts | None = None,
     best: Best | None = None,
-    marks: Marks = own_marks,
+    scored: Mapping[str, Scored | None] | None = None,
 ) -> tuple[CardTable, ...]:
     """The tables of a layout, filled from records, in the layout's order.
 
@@ -71,18 +77,22 @@ def card_tables(
         published: "printed": published numbers stand as they are printed; "value": they are written
             like others; None is what the layout says.
         best: Which of some results of one metric are set in bold; called with at least two.
-        marks: The marks of a number.
+        scored: Scored samples by the record's digest, where the best are told apart by them.
 
     Raises:
         UsageError: A cell could be of several records.
     """
     choice = Choice(
-        records=tuple(records), published=published or layout.published, best=best, marks=marks
+        records=tuple(records),
+        labels=dict(zip((record.digest for record in records), labels(records), strict=True)),
+        scored=scored or {},
+        published=published or layout.published,
+        best=best,
     )
     made, section = [], None
-    for table in layout.tables:
+    for table, cells in zip(layout.tables, grids(layout, choice), strict=True):
         section = table.section or section
-        made.append(replace(_table(table, grid(layout, table, choice)), section=section))
+        made.append(replace(_table(table, cells), section=section))
     return tuple(made)
 
 
@@ -106,7 +116,7 @@ def _table(table: TableLayout, cells: Grid) -> CardTable:
         heading=_markdown(_heading(table)),
         text=_markdown(write(table, cells)),
         notes=tuple(_markdown(printable(note).replace("<", "&lt;")) for note in table.notes),
-        footnotes=footnotes(cells.used),
+        footnotes=footnotes(cells.used, BESIDE),
         references=frozenset(key for key in used if key is not None),
         grid=cells,
     )

@@ -80,9 +80,9 @@ class Draft:
         """
         from evalkit.card.blocks import marked, with_block
         from evalkit.card.front_matter import dumped, with_keys
-        from evalkit.verify import derived_card
+        from evalkit.card.making import derive
 
-        derived = derived_card(order, self.root)
+        derived = derive(order, self.root)
         block = marked(self.block, _told(order), derived.body)
         text = with_block(self.text or f"{derived.title}\n", block, self.block, self.place)
         keys = {**self.meta.keys, **self._index(order, derived.results)}

@@ -9,16 +9,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from evalkit.comparison import Mismatch
+from evalkit.comparison import UNKNOWN, Mismatch
 from evalkit.errors import NotComparableError, UsageError
 from evalkit.records import SampleScore, plain
 from evalkit.run_record import DatasetIdentity, Fingerprint, TaskResult
 
 PARTS = ("dataset", "prompt", "generation", "preprocessing", "scorer", "judge")
 """The parts of a fingerprint, as `--allow` takes them."""
-
-UNKNOWN = "unknown"
-"""What stands for a value that nothing says."""
 
 _SHOWN = 70  # characters of a value in a refusal: a digest is whole
 _BEFORE = 12  # of those, characters that both values have before they part

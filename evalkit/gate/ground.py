@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from evalkit.compare.comparable import PARTS, UNKNOWN, check, mismatches, mismatches_with_scores
+from evalkit.compare.comparable import PARTS, check, mismatches, mismatches_with_scores
 from evalkit.compare.sides import Scored, shared_task
-from evalkit.comparison import Mismatch
+from evalkit.comparison import UNKNOWN, Mismatch
 from evalkit.errors import NotComparableError
 from evalkit.gate.coverage import (
     LOST_BASELINE,

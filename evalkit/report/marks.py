@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from evalkit.comparison import Mismatch
 from evalkit.run_record import RunRecord, TaskResult
 
 
@@ -17,24 +18,33 @@ class Mark(Enum):
     """What may be the matter with a number; in the order in which marks stand."""
 
     PROMPT = "†"
+    DECODING = "‖"
     RULES = "‡"
+    DATA = "◊"
     PARTIAL = "§"
     SELF_REPORTED = "¶"
     UNHEALTHY = "⚠"
 
     @property
     def footnote(self) -> str:
-        """The sentence that stands below a table with this mark."""
-        return _FOOTNOTES[self]
+        """The sentence that stands below a table with this mark in its columns."""
+        return _FOOTNOTES[self].format(beside=COLUMN)
 
+
+COLUMN = "the rest of its column"
+"""What a number of a leaderboard stands beside."""
 
 _FOOTNOTES = {
-    Mark.PROMPT: "asked in other words than the rest of its column.",
-    Mark.RULES: "scored by other rules or labels than the rest of its column.",
+    Mark.PROMPT: "asked in other words than {beside}.",
+    Mark.DECODING: "decoded with other settings than {beside}.",
+    Mark.RULES: "scored by other rules than {beside}.",
+    Mark.DATA: "of other data than {beside}: other samples, labels or pictures.",
     Mark.PARTIAL: "of a part of the data: a limit, failed samples, or an early stop.",
     Mark.SELF_REPORTED: "self-reported: copied from a publication, not measured here.",
     Mark.UNHEALTHY: "too many verdicts of its judge are missing.",
 }
+_DATA = {"dataset.samples", "dataset.digest", "dataset.images"}
+_WORDS = {"prompt.variant", "prompt.template", "scorer.protocol"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +72,46 @@ def own_marks(record: RunRecord | None, result: TaskResult) -> tuple[Mark, ...]:
     return tuple(found)
 
 
+def beside_marks(found: Iterable[Mismatch], *, limited: bool) -> frozenset[Mark]:
+    """The marks of a number that stands beside another: what differs, as far as both sides say it.
+
+    Pictures that each model's own processor prepares are no matter of the number.
+
+    Args:
+        found: What differs (`evalkit.compare.comparable.mismatches`), whether allowed or not.
+        limited: Whether the number is of a part of its data, which has a mark of its own.
+    """
+    parts = {m.part for m in found if m.known}
+    if parts & _DATA:
+        parts -= {"prompt.digest", "dataset.context"}  # they follow
+    if parts & _WORDS:
+        parts.discard("dataset.context")
+    if limited and "dataset.samples" in parts:
+        parts -= _DATA
+    return frozenset(_OF_PART[top] for part in parts if (top := part.partition(".")[0]) in _OF_PART)
+
+
+_OF_PART = {
+    "prompt": Mark.PROMPT,
+    "generation": Mark.DECODING,
+    "scorer": Mark.RULES,
+    "judge": Mark.RULES,
+    "dataset": Mark.DATA,
+}
+
+
 def is_partial(result: TaskResult) -> bool:
     """Whether a number is of less than its data: limited, with failures, or stopped early."""
-    data, covered = result.fingerprint.dataset, result.coverage
-    limited = (
+    stopped = result.peeks is not None and result.peeks.stopped
+    return is_limited(result) or stopped or result.coverage.failed > 0
+
+
+def is_limited(result: TaskResult) -> bool:
+    """Whether fewer samples were asked than the data have."""
+    data = result.fingerprint.dataset
+    return (
         data.samples is not None and data.expected_rows is not None and data.rows is not None
     ) and data.samples < max(data.rows, data.expected_rows)
-    stopped = result.peeks is not None and result.peeks.stopped
-    return limited or stopped or covered.failed > 0
 
 
 def suffix(marks: Iterable[Mark]) -> str:
@@ -78,7 +120,16 @@ def suffix(marks: Iterable[Mark]) -> str:
     return "".join(mark.value for mark in Mark if mark in held)
 
 
-def footnotes(marks: Iterable[Mark]) -> tuple[Footnote, ...]:
-    """The footnotes of all marks that were used, in the order of marks."""
+def footnotes(marks: Iterable[Mark], beside: str = COLUMN) -> tuple[Footnote, ...]:
+    """The footnotes of all marks that were used, in the order of marks.
+
+    Args:
+        marks: The marks.
+        beside: What the numbers stand beside, in words.
+    """
     held = set(marks)
-    return tuple(Footnote(mark=mark, text=mark.footnote) for mark in Mark if mark in held)
+    return tuple(
+        Footnote(mark=mark, text=_FOOTNOTES[mark].format(beside=beside))
+        for mark in Mark
+        if mark in held
+    )

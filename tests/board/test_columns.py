@@ -89,9 +89,11 @@ def test_what_is_not_known_is_not_equal_even_to_itself(model, results):
 def test_what_was_allowed_is_marked(model, results):
     model("a", seed=1, created="2026-02-01T00:00:00Z")
     model("b", seed=2, change=changed("prompt", variant="qwen"))
-    (group,) = column_of(results, allow=("prompt",)).groups
+    model("c", seed=3, change=changed("generation", max_new_tokens=7))
+    model("d", seed=4, change=changed("dataset", images="0" * 64))
+    (group,) = column_of(results, allow=("prompt", "generation", "dataset")).groups
     marks = {one.contender: one.marks for one in group.standings}
-    assert marks == {"a": (), "b": ("†",)}
+    assert marks == {"a": (), "b": ("†",), "c": ("‖",), "d": ("◊",)}
 
 
 def test_two_groups_of_one_title_are_two(model, results):

@@ -16,6 +16,7 @@ from evalkit.compare.sides import load
 from evalkit.metrics import accuracy, precision_recall_f1
 from evalkit.records import MetricValue
 from evalkit.registry import load_task
+from evalkit.run_record import Peeks
 
 from .conftest import answered, published, record, result, written
 
@@ -267,18 +268,73 @@ def test_undistinguished_by_scores_where_intervals_touch(results):
     assert undistinguished([(r, t, None) for r, t, _ in held], "accuracy") == {0, 1}
 
 
-def test_of_published_numbers_the_best_alone_and_its_equals():
+def test_of_numbers_without_intervals_nobody_can_say_who_is_best():
     made = [published(name, value) for name, value in (("a", 0.7), ("b", 0.7), ("c", 0.699))]
-    assert undistinguished([(m, m.results[0], None) for m in made], "accuracy") == {0, 1}
+    assert undistinguished([(m, m.results[0], None) for m in made], "accuracy") == frozenset()
 
 
-def test_what_may_not_stand_beside_the_best_is_not_with_it():
-    made = [result(answered(share, 1)) for share in (0.8, 0.79)]
-    other = replace(made[1].fingerprint, prompt=replace(made[1].fingerprint.prompt, variant="qwen"))
-    made[1] = replace(made[1], fingerprint=other)
-    records = [record(name, one) for name, one in zip("ab", made, strict=True)]
-    found = undistinguished([(r, r.results[0], None) for r in records], "accuracy")
-    assert len(found) == 1
+def given_of(*results):
+    return [(record(f"m{i}", one), one, None) for i, one in enumerate(results)]
+
+
+def asked_otherwise(one):
+    prompt = replace(one.fingerprint.prompt, variant="qwen")
+    return replace(one, fingerprint=replace(one.fingerprint, prompt=prompt))
+
+
+def test_what_may_not_be_compared_with_the_best_is_not_with_it():
+    good, near = (result(answered(share, 1)) for share in (0.8, 0.79))
+    other = asked_otherwise(near)
+    assert undistinguished(given_of(good, near, other), "accuracy") == {0, 1}
+    assert undistinguished(given_of(good, other), "accuracy") == frozenset()  # nothing is beside it
+
+
+def test_an_equal_number_that_may_not_be_compared_with_the_best_is_not_with_it():
+    one = result(answered(0.8, 1))
+    assert undistinguished(given_of(asked_otherwise(one), one, one), "accuracy") == {1, 2}
+
+
+def stopped(one):
+    peeks = Peeks(looks=(50, 100), made=1, rules=1, samples=600, planned=one.fingerprint)
+    return replace(one, peeks=peeks)
+
+
+def failing(one):
+    return replace(one, coverage=replace(one.coverage, answered=270, failed=30))
+
+
+def limited(one):
+    data = replace(one.fingerprint.dataset, rows=600, expected_rows=600)
+    return replace(one, fingerprint=replace(one.fingerprint, dataset=data))
+
+
+@pytest.mark.parametrize("spoiled", [stopped, failing, limited])
+def test_a_number_without_a_rank_takes_nothing_from_the_others(spoiled):
+    best, good, bad = (result(answered(share, 1)) for share in (0.95, 0.8, 0.3))
+    given_ = given_of(spoiled(best), good, bad)
+    assert undistinguished(given_, "accuracy") == {1}
+    if spoiled is limited:  # where all are, they may be compared
+        given_ = given_of(*map(spoiled, (best, good, bad)))
+        assert undistinguished(given_, "accuracy") == {0}
+    else:
+        assert undistinguished(given_of(spoiled(best), spoiled(good)), "accuracy") == frozenset()
+
+
+def renamed(one, metric):
+    (value,) = one.metrics.values()
+    return replace(one, metrics={metric: value}, headline=(metric,))
+
+
+def test_nothing_is_best_where_nobody_says_what_is_better():
+    made = given_of(*(renamed(result(answered(s, 1)), "toxicity") for s in (0.8, 0.3)))
+    assert undistinguished(made, "toxicity") == frozenset()
+    assert undistinguished(made, "toxicity", "more") == {0}
+    assert undistinguished(made, "toxicity", "less") == {1}
+
+
+def test_a_tasks_own_word_on_what_is_better_goes_before_others():
+    made = given_of(*(result(answered(s, 1)) for s in (0.8, 0.3)))
+    assert undistinguished(made, "accuracy", "less") == {0}
 
 
 def test_a_task_says_what_is_better():

@@ -1,4 +1,4 @@
-"""The tables of two published cards, made again from records and layouts, equal the cards' own.
+"""The tables of two published cards, made again by `evalkit card`, equal the cards' own.
 
 Lines are compared without padding. What differs on purpose: the columns of PaliGemma 2's HTML table
 are declared before its first row (`COLUMNS`), since inside of it, where the card has them, they are
@@ -6,14 +6,14 @@ no valid HTML. Slips of the card are in the records as they are printed, and so 
 """
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from evalkit.card.layout import load_layout
-from evalkit.card.section import section, section_context
-from evalkit.card.tables import card_tables, definitions
+from evalkit.card.tables import card_tables
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 COLUMNS = ("<col>", *['<colgroup span="3"></colgroup>'] * 3)
@@ -23,20 +23,42 @@ IRREGULAR = {
 }
 
 
-def made(card, records, **options):
+TEMPLATES = {"llava-gemma": "ablation", "paligemma2": "grid"}
+
+
+@pytest.fixture(scope="module")
+def written(evalkit, tmp_path_factory):
+    """(card) -> the lines of the file that `evalkit card` writes of its records and layout."""
+    texts = {}
+
+    def lines(card):
+        if card not in texts:
+            folder = tmp_path_factory.mktemp(card)
+            shutil.copytree(PUBLISHED / card, folder / "runs")
+            runs = sorted(
+                path.parent.relative_to(folder) for path in folder.glob("runs/*/run.json")
+            )
+            words = ("--template", TEMPLATES[card], "--layout", "runs/card.toml", "--out", "made")
+            done = evalkit("card", *runs, *words, cwd=folder)
+            assert done.code == 0, done.err
+            text = (folder / "made" / "README.md").read_text(encoding="utf-8")
+            assert evalkit("verify", "made/README.md", cwd=folder).code == 0
+            texts[card] = text.splitlines()
+        return texts[card]
+
+    return lines
+
+
+def tables_of(card, records, **options):
+    """A card's tables by name, with the cells behind them."""
     layout = load_layout(PUBLISHED / card / "card.toml")
-    tables = card_tables(layout, records(card), **options)
-    return {table.name: table for table in tables}, definitions(layout, tables)
+    return {table.name: table for table in card_tables(layout, records(card), **options)}
 
 
 def cells(line):
     """A line's cells; of the line below the header how each column is set."""
     found = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
     return [re.sub(r"-+", "-", c) if re.fullmatch(r":?-{2,}:?", c) else c for c in found]
-
-
-def rows(text):
-    return [cells(line) for line in str(text).splitlines()]
 
 
 def below(lines, title):
@@ -53,82 +75,89 @@ def below(lines, title):
 # LLaVA-Gemma
 
 
-def test_llava_gemmas_table_is_the_cards(published, seeds):
-    tables, links = made("llava-gemma", published)
-    own = [line for line in seeds("000") if line.startswith("|") and len(line) > 1]
+def pipes(lines):
+    """The cells of all lines of tables in Markdown."""
+    return [cells(line) for line in lines if line.startswith("|") and len(line) > 1]
+
+
+def test_llava_gemmas_table_is_the_cards(written, seeds):
+    own = [f"{line}|" for line in seeds("000") if line.startswith("|") and len(line) > 1]
     assert len(own) == 8
-    assert rows(tables["ablations"].text) == [cells(f"{line}|") for line in own]
-    assert links == ""
+    assert pipes(written("llava-gemma")) == pipes(own)
 
 
 def test_llava_gemmas_numbers_are_the_cards_when_they_are_written_from_values(published):
-    tables, _ = made("llava-gemma", published, published="value")
-    printed, _ = made("llava-gemma", published)
+    tables = tables_of("llava-gemma", published, published="value")
+    printed = tables_of("llava-gemma", published)
     check_written(tables["ablations"], printed["ablations"])
 
 
 # PaliGemma 2
 
 
-def test_paligemma_2s_main_table_is_the_cards(published, seeds):
-    tables, _ = made("paligemma2", published)
-    own = below(seeds("002"), "#### PaliGemma 2 results by model resolution and size")
+def test_paligemma_2s_main_table_is_the_cards(written, seeds):
+    title = "#### PaliGemma 2 results by model resolution and size"
+    own, made = (below(lines, title) for lines in (seeds("002"), written("paligemma2")))
     assert len(own) == 50
-    assert rows(tables["main"].text) == [cells(line) for line in own]
-    assert tables["main"].section == "PaliGemma 2 results by model resolution and size"
+    assert pipes(made) == pipes(own)
 
 
-SMALL = {
-    "icdar2015_incidental": "**[ICDAR 2015 Incidental][icdar2015-inc]**",
-    "total_text": "**[Total-Text][total-text]**",
-    "fintabnet": "**[FinTabNet][fintabnet]**",
-    "pubtabnet": "**[PubTabNet][pubtabnet]**",
-    "grandstaff": "**[GrandStaff][grandstaff]**",
-    "pubchem": "**[PubChem][pubchem]**",
-    "docci": "**[DOCCI][docci]**",
-    "mimic_cxr": "**[MIMIC-CXR][mimic-cxr]**",
-    "vsr": "**[Visual Spatial Reasoning][vsr]**",
-}
+SMALL = (
+    "**[ICDAR 2015 Incidental][icdar2015-inc]**",
+    "**[Total-Text][total-text]**",
+    "**[FinTabNet][fintabnet]**",
+    "**[PubTabNet][pubtabnet]**",
+    "**[GrandStaff][grandstaff]**",
+    "**[PubChem][pubchem]**",
+    "**[DOCCI][docci]**",
+    "**[MIMIC-CXR][mimic-cxr]**",
+    "**[Visual Spatial Reasoning][vsr]**",
+)
 
 
-@pytest.mark.parametrize(("name", "title"), SMALL.items())
-def test_a_small_table_of_paligemma_2_is_the_cards(name, title, published, seeds):
-    tables, _ = made("paligemma2", published)
-    table = tables[name]
-    assert table.heading == title
-    own = [line for line in below(seeds("002"), title) if not line.startswith("- ")]
-    assert rows(table.text) == [cells(line) for line in own]
-    notes = [line for line in below(seeds("002"), title) if line.startswith("- ")]
-    assert [f"- {note}" for note in table.notes] == notes
+@pytest.mark.parametrize("title", SMALL)
+def test_a_small_table_of_paligemma_2_is_the_cards(title, written, seeds):
+    own, made = (below(lines, title) for lines in (seeds("002"), written("paligemma2")))
+    assert own
+    assert pipes(made) == pipes(own)
+    texts = [[line for line in found if not line.startswith("|")] for found in (own, made)]
+    assert texts[0] == texts[1]  # lists of one value, and notes
 
 
-def test_the_small_tables_stand_in_the_cards_order(published, seeds):
-    tables, _ = made("paligemma2", published)
-    own = [line for line in seeds("002") if re.fullmatch(r"\*\*\[.*\]\[.*\]\*\*", line)]
-    assert [t.heading for t in tables.values() if t.kind == "small"] == own == [*SMALL.values()]
+def test_the_small_tables_stand_in_the_cards_order(written, seeds):
+    found = [
+        [line for line in lines if re.fullmatch(r"\*\*\[.*\]\[.*\]\*\*", line)]
+        for lines in (seeds("002"), written("paligemma2"))
+    ]
+    assert found[0] == found[1] == list(SMALL)
 
 
-def test_paligemma_2s_table_of_safety_is_the_cards(published, seeds):
-    tables, _ = made("paligemma2", published)
-    lines = [line.strip() for line in seeds("002") if line.strip()]
-    own = lines[lines.index("<table>") : lines.index("</table>") + 1]
-    found = [line.strip() for line in tables["safety"].text.splitlines()]
+def html_of(lines):
+    """The lines of the table in HTML, without blanks around them."""
+    lines = [line.strip() for line in lines if line.strip()]
+    return lines[lines.index("<table>") : lines.index("</table>") + 1]
+
+
+def test_paligemma_2s_table_of_safety_is_the_cards(written, seeds):
+    own, found = (html_of(lines) for lines in (seeds("002"), written("paligemma2")))
     assert found[: 1 + len(COLUMNS)] == ["<table>", *COLUMNS]
     assert own[: 2 + len(COLUMNS)] == ["<table>", "<tr>", *COLUMNS]
     assert found[1 + len(COLUMNS) :] == ["<tr>", *own[2 + len(COLUMNS) :]]
     assert len(own) == 152
 
 
-def test_paligemma_2s_links_are_the_cards(published, seeds):
-    _, links = made("paligemma2", published)
-    own = [line for line in seeds("002") if re.match(r"\[[^ ]+\]: ", line)]
-    assert links.splitlines() == own
+def test_paligemma_2s_links_are_the_cards(written, seeds):
+    own, made = (
+        [line for line in lines if re.match(r"\[[^ ]+\]: ", line)]
+        for lines in (seeds("002"), written("paligemma2"))
+    )
+    assert made == own
     assert len(own) == 37 + 9
 
 
 def test_paligemma_2s_numbers_are_the_cards_when_they_are_written_from_values(published):
-    tables, _ = made("paligemma2", published, published="value")
-    printed, _ = made("paligemma2", published)
+    tables = tables_of("paligemma2", published, published="value")
+    printed = tables_of("paligemma2", published)
     for name, table in tables.items():
         check_written(table, printed[name])
 
@@ -169,19 +198,17 @@ class Rows(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_every_row_of_the_table_of_safety_fills_all_columns(published):
-    tables, _ = made("paligemma2", published)
+def test_every_row_of_the_table_of_safety_fills_all_columns(written):
     parser = Rows()
-    parser.feed(tables["safety"].text)
+    parser.feed("\n".join(html_of(written("paligemma2"))))
     assert parser.open == []
     assert parser.widths == [10] * 14
 
 
-def test_the_table_of_safety_is_valid_html(published):
+def test_the_table_of_safety_is_valid_html(written):
     html5lib = pytest.importorskip("html5lib")
-    tables, _ = made("paligemma2", published)
-    page = "<!DOCTYPE html><title>card</title>{}"
-    html5lib.HTMLParser(strict=True).parse(page.format(tables["safety"].text))
+    text = "\n".join(html_of(written("paligemma2")))
+    html5lib.HTMLParser(strict=True).parse(f"<!DOCTYPE html><title>card</title>{text}")
 
 
 def test_the_published_table_of_safety_is_not(seeds):
@@ -192,23 +219,22 @@ def test_the_published_table_of_safety_is_not(seeds):
         html5lib.HTMLParser(strict=True).parse(f"<!DOCTYPE html><title>card</title>{own}")
 
 
-# Templates
+# What stands around the tables
 
 
-@pytest.mark.parametrize(
-    ("card", "template"), [("llava-gemma", "ablation"), ("paligemma2", "grid")]
-)
-def test_the_templates_hold_all_tables_and_say_where_the_numbers_are_from(
-    card, template, published
+@pytest.mark.parametrize("card", TEMPLATES)
+def test_the_added_words_stand_below_the_tables_and_say_where_the_numbers_are_from(
+    card, written, published
 ):
-    layout = load_layout(PUBLISHED / card / "card.toml")
-    tables = card_tables(layout, published(card))
-    context = section_context(layout, tables)
-    text = section(template, context)
-    places = [text.index(str(table.text)) for table in tables]
-    assert places == sorted(places)
+    lines = written(card)
+    text = "\n".join(lines)
+    added = text.index("- Published numbers are copied from ")
+    assert all(str(table.text) in text[:added] for table in tables_of(card, published).values())
     assert text.count("not measured here") == 1
     assert text.count("As printed: ") == (6 if card == "paligemma2" else 0)
-    assert text.endswith(f"{context['definitions']}\n" if context["definitions"] else "here.\n")
+    assert "rounded half to even" in text[added:]
+    section = text.index("### Where the published numbers are from")
+    assert text.count("SHA-256", section) == len(published(card))
+    assert "In bold" not in text
+    assert "¶" not in text
     assert "\n\n\n" not in text
-    assert text == section(template, section_context(layout, card_tables(layout, published(card))))

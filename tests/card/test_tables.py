@@ -1,5 +1,6 @@
 """Tables from records and a layout: which number stands where, how it is written, and its marks."""
 
+import html
 import re
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -8,21 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.board.ranks import undistinguished
 from evalkit.card.cells import shown
 from evalkit.card.derived import derived_layout
+from evalkit.card.entries import Entry
 from evalkit.card.layout import Style, parse_layout
-from evalkit.card.section import section, section_context
+from evalkit.card.render import Sheet, body, template_text
+from evalkit.card.section import section_context
 from evalkit.card.tables import card_tables, definitions
 from evalkit.errors import UsageError
+from evalkit.integrity import sealed
 from evalkit.judge_report import JudgeReport
 from evalkit.publication import PrintedCell, Publication
-from evalkit.records import Coverage, MetricValue
+from evalkit.records import Coverage, Generation, MetricValue
 from evalkit.report.marks import Mark
 from evalkit.run_record import (
     SCHEMA,
     DatasetIdentity,
     Fingerprint,
     ModelIdentity,
+    PromptIdentity,
     RunConfig,
     RunRecord,
     ScorerIdentity,
@@ -89,7 +95,7 @@ def record(model, results, *, run="one", factors=None, printed=None):
             for name, number in metrics.items()
         ),
     )
-    return RunRecord(
+    made = RunRecord(
         schema=SCHEMA,
         name=run,
         created="2026-01-01T00:00:00Z",
@@ -104,6 +110,7 @@ def record(model, results, *, run="one", factors=None, printed=None):
         results=tuple(held),
         publication=publication or None,
     )
+    return sealed(made)
 
 
 def pivot(*models, rows=(("GQA", "gqa"), ("POPE", "pope")), **more):
@@ -181,7 +188,7 @@ def test_rows_without_a_number_can_be_left_out():
 def test_without_rows_each_record_that_has_a_column_is_one():
     records = [record("a", {"gqa": {"accuracy": 0.5}}), record("b", {"pope": {"accuracy": 0.5}})]
     records += [record("a", {"gqa": {"accuracy": 0.25}}, run="two")]
-    assert grid(table_of(models(), records))[2:] == [["a", "0.5000"], ["a", "0.2500"]]
+    assert grid(table_of(models(), records))[2:] == [["a (one)", "0.5000"], ["a (two)", "0.2500"]]
 
 
 def test_a_factor_that_a_record_lacks_is_blank():
@@ -203,8 +210,8 @@ def test_a_single_value_below_a_title_is_a_bullet():
     assert definitions(layout, [table]) == "[gqa]: https://example.org"
 
 
-def test_a_group_names_the_task_and_section_and_row_the_metric():
-    raw = {
+def spans():
+    return {
         "tables": [
             {
                 "name": "safety",
@@ -221,6 +228,10 @@ def test_a_group_names_the_task_and_section_and_row_the_metric():
             }
         ]
     }
+
+
+def test_a_group_names_the_task_and_section_and_row_the_metric():
+    raw = spans()
     records = [record("a", {"age": {"max_threat": 0.5}}), record("b", {"age": {"threat": 0.1}})]
     table = table_of(raw, records, best=lambda *_: {0})
     assert [line.strip() for line in table.text.splitlines()[8:]] == [
@@ -298,11 +309,15 @@ def test_a_mark_of_some_numbers_stands_at_them():
     assert [note.mark for note in table.footnotes] == [Mark.PARTIAL]
 
 
-def test_further_marks_are_the_callers():
-    records = [record("a", {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}})]
-    marks = lambda _, result: [Mark.PROMPT] * (result.task == "gqa")  # noqa: E731
-    table = table_of(pivot("a"), records, marks=marks)
-    assert [row[1] for row in grid(table)[2:]] == ["50.0†", "25.0"]
+def test_a_number_that_was_made_otherwise_than_the_first_is_marked():
+    records = [record(m, {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}}) for m in "ab"]
+    (gqa, pope) = records[1].results
+    known = replace(gqa.fingerprint, scorer=replace(gqa.fingerprint.scorer, protocol="lmms-eval"))
+    other = sealed(replace(records[1], results=(replace(gqa, fingerprint=known), pope)))
+    table = table_of(pivot("a", "b"), [records[0], other])
+    assert [row[1:] for row in grid(table)[2:]] == [["50.0", "50.0‡"], ["25.0", "25.0"]]
+    (note,) = table.footnotes
+    assert note.text == "scored by other rules than the first number of its metric."
 
 
 def test_published_numbers_alone_need_no_mark_where_the_layout_says_so():
@@ -315,19 +330,81 @@ def test_published_numbers_alone_need_no_mark_where_the_layout_says_so():
     assert "¶" in table_of(pivot("a", "b"), [published]).text
 
 
+def test_published_numbers_are_marked_where_another_table_has_measured_ones():
+    numbers = {"gqa": {"accuracy": 0.5}}
+    both = pivot("a", name="one") | {"marks": "mixed"}
+    both["tables"] += pivot("b")["tables"]
+    records = [record("a", numbers), record("b", numbers, factors={"size": "3B"})]
+    layout = parse_layout(both, "The layout")
+    assert ["¶" in table.text for table in card_tables(layout, records)] == [False, True]
+    assert not any("¶" in table.text for table in card_tables(layout, records[1:]))
+
+
 def test_the_best_are_those_that_the_caller_names_metric_by_metric():
     records = [record(m, {"gqa": {"accuracy": n}}) for m, n in (("a", 0.5), ("b", 0.7))]
     records += [record("c", {"pope": {"accuracy": 0.9}})]
     asked = []
 
-    def best(results, metric):
-        asked.append(([r.model.name for r, _ in results], results[0][1].task, metric))
-        top = max(result.metrics[metric].value for _, result in results)
-        return {i for i, (_, r) in enumerate(results) if r.metrics[metric].value == top}
+    def best(results, metric, better):
+        asked.append(([r.model.name for r, *_ in results], results[0][1].task, metric, better))
+        top = max(result.metrics[metric].value for _, result, _ in results)
+        return {i for i, (_, r, _) in enumerate(results) if r.metrics[metric].value == top}
 
     table = table_of(pivot("c", "a", "b"), records, best=best)
-    assert asked == [(["a", "b"], "gqa", "accuracy")]
+    assert asked == [(["a", "b"], "gqa", "accuracy", None)]
     assert [row[1:] for row in grid(table)[2:]] == [["-", "50.0", "**70.0**"], ["90.0", "-", "-"]]
+
+
+def sure(made, half=0.01):
+    """The record, its numbers with intervals."""
+    results = [
+        replace(one, metrics={
+            name: replace(v, low=v.value - half, high=v.value + half)
+            for name, v in one.metrics.items()
+        })
+        for one in made.results
+    ]  # fmt: skip
+    return sealed(replace(made, results=tuple(results)))
+
+
+@pytest.mark.parametrize("place", ["table", "row", "column", "section"])
+def test_which_way_is_better_the_layout_says(place):
+    records = [sure(record(m, {"age": {"max_threat": n}})) for m, n in (("a", 0.5), ("b", 0.1))]
+    raw = spans() if place == "section" else models() if place == "column" else pivot("a", "b")
+    (table,) = raw["tables"]
+    told = {"table": table, "row": table.get("rows", [{}])[0], "column": table["columns"][0]}
+    told["section"] = table.get("sections", [{}])[0]
+    if place != "section":
+        told["row" if table["kind"] == "pivot" else "column"] |= {
+            "task": "age", "metric": "max_threat"
+        }  # fmt: skip
+
+    def bold():
+        text = str(table_of(raw, records, best=undistinguished_known).text)
+        return re.findall(r"(?:\*\*|<strong>)([\d.%]+)", text)
+
+    assert bold() == []  # nobody says it
+    told[place]["better"] = "less"
+    assert [float(number.rstrip("%")) for number in bold()] in ([0.1], [10.0])
+    told[place]["better"] = "more"
+    assert [float(number.rstrip("%")) for number in bold()] in ([0.5], [50.0])
+    told[place]["better"] = "most"
+    with pytest.raises(UsageError, match=r'better = .most.; it must be "more" or "less"'):
+        bold()
+
+
+def undistinguished_known(results, metric, better):
+    """As for records that say all of how they were made."""
+    return undistinguished([(r, known(result), s) for r, result, s in results], metric, better)
+
+
+def known(one):
+    data = replace(one.fingerprint.dataset, context="c", images="i")
+    prompt = PromptIdentity(variant="v", template="t", images_first=True, digest="d")
+    told = replace(
+        one.fingerprint, dataset=data, prompt=prompt, generation=Generation(max_new_tokens=1)
+    )
+    return replace(one, fingerprint=told)
 
 
 def test_a_number_of_no_verdict_is_none_and_is_marked():
@@ -370,7 +447,7 @@ def test_nothing_of_a_record_becomes_markup():
     assert len(grid(table)) == 3
     assert [len(row) for row in grid(table)] == [2, 2, 2]
     for text in (str(table.text), page_of(records, "grid"), page_of(records, "ablation")):
-        bare = text.replace("<!-- -->", "")
+        bare = re.sub(r"<!-- -->|`evalkit verify`|\*\*(model|published in|record)\*\*", "", text)
         assert not re.search(r"<|@|`|\*\*|\]\(", bare)
 
 
@@ -401,8 +478,13 @@ def test_nothing_of_a_record_becomes_html():
 
 
 def page_of(records, shape):
-    layout = derived_layout(records, shape)
-    return section(shape, section_context(layout, card_tables(layout, records)))
+    """The body that a template makes of records without a layout."""
+    sheet = Sheet(
+        entries=tuple(Entry(record=one, label="x") for one in records),
+        template=template_text(shape),
+        shape=shape,
+    )
+    return body(sheet, undistinguished)
 
 
 def test_labels_of_a_layout_end_no_cell_and_begin_no_html():
@@ -427,6 +509,32 @@ def test_a_derived_grid_has_a_row_a_metric_and_a_column_a_run():
         ["mme p", "0.1000", "-"],
         ["mme c", "0.2000", "-"],
     ]
+
+
+def test_runs_of_one_name_have_columns_and_rows_of_their_own():
+    records = [record("a", {"gqa": {"accuracy": n}}) for n in (0.5, 0.6)]  # of one run's name, too
+    (columns,) = card_tables(derived_layout(records, "grid"), records)
+    assert read(grid(columns)[0]) == ["Benchmark", "a (one) #1", "a (one) #2"]
+    assert grid(columns)[2] == ["gqa", "0.5000", "0.6000"]
+    (rows,) = card_tables(derived_layout(records, "ablation"), records)
+    assert [read(row) for row in grid(rows)[2:]] == [
+        ["a (one) #1", "0.5000"],
+        ["a (one) #2", "0.6000"],
+    ]
+
+
+def read(cells):
+    """Cells as a reader sees them."""
+    return [html.unescape(cell.replace("<!-- -->", "")) for cell in cells]
+
+
+def test_a_derived_layout_has_the_metrics_that_are_asked_for():
+    one = record("a", {"gqa": {"accuracy": 0.5, "further": 0.25}})
+    one = sealed(replace(one, results=(replace(one.results[0], headline=("accuracy",)),)))
+    (few,) = card_tables(derived_layout([one], "grid"), [one])
+    (all_,) = card_tables(derived_layout([one], "grid", "all"), [one])
+    assert [row[0] for row in grid(few)[2:]] == ["gqa"]
+    assert [row[0] for row in grid(all_)[2:]] == ["gqa accuracy", "gqa further"]
 
 
 def test_a_derived_ablation_has_a_row_a_run_and_columns_of_factors():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.integrity import sealed
+from evalkit.judge_report import JudgeReport
 from evalkit.publication import Publication
 from evalkit.records import Coverage
 from evalkit.run_record import DatasetIdentity
@@ -99,3 +100,19 @@ def paper(demo):
             results=tuple(map(unknown, demo.results)), telemetry=None,
         )
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def void():
+    """(result) -> the result, judged by one who gave not one verdict."""
+
+    def made(result):
+        report = JudgeReport(
+            judge="openai:m", rubric="f" * 64, origin="evalkit", votes=1, swapped=False,
+            verdicts=10, failed={"timeout": 10}, cached=0, requests=10, prompt_tokens=1,
+            output_tokens=1, cost_usd=None, prices=None, healthy=False, consistency=None,
+            spread=None, served={}, digest="0" * 64, answers="0" * 64,
+        )  # fmt: skip
+        return replace(result, judge=report)
+
+    return made

@@ -150,6 +150,22 @@ def test_what_is_not_whole_is_refused_unless_it_is_allowed(evalkit, tmp_path, wr
     assert "too many verdicts of its judge are missing" in text
 
 
+@pytest.mark.parametrize("template", ["grid", "ablation"])
+def test_tables_need_no_layout(evalkit, tmp_path, write, complete, template):
+    write(complete)
+    write(replace(complete, seconds=complete.seconds + 1), "again")  # of one model's and run's name
+    words = ("model/run", "again/run", "--template", template)
+    done = card(evalkit, tmp_path, *words)
+    assert done.code == 0, done.err
+    text = read(tmp_path / "card").replace("&#35;<!-- -->", "#")
+    assert "demo (baseline) #1" in text
+    assert "demo (baseline) #2" in text
+    assert "**0.7500**" in text
+    assert "rounded half to even" in text
+    assert "How the numbers of demo (baseline) #2 were made" in text
+    assert evalkit("verify", "card/README.md", cwd=tmp_path).code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -65,6 +65,61 @@ def test_two_judges_share_no_entry(complete):
     assert ["judge openai:a" in configs[0], "judge openai:b" in configs[1]] == [True, True]
 
 
+@pytest.mark.parametrize("digest", ["a" * 64, None])
+def test_two_judges_whose_public_names_are_equal_share_no_entry(complete, digest):
+    gqa = complete.results[0]
+    one, two = (
+        replace(
+            complete,
+            results=(judged(gqa, f"hf:/models/{folder}/judge"),),
+            digest=digest or complete.digest,  # of one record nothing but the judge differs
+        )
+        for folder in "ab"
+    )
+    index = model_index(entries(one, two), "headline", {}, None)
+    assert len(index) == 2
+    assert all(len(entry["metrics"]) == 1 for entry in index)
+    configs = [entry["dataset"]["config"] for entry in index]
+    assert all("judge hf:judge" in config for config in configs)
+    assert len(set(configs)) == 2
+    assert "/models" not in dumped(index)
+
+
+def with_data(result, **parts):
+    data = replace(result.fingerprint.dataset, **parts)
+    return replace(result, fingerprint=replace(result.fingerprint, dataset=data))
+
+
+def test_no_two_results_share_an_entry_however_they_are_called(complete):
+    gqa = complete.results[0]
+    same = [with_data(gqa, repository=f"/data/{folder}/gqa", config="x (gqa)") for folder in "ab"]
+    same += [with_data(gqa, repository="/data/a/gqa", config="x"), replace(same[0], task="#2")]
+    records = [replace(complete, results=(one,), digest="c" * 64) for one in same]
+    index = model_index(entries(*records, *records), "headline", {}, None)
+    assert len(index) == 8
+    assert all(len(entry["metrics"]) == 1 for entry in index)
+
+
+def test_what_a_reader_must_know_stands_in_the_metrics_name(complete, paper):
+    (first, *_) = model_index(entries(paper), "headline", {}, None)
+    assert first["metrics"][0]["name"] == "gqa accuracy (self-reported)"
+    gqa = judged(complete.results[0], "openai:m")
+    gqa = replace(gqa, judge=replace(gqa.judge, healthy=False))
+    (one,) = model_index(entries(replace(complete, results=(gqa,))), "headline", {}, None)
+    told = "gqa accuracy (too many verdicts of its judge are missing)"
+    assert one["metrics"][0]["name"] == told
+
+
+def test_a_published_run_of_the_models_name_is_not_the_cards(complete, paper):
+    named = replace(paper, model=replace(complete.model, digest=None, revision=None))
+    measured = replace(complete, model=named.model)
+    index = model_index(entries(measured, named), "headline", {}, None)
+    assert index == model_index(entries(measured), "headline", {}, None)
+    assert model_index(entries(named, measured), "headline", {}, None) == model_index(
+        entries(named), "headline", {}, None
+    )
+
+
 def test_two_protocols_and_two_runs_share_no_entry(complete):
     gqa = complete.results[0]
     other = replace(complete, results=(replace(gqa, protocol="lmms-eval"),))

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from evalkit.board.ranks import undistinguished
+from evalkit.card.derived import SHAPES
 from evalkit.card.entries import Entry, labels
 from evalkit.card.numbers import numbers
 from evalkit.card.render import Sheet, body, template_names, template_text
@@ -54,7 +57,7 @@ def test_of_two_runs_the_best_and_its_like_are_in_bold(complete, demo, early):
 
 
 def test_what_the_ranking_says_is_what_is_bold(complete, early):
-    table = numbers(entries(complete, early), [], "headline", lambda results, _: frozenset({1}))
+    table = numbers(entries(complete, early), [], "headline", lambda *_: frozenset({1}))
     assert "**" not in row(table, "gqa")["demo"]
     assert row(table, "gqa")["demo-early"].startswith("**0.5152**")
 
@@ -70,10 +73,54 @@ def test_other_words_and_other_rules_have_marks(complete):
     near = {**result.metrics, "accuracy": replace(result.metrics["accuracy"], value=0.74)}
     other = replace(other, results=(replace(result, metrics=near), *other.results[1:]))
     table = numbers(entries(complete, other), [], "headline", undistinguished)
-    assert "‡" in row(table, "gqa")["demo (b)"]
+    assert "◊" in row(table, "gqa")["demo (b)"]
     assert "**" not in row(table, "gqa")["demo (b)"]
     (note,) = table.footnotes
-    assert (note.mark, "its row" in note.text) == (Mark.RULES, True)
+    assert (note.mark, "its row" in note.text) == (Mark.DATA, True)
+
+
+def several(record, **parts):
+    """The record, and one of which parts of a fingerprint differ."""
+    known = record.results[0].fingerprint
+    return changed(record, **{k: replace(getattr(known, k), **v) for k, v in parts.items()})
+
+
+@pytest.mark.parametrize(
+    ("parts", "mark"),
+    [
+        ({"prompt": {"template": "{{ question }}?", "digest": "0" * 64}}, "†"),
+        ({"generation": {"max_new_tokens": 7}}, "‖"),
+        ({"scorer": {"protocol": "lmms-eval"}}, "‡"),
+        ({"dataset": {"images": "0" * 64}}, "◊"),
+        ({"dataset": {"samples": 99, "rows": 99, "expected_rows": 99, "digest": "0" * 64,
+                      "images": "0" * 64}, "prompt": {"digest": "0" * 64}}, "◊"),  # another split
+        ({"dataset": {"samples": 99, "digest": "0" * 64}, "prompt": {"digest": "0" * 64}}, "§"),
+        ({"dataset": {"repository": "elsewhere", "revision": "b"}}, ""),
+    ],
+)  # fmt: skip
+def test_a_number_and_a_reference_have_the_mark_of_what_differs(complete, parts, mark):
+    other = several(complete, **parts)
+    table = numbers(entries(complete, other), [other], "headline", undistinguished)
+    found = row(table, "gqa")
+    for column in ("demo (b)", "reference: demo"):
+        assert "".join(m.value for m in Mark if m.value in found[column]) == mark
+    assert "".join(note.mark.value for note in table.footnotes) == mark
+
+
+def test_a_number_of_no_verdict_is_none_wherever_it_stands(complete, void):
+    other = replace(complete, results=(void(complete.results[0]),), name="void")
+    table = numbers(entries(complete, other), [other], "headline", undistinguished)
+    found = row(table, "gqa")
+    assert found["demo (void)"].startswith("-")
+    assert "⚠" in found["demo (void)"]
+    assert found["reference: demo"] == found["demo (void)"]
+
+
+def test_what_a_published_number_does_not_say_is_not_marked(complete, paper):
+    table = numbers(entries(complete, paper), [paper], "headline", undistinguished)
+    assert row(table, "gqa")["paper"] == row(table, "gqa")["published: paper"] == "0.7500¶"
+    assert "**" not in table.markdown
+    assert not table.is_ranked
 
 
 def test_a_published_record_stands_beside_with_its_mark(complete, early):
@@ -105,11 +152,17 @@ def test_a_task_that_one_run_lacks(complete, early):
 def test_every_template_says_how_numbers_are_rounded_and_what_marks_mean(demo, early):
     for name in template_names():
         sheet = Sheet(
-            entries=tuple(entries(demo, early)), template=template_text(name), partial=True
+            entries=tuple(entries(demo, early)),
+            template=template_text(name),
+            partial=True,
+            shape=next((shape for shape in SHAPES if shape == name), None),
         )
-        if name not in ("default", "minimal"):
-            continue  # they need a layout
         text = body(sheet, undistinguished)
         assert "rounded half to even" in text
         assert "- § of a part of the data" in text
         assert "In bold" in text
+        if name == "minimal":
+            continue
+        for label in ("demo", "demo-early"):  # where the numbers are from
+            assert f"### How the numbers of {label} were made" in text
+        assert "official, version 1" in text

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.card.entries import Best, Entry, Metrics, shown_metrics, tasks_of
-from evalkit.card.public import published
 from evalkit.records import MetricValue
-from evalkit.report.markdown import markdown_table
+from evalkit.report.markdown import markdown_table, published
 from evalkit.report.marks import Footnote, Mark, footnotes, own_marks, suffix
 from evalkit.report.table import Table, interval, number
 from evalkit.run_record import RunRecord, TaskResult

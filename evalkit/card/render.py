@@ -17,10 +17,10 @@ from evalkit.card.entries import Best, Entry, Metrics, check_whole
 from evalkit.card.layout import parse_layout
 from evalkit.card.numbers import ROUNDING, methods, numbers
 from evalkit.card.provenance import fenced, provenance
-from evalkit.card.public import published
 from evalkit.card.section import section_context
 from evalkit.card.tables import card_tables
 from evalkit.errors import UsageError
+from evalkit.report.markdown import published
 from evalkit.report.table import number, printable
 from evalkit.run_record import RunRecord, TaskResult
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.card.layout import Layout
 from evalkit.card.tables import CardTable, definitions
+from evalkit.report.environment import page_environment
 from evalkit.report.markdown import escaped, safe
 from evalkit.report.marks import footnotes
 from evalkit.run_record import RunRecord
 
 if TYPE_CHECKING:
-    import jinja2
     from markupsafe import Markup
 
 
@@ -57,20 +57,8 @@ def section(template: str, context: Mapping[str, Any]) -> str:
         template: "ablation" or "grid".
         context: As `section_context` returns it.
     """
-    text = _environment().get_template(f"card_{template}.md.j2").render(context)
+    text = page_environment("evalkit.report").get_template(f"card_{template}.md.j2").render(context)
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n") + "\n"
-
-
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("evalkit.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _sections(tables: Sequence[CardTable]) -> list[tuple[Markup, list[CardTable]]]:

@@ -155,8 +155,10 @@ def undistinguished(
 ) -> frozenset[int]:
     """The places of results that may be the best: the best number, its equals, and who may be it.
 
-    Only what may be compared with the best is among them beside its equals; a number without an
-    interval is told from all others, since nothing says by how much it could be wrong.
+    Only what may be compared with the best is among them, an equal number of other data is not; of
+    one publication all numbers may. A number without an interval is told from all others but its
+    equals, since nothing says by how much it could be wrong. Of equal numbers that may not be
+    compared one with an interval is the best, and of several the first.
 
     Args:
         results: Each with its record and, where they are at hand, its scored samples.
@@ -173,9 +175,11 @@ def undistinguished(
         directions.append(found.better.get(metric, True))
     higher = False not in directions
     values = {i: rivals[i].value.value for i in held}
-    best = (max if higher else min)(held, key=lambda i: values[i])
-    equal = {i for i in held if values[i] == values[best]}
-    beside = [i for i in held if _may_stand_beside(results[best][1], results[i][1], rivals[i])]
+    top = (max if higher else min)(values.values())
+    best = max((i for i in held if values[i] == top), key=lambda i: _is_known(rivals[i]))
+    like = [i for i in held if i == best or _is_comparable(results[best], results[i])]
+    equal = {i for i in like if values[i] == top}
+    beside = [i for i in like if _is_known(rivals[i])]
     if best not in beside:
         return frozenset(equal)
     ranking = ranked([rivals[i] for i in beside], higher=higher)
@@ -183,10 +187,20 @@ def undistinguished(
     return frozenset(equal | first)
 
 
-def _may_stand_beside(best: TaskResult, other: TaskResult, rival: Rival) -> bool:
-    found = mismatches(best, other, ("preprocessing",))
-    known = rival.value.low is not None or rival.counted is not None
-    return known and all(m.waived for m in found)
+def _is_known(rival: Rival) -> bool:
+    """Whether something says by how much the number could be wrong."""
+    return rival.value.low is not None or rival.counted is not None
+
+
+def _is_comparable(
+    best: tuple[RunRecord, TaskResult, Scored | None],
+    other: tuple[RunRecord, TaskResult, Scored | None],
+) -> bool:
+    """Whether two results may be compared: by their fingerprints, or as of one publication."""
+    one, two = best[0].publication, other[0].publication
+    if one is not None and two is not None and one.digest == two.digest:
+        return True
+    return all(m.waived for m in mismatches(best[1], other[1], ("preprocessing",)))
 
 
 ALLOWED: Mapping[str, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from evalkit.judge_report import JudgeReport
 from evalkit.publication import PrintedCell, Publication
 from evalkit.records import Coverage, Generation, MetricValue
 from evalkit.run_record import (
@@ -134,3 +135,31 @@ def publication(*cells: PrintedCell, **changes) -> Publication:
 def printed(task: str, metric: str, text: str, unit: str = "percent") -> PrintedCell:
     """A number as a card prints it."""
     return PrintedCell(task=task, metric=metric, text=text, unit=unit, table="main")
+
+
+def judge_report(
+    verdicts: int = 10, failed: Mapping[str, int] | None = None, **changes
+) -> JudgeReport:
+    """How a task was judged; a judge of which a verdict is missing is unhealthy."""
+    told = {
+        "judge": "openai:j",
+        "rubric": "f" * 64,
+        "origin": "evalkit",
+        "votes": 1,
+        "swapped": False,
+        "verdicts": verdicts,
+        "failed": failed or {},
+        "cached": 0,
+        "requests": verdicts,
+        "prompt_tokens": 1,
+        "output_tokens": 1,
+        "cost_usd": None,
+        "prices": None,
+        "healthy": not failed,
+        "consistency": None,
+        "spread": None,
+        "served": {},
+        "digest": "0" * 64,
+        "answers": "0" * 64,
+    }
+    return JudgeReport(**{**told, **changes})

@@ -8,7 +8,7 @@ import made_records
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_records import printed, publication, result, value
+from made_records import judge_report, printed, publication, result, value
 
 from evalkit.card.cells import shown
 from evalkit.card.derived import derived_layout
@@ -16,7 +16,6 @@ from evalkit.card.layout import Style, parse_layout
 from evalkit.card.section import section, section_context
 from evalkit.card.tables import card_tables, definitions
 from evalkit.errors import UsageError
-from evalkit.judge_report import JudgeReport
 from evalkit.report.marks import Mark
 
 HOSTILE = "<script>a|b</script>\n[x](y) `c` **d** @e"
@@ -259,27 +258,7 @@ def test_the_best_are_those_that_the_caller_names_metric_by_metric():
 
 
 def test_a_number_of_no_verdict_is_none_and_is_marked():
-    report = JudgeReport(
-        judge="dummy",
-        rubric="r",
-        origin="evalkit",
-        votes=1,
-        swapped=False,
-        verdicts=10,
-        failed={"unread": 10},
-        cached=0,
-        requests=10,
-        prompt_tokens=0,
-        output_tokens=0,
-        cost_usd=None,
-        prices=None,
-        healthy=False,
-        consistency=None,
-        spread=None,
-        served={},
-        digest="d",
-        answers="a",
-    )
+    report = judge_report(10, {"unread": 10})
     own = record("a", {"gqa": {"accuracy": 0.0}, "pope": {"accuracy": 0.5}})
     void = replace(own, results=(replace(own.results[0], judge=report), own.results[1]))
     table = table_of(pivot("a", "b"), [void, record("b", {"gqa": {"accuracy": 0.1}})], best=max)

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_records import judge_report
 
 import evalkit
 from evalkit.comparison import Comparison, Difference, Side, TaskComparison
-from evalkit.judge_report import JudgeReport
 from evalkit.records import Coverage
 from evalkit.report.table import printable
 
@@ -196,27 +196,7 @@ def test_a_task_shows_all_of_its_numbers(record):
 
 
 def test_failures_and_a_judge_that_failed_are_seen(record):
-    report = JudgeReport(
-        judge="openai:j",
-        rubric="ab" * 32,
-        origin="official",
-        votes=1,
-        swapped=False,
-        verdicts=120,
-        failed={"timeout": 60},
-        cached=0,
-        requests=60,
-        prompt_tokens=1,
-        output_tokens=1,
-        cost_usd=None,
-        prices=None,
-        healthy=False,
-        consistency=None,
-        spread=None,
-        served={},
-        digest="d",
-        answers="a",
-    )
+    report = judge_report(120, {"timeout": 60})
     lost = Coverage(asked=120, answered=110, failed=10, unparsed=0)
     result = replace(record.results[1], judge=report, coverage=lost)
     for shown in (read(result), read(replace(record, results=(result,)))):

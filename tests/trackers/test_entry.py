@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.judge_report import JudgeReport
+from made_records import judge_report
+
 from evalkit.trackers.entry import entry_of
 
 
@@ -44,37 +45,16 @@ def test_a_number_without_an_interval_has_no_ends_and_no_number_is_no_number(rec
     assert all(map(math.isfinite, numbers.values()))
 
 
-def judged(**fields):
-    usual = {
-        "judge": "openai:j,base_url=https://me:pw@host/v1",
-        "rubric": "ab",
-        "origin": "file",
-        "votes": 1,
-        "swapped": False,
-        "verdicts": 4,
-        "failed": {},
-        "cached": 0,
-        "requests": 4,
-        "prompt_tokens": 1,
-        "output_tokens": 1,
-        "cost_usd": None,
-        "prices": None,
-        "healthy": True,
-        "consistency": None,
-        "spread": None,
-        "served": {},
-        "digest": "d",
-        "answers": "a",
-    }
-    return JudgeReport(**{**usual, **fields})
+def judged(failed=None):
+    return judge_report(4, failed, judge="openai:j,base_url=https://me:pw@host/v1")
 
 
 def test_of_a_task_without_a_verdict_no_number_is_told(record):
-    some = told(changed(record, judge=judged(failed={"timeout": 3}, healthy=False)))
+    some = told(changed(record, judge=judged({"timeout": 3})))
     assert "mme/perception" in some.numbers
     assert some.facts["mme/judge.healthy"] == "false"
     assert some.facts["mme/judge.missing"] == "3"
-    none = told(changed(record, judge=judged(failed={"timeout": 4}, healthy=False)))
+    none = told(changed(record, judge=judged({"timeout": 4})))
     assert not any(name.startswith("mme/per") for name in none.numbers)
     assert none.numbers["mme/coverage/asked"] == 112
     assert "pw" not in " ".join(none.facts.values())

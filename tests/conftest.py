@@ -34,7 +34,8 @@ def _module(place: str):
     return module
 
 
-_module("made_records")
+for _name in ("made_records", "made_comparisons"):
+    _module(_name)
 
 OFFICIAL = {
     "gqa": "GQA's eval.py",

@@ -38,6 +38,7 @@
     columns     scored samples -> columns of a table
     score_rows  columns of a table -> scored samples
     integrity   digests that tie a record to what it says, and to its scores
+    public      what of a text others may see: no secret, no place on this machine
     task_source  a task's file, with what it imports from its folder -> one digest
     small_files  files that people write by hand, read up to a size
     writing     the only writer of whole files

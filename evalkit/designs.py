@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SUPPOSED = 0.5
+"""The correlation of two runs where only one is at hand: models of a kind are rarely less alike."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:

@@ -19,8 +19,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 from evalkit import lmms_tasks
-from evalkit.backends.secret_names import is_secret_option
 from evalkit.errors import UsageError
+from evalkit.public import is_secret_option
 from evalkit.task_source import is_below, task_digest
 
 if TYPE_CHECKING:

@@ -23,6 +23,20 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("untimed")
 
+
+def _module(place: str):
+    """A module beside this file, for others to import by its name: tests are not on the path."""
+    path = Path(__file__).parent / f"{place}.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses look their module up, too
+    spec.loader.exec_module(module)
+    return module
+
+
+for _name in ("made_records", "made_comparisons"):
+    _module(_name)
+
 OFFICIAL = {
     "gqa": "GQA's eval.py",
     "vqa": "a checkout of GT-Vision-Lab/VQA",
@@ -318,19 +332,10 @@ def evalkit() -> Callable[..., Done]:
     return _evalkit
 
 
-def _server_module(name: str):
-    path = Path(__file__).with_name("servers") / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def chat_server():
     """The class of a chat-completions server that misbehaves as it is told."""
-    return _server_module("chat").ChatServer
+    return _module("servers/chat").ChatServer
 
 
 @pytest.fixture(scope="session")
@@ -339,10 +344,10 @@ def batch_server(chat_server):
 
     Its module imports that of `chat_server`.
     """
-    return _server_module("batch").BatchServer
+    return _module("servers/batch").BatchServer
 
 
 @pytest.fixture(scope="session")
 def comment_server():
     """The class of a server of one pull request's comments, as GitHub's API has them."""
-    return _server_module("comments").CommentServer
+    return _module("servers/comments").CommentServer

@@ -26,9 +26,9 @@ from evalkit.backends import hf_checkpoint
 from evalkit.backends.interface import Backend, BackendOptions, Capacity
 from evalkit.backends.lmms_process import Process, interpreter
 from evalkit.backends.pictures import UnreadableError, open_picture
-from evalkit.backends.secret_names import is_secret_option
 from evalkit.backends.stopping import cut_at_stop
 from evalkit.errors import BackendError, UsageError
+from evalkit.public import is_secret_option
 from evalkit.records import Failure, Image, Prediction, Request
 from evalkit.run_record import ModelIdentity
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,16 +15,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from evalkit.backends.lmms_program import MOST, Frame, read_frame, write_frame
-from evalkit.backends.secret_names import is_secret_variable
 from evalkit.errors import BackendError, MissingExtraError
+from evalkit.public import HIDDEN, is_secret_variable, without_secrets
 
 PROGRAM = Path(__file__).with_name("lmms_program.py")
 """Started by its path: the other environment need not have evalkit."""
 
 PYTHON = "EVALKIT_LMMS_PYTHON"
 """The environment variable that names an interpreter with lmms-eval."""
-
-_SECRET_TEXT = re.compile(r"\b(hf_|sk-)[\w-]{8,}")
 
 
 def interpreter(told: str | None, purpose: str) -> str:
@@ -123,8 +120,8 @@ class Process:
             most: Characters that are kept.
         """
         for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return _SECRET_TEXT.sub("***", text)[:most]
+            text = text.replace(secret, HIDDEN)
+        return without_secrets(text)[:most]
 
     def close(self) -> None:
         """End the program and all that it started."""

@@ -13,6 +13,7 @@ from evalkit.backends.interface import BackendOptions
 from evalkit.backends.openai_replies import OMITTABLE
 from evalkit.errors import UsageError
 from evalkit.prices import Price, PriceTable, parse_prices
+from evalkit.public import HIDDEN, without_secrets
 
 BASE_URL = "https://api.openai.com/v1"
 KEY = "OPENAI_API_KEY"
@@ -89,14 +90,11 @@ class Settings:
 
     def hidden(self, text: str) -> str:
         """A model's answer without the key, which a hostile server may have put into it."""
-        return text.replace(self.key, "[key]") if len(self.key) >= SECRET else text
+        return text.replace(self.key, HIDDEN) if len(self.key) >= SECRET else text
 
     def redacted(self, text: str) -> str:
         """The text without the key, and without anything that looks like one."""
-        if self.key:
-            text = text.replace(self.key, "[key]")
-        text = re.sub(r"(?i)\bbearer\s+[^\s\"',;}]+", "Bearer [key]", text)
-        return re.sub(r"\bsk-[^\s\"',;}]+", "[key]", text)
+        return without_secrets(text.replace(self.key, HIDDEN) if self.key else text)
 
 
 def read_settings(options: BackendOptions, environ: Mapping[str, str]) -> Settings:

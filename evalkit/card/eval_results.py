@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.card.entries import Entry
 from evalkit.card.order import Benchmark
-from evalkit.card.public import public
 from evalkit.errors import IncompleteError, MissingExtraError, UsageError
+from evalkit.public import public
 from evalkit.report.marks import own_marks
 from evalkit.report.table import interval, number, printable
 from evalkit.run_record import RunRecord, TaskResult

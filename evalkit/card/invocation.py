@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from evalkit.judge_report import JudgeReport
+from evalkit.public import public, public_spec
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
 TASK_LIST = "tasks.toml"
 """The name of a task list, where one is needed."""
+
+HERE = "path/to/"
+"""What stands in a command for the folders above a local file."""
 
 _FLAGS = {
     "model": "--model",
@@ -48,6 +52,17 @@ class Invocation:
     def line(self) -> str:
         """The command as a shell reads it."""
         return shlex.join(self.words)
+
+
+def public_config(config: RunConfig) -> RunConfig:
+    """What a run was told, with `HERE` for local folders and no address of a cluster."""
+    return replace(
+        config,
+        model=public_spec(config.model, HERE),
+        data=None if config.data is None else public(config.data, HERE),
+        task_paths=tuple(public(path, HERE) for path in config.task_paths),
+        ray_address=None if config.ray_address is None else "auto",
+    )
 
 
 def run_invocation(config: RunConfig, suites: Iterable[str] = ()) -> Invocation:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit.card.entries import Entry, Metrics, part, shown_metrics
-from evalkit.card.public import public
 from evalkit.errors import MissingExtraError
+from evalkit.public import public
 from evalkit.records import MetricValue
 from evalkit.report.table import number, printable
 from evalkit.run_record import RunRecord, TaskResult

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalkit.card.entries import Best, Entry, Metrics, shown_metrics, tasks_of
-from evalkit.card.public import published
 from evalkit.compare.comparable import mismatches
 from evalkit.records import MetricValue
-from evalkit.report.markdown import markdown_table
+from evalkit.report.markdown import markdown_table, published
 from evalkit.report.marks import (
     Footnote,
     Mark,

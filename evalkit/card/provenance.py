@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from evalkit.card.invocation import Invocation, judge_words, run_invocation
-from evalkit.card.public import public, public_config, public_spec, published
-from evalkit.report.markdown import markdown_table
+from evalkit.card.invocation import HERE, Invocation, judge_words, public_config, run_invocation
+from evalkit.public import public, public_spec
+from evalkit.report.markdown import markdown_table, published
 from evalkit.report.table import Table, printable, run_table
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.suites import suite_names
@@ -69,7 +69,7 @@ def fenced(text: str, language: str = "") -> str:
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     model = record.model
-    yield "model", public_spec(model.spec)
+    yield "model", public_spec(model.spec, HERE)
     if model.revision or model.digest:
         name = "revision" if model.revision else "weights"
         yield name, model.revision or f"SHA-256 {(model.digest or '')[:_DIGEST]}"
@@ -147,7 +147,11 @@ def _command(record: RunRecord) -> Invocation | None:
     if record.source == "scored":
         return _score(record)
     made = run_invocation(public_config(record.config), suite_names())
-    words = (*made.words[:2], *map(public_spec, judge_words(record)), *made.words[2:])
+    words = (
+        *made.words[:2],
+        *(public_spec(word, HERE) for word in judge_words(record)),
+        *made.words[2:],
+    )
     return Invocation(words=words, task_list=made.task_list)
 
 

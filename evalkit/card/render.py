@@ -18,10 +18,11 @@ from evalkit.card.entries import Best, Entry, Metrics, check_whole
 from evalkit.card.layout import Layout, parse_layout
 from evalkit.card.numbers import BOLD, ROUNDING, methods, numbers
 from evalkit.card.provenance import fenced, provenance
-from evalkit.card.public import published
 from evalkit.card.section import section_context
 from evalkit.card.tables import card_tables
 from evalkit.errors import UsageError
+from evalkit.report.environment import settings
+from evalkit.report.markdown import published
 from evalkit.report.table import number, printable
 from evalkit.run_record import RunRecord
 
@@ -110,16 +111,9 @@ def _rendered(sheet: Sheet, best: Best) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=_escaped,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = ImmutableSandboxedEnvironment(autoescape=True, finalize=_escaped, **settings())
     del environment.filters["safe"]
     environment.filters["number"] = number
     return environment

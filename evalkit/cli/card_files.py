@@ -61,7 +61,7 @@ class Draft:
         """
         from evalkit.card.front_matter import kept_digest
         from evalkit.card.order import Front
-        from evalkit.card.public import public
+        from evalkit.public import public
         from evalkit.report.table import printable
 
         name, kept = self._kept()

@@ -71,8 +71,8 @@ def send(trackers: Mapping[str, Tracker], record: RunRecord, folder: Path) -> No
 
 def _reason(error: Exception) -> str:
     """Another's error on one line, without passwords in addresses."""
+    from evalkit.public import without_secrets
     from evalkit.report.table import shortened
-    from evalkit.trackers.entry import without_secrets
 
     first = next((line for line in str(error).splitlines() if line.strip()), "")
     return (

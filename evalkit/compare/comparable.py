@@ -31,11 +31,27 @@ def allowed(words: Iterable[str]) -> frozenset[str]:
         UsageError: A word names no part.
     """
     found = {word.strip() for text in words for word in text.split(",")} - {""}
-    for word in sorted(found):
-        if word.partition(".")[0] not in PARTS:
-            message = f"There is no part {word!r} to allow; the parts are: {', '.join(PARTS)}."
-            raise UsageError(message)
+    check_allowed(sorted(found), "--allow")
     return frozenset(found)
+
+
+def check_allowed(names: Iterable[str], place: str) -> None:
+    """Refuse names that are no part of a fingerprint.
+
+    Args:
+        names: What may differ.
+        place: Who says so, for the error.
+
+    Raises:
+        UsageError: One of the names is no part.
+    """
+    for name in names:
+        if name.partition(".")[0] not in PARTS:
+            message = (
+                f"{place}: there is no part {name!r} to allow; the parts are: {', '.join(PARTS)}, "
+                "and dotted paths below them."
+            )
+            raise UsageError(message)
 
 
 def mismatches(

@@ -20,7 +20,7 @@ from evalkit.compare.comparing import shared_pairs
 from evalkit.compare.matching import Pairs
 from evalkit.compare.measuring import rows_of
 from evalkit.compare.sides import Scored, shared_task
-from evalkit.designs import Calibration, MarginRates, MetricCalibration
+from evalkit.designs import SUPPOSED, Calibration, MarginRates, MetricCalibration
 from evalkit.errors import UsageError
 from evalkit.gate.damage import UNKNOWN, Damage, paired_damage
 from evalkit.gate.demands import Demand, demands
@@ -32,9 +32,6 @@ from evalkit.task import Metric, Task
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-SUPPOSED = 0.5
-"""The correlation of two runs where only one is at hand."""
 
 TIMES = (0.5, 1.0, 1.5, 2.0)
 """Margins that are shown, as multiples of the suggested one."""

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from evalkit.compare.comparable import PARTS
+from evalkit.compare.comparable import PARTS, check_allowed
 from evalkit.errors import UsageError
 from evalkit.gate.tables import Table, read_toml
 from evalkit.verdicts import Tier
@@ -206,25 +206,6 @@ def _allowed(top: Table) -> tuple[str, ...]:
     found = top.texts("allow", meant)
     check_allowed(found, top.place)
     return found
-
-
-def check_allowed(names: Iterable[str], place: str) -> None:
-    """Refuse names that are no part of a fingerprint.
-
-    Args:
-        names: What may differ.
-        place: Who says so, for the error.
-
-    Raises:
-        UsageError: One of the names is no part.
-    """
-    for name in names:
-        if name.partition(".")[0] not in PARTS:
-            message = (
-                f"{place} allows {name!r} to differ, which is no part of a fingerprint; parts are "
-                f"{', '.join(PARTS)}, and dotted paths below them."
-            )
-            raise UsageError(message)
 
 
 def _numbered(top: Table, key: str) -> Iterable[tuple[Mapping[str, Any], str]]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from evalkit.designs import SUPPOSED
 from evalkit.errors import UsageError
 from evalkit.power import Sides
 from evalkit.task import Metric
-
-SUPPOSED = 0.5
-"""The correlation of two runs where only one is at hand: models of a kind are rarely less alike."""
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(pt|%)?")
 _HUNDRED = 100

@@ -15,6 +15,7 @@ from typing import Any
 from evalkit.report import board_cells as cells
 from evalkit.report import board_charts as charts
 from evalkit.report.board_cells import Unit, heading, sections, unit_of
+from evalkit.report.environment import page_environment
 from evalkit.report.marks import Mark
 from evalkit.report.table import printable
 from evalkit.standings import Column, Contender, Standing, Standings
@@ -27,16 +28,9 @@ _REVISION = 12  # characters of a commit
 
 def board_html(standings: Standings) -> str:
     """The leaderboard as a page of its own."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("evalkit.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("evalkit.report")
     loader = environment.loader
     if loader is None:
         message = "the environment has a loader"

@@ -14,6 +14,7 @@ from evalkit.report.compare_table import (
     summaries,
     verdict,
 )
+from evalkit.report.environment import page_environment
 from evalkit.report.flips import (
     CAUSES,
     Questions,
@@ -155,16 +156,7 @@ def compare_html(
 
 def _template(name: str) -> jinja2.Template:
     """A template of this package, which escapes all that it is given."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("evalkit.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+    return page_environment("evalkit.report").get_template(name)
 
 
 def _card(flip: Flip, questions: Questions) -> Mapping[str, Any]:

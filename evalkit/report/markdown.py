@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from evalkit.public import public
 from evalkit.publication import Publication
 from evalkit.report.table import Table, numeric_columns, printable, run_table
 from evalkit.run_record import RunRecord
@@ -59,6 +60,11 @@ def safe(text: str) -> str:
     references and URLs"): `@name`, `#1`, `GH-1`, and 7 to 40 hexadecimal digits.
     """
     return _MARKUP.sub(_entity, printable(text))
+
+
+def published(text: str) -> str:
+    """Any text of a record as Markdown that can only be its public part."""
+    return safe(public(text))
 
 
 def _entity(found: re.Match[str]) -> str:

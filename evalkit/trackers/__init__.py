@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterable
 
 from evalkit.errors import EvalkitError, UsageError
-from evalkit.trackers.entry import without_secrets
+from evalkit.public import without_secrets
 from evalkit.trackers.interface import Tracker
 
 TRACKERS = {

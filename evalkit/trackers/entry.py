@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from evalkit.backends.secret_names import is_secret_option
+from evalkit.public import is_secret_option, public, public_spec
 from evalkit.records import plain
 from evalkit.run_record import RunRecord, TaskResult
 
@@ -25,10 +24,7 @@ _LOCAL = frozenset(
     {"data", "task_paths", "ray_address"}
 )  # settings that name this machine's places
 _WORDED = frozenset({"template", "stop"})  # words of a task, which may look like paths
-_USER = re.compile(r"(?<=://)[^/@\s]*@")
-_QUERY = re.compile(r"(://[^\s?,]*)\?[^\s,]*")
-_FOLDER = re.compile(r"(?<![^\s:=,'\"(\[])(?<!http:)(?<!https:)(?:~[^/,\s]*)?/+(?=\S)[^,]*")
-_OPTION = re.compile(r",([\w-]+)=[^,]*")
+_SPECS = frozenset({"model", "spec", "judge", "asked"})  # of models, or their names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,19 +128,7 @@ def _flat(held: Mapping[str, Any], before: str, joint: str = ".") -> Iterator[tu
             continue
         if isinstance(value, Mapping):
             yield from _flat(value, path)
-        elif isinstance(value, list):
-            yield path, ", ".join(map(str, value))
-        else:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            yield path, text if name in _WORDED else public(text)
-
-
-def public(text: str) -> str:
-    """The text without folders, names and passwords of addresses, or secret options."""
-    told = _OPTION.sub(lambda m: "" if is_secret_option(m.group(1)) else m.group(), text)
-    return _FOLDER.sub(lambda m: PurePosixPath(m.group().rstrip()).name, without_secrets(told))
-
-
-def without_secrets(text: str) -> str:
-    """The text without names, passwords and queries of addresses."""
-    return _QUERY.sub(r"\1", _USER.sub("", text))
+            continue
+        texts = map(str, value if isinstance(value, list) else [value])
+        text = str(value).lower() if isinstance(value, bool) else ", ".join(texts)
+        yield path, text if name in _WORDED else (public_spec if name in _SPECS else public)(text)

@@ -14,7 +14,8 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from evalkit.trackers.entry import Entry, without_secrets
+from evalkit.public import without_secrets
+from evalkit.trackers.entry import Entry
 from evalkit.trackers.interface import PROJECT, require
 
 if TYPE_CHECKING:

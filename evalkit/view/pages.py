@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from evalkit.records import plain
+from evalkit.report.environment import page_environment
 from evalkit.report.marks import footnotes, own_marks, suffix
 from evalkit.report.table import (
     Table,
@@ -25,8 +25,6 @@ from evalkit.view.filters import PAGE, PAIRED, STATES, Query
 from evalkit.view.opened import Library, OpenTask, Run
 
 if TYPE_CHECKING:
-    import jinja2
-
     from evalkit.view.beside import Beside
 
 STATIC = {"view.css": "text/css", "view.js": "text/javascript", "export.js": "text/javascript"}
@@ -76,21 +74,8 @@ def static(name: str) -> str:
     return files("evalkit.view").joinpath("static", name).read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("evalkit.view"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def _render(name: str, site: Site, **given: Any) -> str:
-    return _environment().get_template(name).render(site=site, **given)
+    return page_environment("evalkit.view").get_template(name).render(site=site, **given)
 
 
 def _shown_table(table: Table) -> dict[str, Any]:

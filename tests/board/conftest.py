@@ -7,25 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import made_records
 import pytest
 
 from evalkit.compare import baseline_file
 from evalkit.integrity import digest_of_scores, sealed
-from evalkit.publication import PrintedCell, Publication
-from evalkit.records import Coverage, Generation, MetricValue, SampleScore
+from evalkit.records import Coverage, SampleScore
 from evalkit.registry import load_task
-from evalkit.run_record import (
-    SCHEMA,
-    DatasetIdentity,
-    Fingerprint,
-    ModelIdentity,
-    PromptIdentity,
-    RunConfig,
-    RunRecord,
-    ScorerIdentity,
-    TaskChoice,
-    TaskResult,
-)
+from evalkit.run_record import Fingerprint, ModelIdentity, RunRecord, TaskResult
 from evalkit.score import summarise
 from evalkit.store import RunFolder
 from evalkit.task import file_stem
@@ -83,27 +72,8 @@ def _failed(score: SampleScore) -> SampleScore:
 def fingerprint(task: str = "gqa", samples: int = CLUSTERS * EACH) -> Fingerprint:
     """All that moves a task's number, of the made-up data."""
     digest = f"{samples:064x}"
-    return Fingerprint(
-        dataset=DatasetIdentity(
-            repository="lab/data",
-            config=None,
-            split="test",
-            requested_revision=None,
-            revision="abc",
-            rows=samples,
-            expected_rows=samples,
-            samples=samples,
-            digest=digest,
-            images=digest,
-            context=digest,
-        ),
-        prompt=PromptIdentity(
-            variant="llava", template="{{ q }}", images_first=True, digest=digest
-        ),
-        generation=Generation(max_new_tokens=16),
-        preprocessing={"processor": "CLIP"},
-        scorer=ScorerIdentity(task=task, version=load_task(task).version, protocol="official"),
-    )
+    data = made_records.dataset(samples, images=digest, context=digest)
+    return made_records.fingerprint(task, version=load_task(task).version, dataset=data)
 
 
 def result(scores: Sequence[SampleScore], task: str = "gqa", **changes) -> TaskResult:
@@ -122,62 +92,23 @@ def record(model_name: str, *results: TaskResult, **changes) -> RunRecord:
         dtype="float32",
         parameters=changes.pop("parameters", 1_000_000),
     )
-    told = {
-        "schema": SCHEMA,
-        "name": "run",
-        "created": "2026-01-01T00:00:00Z",
-        "finished": "2026-01-01T01:00:00Z",
-        "source": "measured",
-        "model": model,
-        "config": RunConfig(
-            model=model.spec, tasks=tuple(TaskChoice(name=r.task) for r in results)
-        ),
-        "versions": {"evalkit": "0.1.0"},
-        "commit": "c" * 40,
-        "hardware": None,
-        "seconds": 30.0,
-        "results": results,
-    }
-    return sealed(RunRecord(**{**told, **changes}))
+    return sealed(
+        made_records.record(model_name, *results, identity=model, **{"commit": "c" * 40, **changes})
+    )
 
 
 def published(name: str, value: float, task: str = "gqa", metric: str = "accuracy", card="card.md"):
     """The record of a number that a card prints."""
-    known = fingerprint(task)
-    blank = DatasetIdentity(
-        repository="lab/data",
-        config=None,
-        split=None,
-        requested_revision=None,
-        revision=None,
-        rows=None,
-        expected_rows=None,
-        samples=None,
-        digest=None,
-    )
-    number = MetricValue(
-        value=value, low=None, high=None, method="published", n=None, clusters=None, maximum=None
-    )
-    scorer = replace(known.scorer, protocol="unknown")
-    made = TaskResult(
-        task=task,
-        version=known.scorer.version,
-        protocol="unknown",
-        headline=(metric,),
-        metrics={metric: number},
+    number = made_records.value(value, method="published", n=None, clusters=None, maximum=None)
+    made = made_records.result(
+        task,
+        {metric: number},
+        fingerprint=made_records.unknown(task, version=load_task(task).version),
         coverage=Coverage(asked=0, answered=0, failed=0, unparsed=0),
-        breakdowns={},
-        fingerprint=Fingerprint(
-            dataset=blank, prompt=None, generation=None, preprocessing={}, scorer=scorer
-        ),
     )
-    cell = PrintedCell(task=task, metric=metric, text=f"{value:.3f}", unit="fraction", table="main")
-    publication = Publication(
-        card=card, digest="d" * 64, title="A card", url=None, factors={}, cells=(cell,)
-    )
-    return record(
-        name, made, source="self-reported", publication=publication, seconds=0.0, commit=None
-    )
+    cell = made_records.printed(task, metric, f"{value:.3f}", "fraction")
+    publication = made_records.publication(cell, card=card)
+    return record(name, made, publication=publication, seconds=0.0, commit=None)
 
 
 def written(folder: Path, made: RunRecord, scores: dict[str, Sequence[SampleScore]] | None = None):

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from made_records import judge_report
 
 from evalkit.board.entries import read
 from evalkit.board.making import Choice, make
 from evalkit.errors import UsageError
-from evalkit.judge_report import JudgeReport
 from evalkit.run_record import Peeks
 
 
@@ -157,12 +157,7 @@ def test_failures_stand_for_the_number_above_a_share(model, results):
 
 
 def test_an_unhealthy_judge_is_marked_and_not_ranked(model, results):
-    report = JudgeReport(
-        judge="openai:j", rubric="r" * 64, origin="official", votes=1, swapped=False, verdicts=100,
-        failed={"timeout": 30}, cached=0, requests=100, prompt_tokens=0, output_tokens=0,
-        cost_usd=None, prices=None, healthy=False, consistency=None, spread=None, served={},
-        digest="d" * 64, answers="a" * 64,
-    )  # fmt: skip
+    report = judge_report(100, {"timeout": 30})
 
     def change(result):
         known = replace(result.fingerprint, judge={"model": "j"})

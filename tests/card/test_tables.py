@@ -5,9 +5,11 @@ import re
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
+import made_records
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_records import judge_report, printed, publication, result, value
 
 from evalkit.board.ranks import undistinguished
 from evalkit.card.cells import shown
@@ -19,98 +21,23 @@ from evalkit.card.section import section_context
 from evalkit.card.tables import card_tables, definitions
 from evalkit.errors import UsageError
 from evalkit.integrity import sealed
-from evalkit.judge_report import JudgeReport
-from evalkit.publication import PrintedCell, Publication
-from evalkit.records import Coverage, Generation, MetricValue
+from evalkit.records import Generation
 from evalkit.report.marks import Mark
-from evalkit.run_record import (
-    SCHEMA,
-    DatasetIdentity,
-    Fingerprint,
-    ModelIdentity,
-    PromptIdentity,
-    RunConfig,
-    RunRecord,
-    ScorerIdentity,
-    TaskResult,
-)
+from evalkit.run_record import PromptIdentity
 
 HOSTILE = "<script>a|b</script>\n[x](y) `c` **d** @e"
 
 
-def value(number, maximum=1.0):
-    return MetricValue(
-        value=number, low=None, high=None, method="", n=10, clusters=10, maximum=maximum
-    )
-
-
-def result(task, metrics, *, failed=0):
-    data = DatasetIdentity(
-        repository="r",
-        config=None,
-        split="test",
-        requested_revision=None,
-        revision=None,
-        rows=10,
-        expected_rows=10,
-        samples=10,
-        digest="d",
-    )
-    return TaskResult(
-        task=task,
-        version=1,
-        protocol="official",
-        headline=tuple(metrics),
-        metrics={name: value(number) for name, number in metrics.items()},
-        coverage=Coverage(asked=10, answered=10 - failed, failed=failed, unparsed=0),
-        breakdowns={},
-        fingerprint=Fingerprint(
-            dataset=data,
-            prompt=None,
-            generation=None,
-            preprocessing={},
-            scorer=ScorerIdentity(task=task, version=1, protocol="official"),
-        ),
-    )
-
-
-def record(model, results, *, run="one", factors=None, printed=None):
+def record(model, results, *, run="one", factors=None, text=None):
     """A measured record; with factors, a published one."""
+    cells = (
+        printed(task, name, text or f"{100 * number:.1f}")
+        for task, metrics in results.items()
+        for name, number in metrics.items()
+    )
+    told = publication(*cells, factors=factors) if factors else None
     held = [result(task, metrics) for task, metrics in results.items()]
-    publication = factors and Publication(
-        card="card.md",
-        digest="0" * 64,
-        title="A card",
-        url=None,
-        factors=factors,
-        cells=tuple(
-            PrintedCell(
-                task=task,
-                metric=name,
-                text=printed or f"{100 * number:.1f}",
-                unit="percent",
-                table="main",
-            )
-            for task, metrics in results.items()
-            for name, number in metrics.items()
-        ),
-    )
-    made = RunRecord(
-        schema=SCHEMA,
-        name=run,
-        created="2026-01-01T00:00:00Z",
-        finished="2026-01-01T00:00:00Z",
-        source="self-reported" if publication else "measured",
-        model=ModelIdentity(spec=model, backend="hf", name=model),
-        config=RunConfig(model=model, tasks=()),
-        versions={},
-        commit=None,
-        hardware=None,
-        seconds=0.0,
-        results=tuple(held),
-        publication=publication or None,
-    )
-    return sealed(made)
+    return sealed(made_records.record(model, *held, name=run, publication=told))
 
 
 def pivot(*models, rows=(("GQA", "gqa"), ("POPE", "pope")), **more):
@@ -274,16 +201,16 @@ def test_ties_go_to_the_even_digit(number, decimals, text):
 def test_without_decimals_a_value_is_written_as_everywhere():
     assert shown(value(0.5), Style()) == "0.5000"
     assert shown(value(0.5), Style(scale=100, suffix="%")) == "50.00%"
-    assert shown(value(1234.5, 2000.0), Style()) == "1234.50"
+    assert shown(value(1234.5, maximum=2000.0), Style()) == "1234.50"
 
 
 def test_published_numbers_stand_as_printed_only_where_that_is_asked_for():
-    records = [record("a", {"gqa": {"accuracy": 0.738}}, factors={"size": "3B"}, printed="73.8.")]
+    records = [record("a", {"gqa": {"accuracy": 0.738}}, factors={"size": "3B"}, text="73.8.")]
     cell = [["GQA", "73.8."]]
     assert grid(table_of(pivot("a", drop_empty=True), records))[2:] == [["GQA", "73.8"]]
-    printed = pivot("a", drop_empty=True) | {"published": "printed"}
-    assert grid(table_of(printed, records))[2:] == cell
-    assert grid(table_of(printed, records, published="value"))[2:] == [["GQA", "73.8"]]
+    as_printed = pivot("a", drop_empty=True) | {"published": "printed"}
+    assert grid(table_of(as_printed, records))[2:] == cell
+    assert grid(table_of(as_printed, records, published="value"))[2:] == [["GQA", "73.8"]]
 
 
 # Marks and bold
@@ -408,27 +335,7 @@ def known(one):
 
 
 def test_a_number_of_no_verdict_is_none_and_is_marked():
-    report = JudgeReport(
-        judge="dummy",
-        rubric="r",
-        origin="evalkit",
-        votes=1,
-        swapped=False,
-        verdicts=10,
-        failed={"unread": 10},
-        cached=0,
-        requests=10,
-        prompt_tokens=0,
-        output_tokens=0,
-        cost_usd=None,
-        prices=None,
-        healthy=False,
-        consistency=None,
-        spread=None,
-        served={},
-        digest="d",
-        answers="a",
-    )
+    report = judge_report(10, {"unread": 10})
     own = record("a", {"gqa": {"accuracy": 0.0}, "pope": {"accuracy": 0.5}})
     void = replace(own, results=(replace(own.results[0], judge=report), own.results[1]))
     table = table_of(pivot("a", "b"), [void, record("b", {"gqa": {"accuracy": 0.1}})], best=max)
@@ -441,7 +348,7 @@ def test_a_number_of_no_verdict_is_none_and_is_marked():
 
 def test_nothing_of_a_record_becomes_markup():
     numbers = {"gqa": {"accuracy": 0.5}}
-    records = [record(HOSTILE, numbers, factors={"size": HOSTILE}, printed=HOSTILE)]
+    records = [record(HOSTILE, numbers, factors={"size": HOSTILE}, text=HOSTILE)]
     columns = [{"label": "Size", "factor": "size"}, *models()["tables"][0]["columns"]]
     table = table_of(models(columns=columns) | {"published": "printed"}, records)
     assert len(grid(table)) == 3
@@ -464,7 +371,7 @@ def test_nothing_of_a_record_becomes_html():
             }
         ],
     }
-    records = [record("a", {"age": {"threat": 0.5}}, factors={"size": "3B"}, printed=HOSTILE)]
+    records = [record("a", {"age": {"threat": 0.5}}, factors={"size": "3B"}, text=HOSTILE)]
     text = str(table_of(raw, records).text)
     assert set(re.findall(r"<[^!/]\w*", text)) == {
         "<table",

@@ -7,24 +7,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_records import dataset
 
 from evalkit.data import identify, in_random_order, select
 from evalkit.errors import UsageError
 from evalkit.records import Sample
-from evalkit.run_record import DatasetIdentity
 
-IDENTITY = DatasetIdentity(
-    repository="local",
-    config=None,
-    split="test",
-    requested_revision=None,
-    revision=None,
-    rows=0,
-    expected_rows=0,
-    samples=0,
-    digest="",
-    images=None,
-)
+IDENTITY = dataset(0)
 
 
 def sample(name, group=None, targets=(), cluster="c"):

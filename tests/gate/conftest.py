@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import made_comparisons
 import pytest
 
 from evalkit.comparison import Flip, Side
@@ -42,42 +43,12 @@ def _judgement(**changed) -> Judgement:
     return Judgement(**(given | changed))
 
 
-def _side(**changed) -> Side:
-    given = {
-        "name": "results/m/base",
-        "kind": "run",
-        "model": "m",
-        "spec": "hf:m",
-        "run": "base",
-        "created": "2026-11-01T10:00:00Z",
-        "commit": "0123456789abcdef",
-        "digest": "0" * 64,
-    }
-    return Side(**(given | changed))
-
-
-def _flip(**changed) -> Flip:
-    given = {
-        "task": "pope",
-        "sample_id": "random/7",
-        "gain": -1.0,
-        "first": "yes",
-        "second": "no",
-        "targets": ("yes",),
-        "rules": ("first word", "first word"),
-        "texts": (None, None),
-        "cause": "answer",
-        "tags": {},
-    }
-    return Flip(**(given | changed))
-
-
 def _result(*judgements: Judgement, **changed) -> GateResult:
     given = {
         "verdict": "pass",
         "exit_code": ExitCode.OK,
-        "baseline": _side(),
-        "candidate": _side(name="results/m/new", run="new"),
+        "baseline": made_comparisons.side(),
+        "candidate": made_comparisons.side("results/m/new", run="new"),
         "policy": "ab" * 32,
         "power": 0.8,
         "family": "holm",
@@ -103,12 +74,12 @@ def judgement() -> Callable[..., Judgement]:
 
 @pytest.fixture
 def side() -> Callable[..., Side]:
-    return _side
+    return made_comparisons.side
 
 
 @pytest.fixture
 def flip() -> Callable[..., Flip]:
-    return _flip
+    return made_comparisons.flip
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ def test_what_does_not_decide_is_a_warning_and_a_pass_is_a_notice(failing, resul
 def test_a_flip_says_what_was_written_where_nothing_was_read(result, judgement, flip):
     flips = (
         flip(second=None, texts=(None, "perhaps"), cause="format"),
-        flip(second=None, cause="failure"),
+        flip(second=None, texts=(None, None), cause="failure"),
         flip(gain=0.5),
     )
     rows = flips_table(result(judgement(), flips=flips)).rows

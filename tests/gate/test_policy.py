@@ -84,7 +84,7 @@ WRONG = {
     "missing = 1\n" + RULE: '"worst", "fail" or "exclude<=0.5%"',
     'inconclusive = "ignore"\n' + RULE: 'it must be "fail" or "pass" or "neutral"',
     'allow = "prompt"\n' + RULE: "it must be a list of dataset, prompt,",
-    'allow = ["model"]\n' + RULE: "allows 'model' to differ, which is no part of a fingerprint",
+    'allow = ["model"]\n' + RULE: "there is no part 'model' to allow; the parts are: dataset",
     "rule = 3\n": "tables, each below a line [[rule]]",
     '[rule]\ntask = "pope"\nmax_drop = 0.01\n': "tables, each below a line [[rule]]",
     "[[rule]]\nmax_drop = 0.01\n": "[[rule]] number 1, has no 'task'",

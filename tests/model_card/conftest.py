@@ -4,12 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_records import dataset, judge_report, publication
 
 from evalkit.integrity import sealed
-from evalkit.judge_report import JudgeReport
-from evalkit.publication import Publication
 from evalkit.records import Coverage
-from evalkit.run_record import DatasetIdentity
 from evalkit.store import RunFolder, load_run
 
 ROOT = Path(__file__).parents[2]
@@ -69,12 +67,12 @@ def run(write, complete):
 
 def unknown(result):
     """The result as a publication has it: a number, and nothing of how it was made."""
-    data = DatasetIdentity(
-        repository=None, config=None, split=None, requested_revision=None, revision=None,
-        rows=None, expected_rows=None, samples=None, digest=None,
-    )  # fmt: skip
     fingerprint = replace(
-        result.fingerprint, dataset=data, prompt=None, generation=None, preprocessing={}
+        result.fingerprint,
+        dataset=dataset(None),
+        prompt=None,
+        generation=None,
+        preprocessing={},
     )
     metrics = {
         name: replace(value, low=None, high=None, n=None, clusters=None, maximum=None)
@@ -90,9 +88,7 @@ def unknown(result):
 @pytest.fixture(scope="session")
 def paper(demo):
     """A record of published numbers."""
-    told = Publication(
-        card="x.md", digest="0" * 64, title="A *paper*", url=None, factors={}, cells=()
-    )
+    told = publication(card="x.md", title="A *paper*")
     model = replace(demo.model, name="paper", spec="published:paper", digest=None)
     return sealed(
         replace(
@@ -107,12 +103,7 @@ def void():
     """(result) -> the result, judged by one who gave not one verdict."""
 
     def made(result):
-        report = JudgeReport(
-            judge="openai:m", rubric="f" * 64, origin="evalkit", votes=1, swapped=False,
-            verdicts=10, failed={"timeout": 10}, cached=0, requests=10, prompt_tokens=1,
-            output_tokens=1, cost_usd=None, prices=None, healthy=False, consistency=None,
-            spread=None, served={}, digest="0" * 64, answers="0" * 64,
-        )  # fmt: skip
+        report = judge_report(10, {"timeout": 10})
         return replace(result, judge=report)
 
     return made

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entries
 from huggingface_hub.repocard_data import eval_results_to_model_index
+from made_records import judge_report
 
 from evalkit.card.blocks import blocks_in
-from evalkit.judge_report import JudgeReport
 
 
 def read(folder):
@@ -122,12 +122,7 @@ def test_meta_sets_keys_and_slices_and_benchmarks(evalkit, tmp_path, write, comp
 
 
 def unhealthy(result):
-    report = JudgeReport(
-        judge="openai:m", rubric="f" * 64, origin="evalkit", votes=1, swapped=False, verdicts=10,
-        failed={"timeout": 5}, cached=0, requests=10, prompt_tokens=1, output_tokens=1,
-        cost_usd=None, prices=None, healthy=False, consistency=None, spread=None, served={},
-        digest="0" * 64, answers="0" * 64,
-    )  # fmt: skip
+    report = judge_report(10, {"timeout": 5})
     return replace(result, judge=report)
 
 

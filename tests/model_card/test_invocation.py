@@ -5,8 +5,7 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.card.invocation import TASK_LIST, run_invocation
-from evalkit.card.public import public_config
+from evalkit.card.invocation import TASK_LIST, public_config, run_invocation
 from evalkit.cli.run import command, configuration
 from evalkit.run_record import RunConfig, TaskChoice
 from evalkit.store import load_run
@@ -79,3 +78,16 @@ def test_the_demos_command(root, tmp_path):
         "evalkit run --model demo --data demo gqa mme pope vqav2 textvqa scienceqa mmvp"
     )
     assert read(made.line, made.task_list, tmp_path) == config
+
+
+def test_a_configuration_names_no_place():
+    config = RunConfig(
+        model="hf:/home/alice/m",
+        tasks=(TaskChoice(name="gqa"),),
+        data="/mnt/data",
+        task_paths=("/home/alice/tasks",),
+        ray_address="10.0.0.7:6379",
+    )
+    shown = public_config(config)
+    assert (shown.model, shown.data) == ("hf:path/to/m", "path/to/data")
+    assert (shown.task_paths, shown.ray_address) == (("path/to/tasks",), "auto")

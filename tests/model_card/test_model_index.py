@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from huggingface_hub import EvalResult, ModelCardData
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+from made_records import judge_report
 
 from evalkit.card.entries import Entry
 from evalkit.card.eval_results import eval_results
@@ -12,16 +13,10 @@ from evalkit.card.front_matter import dumped
 from evalkit.card.model_index import model_index
 from evalkit.card.order import Benchmark
 from evalkit.errors import IncompleteError, UsageError
-from evalkit.judge_report import JudgeReport
 
 
 def judged(result, judge):
-    report = JudgeReport(
-        judge=judge, rubric="f" * 64, origin="evalkit", votes=1, swapped=False, verdicts=10,
-        failed={}, cached=0, requests=10, prompt_tokens=1, output_tokens=1, cost_usd=None,
-        prices=None, healthy=True, consistency=None, spread=None, served={}, digest="0" * 64,
-        answers="0" * 64,
-    )  # fmt: skip
+    report = judge_report(judge=judge)
     return replace(result, judge=report)
 
 

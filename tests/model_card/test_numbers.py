@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from made_records import printed, publication
 
 from evalkit.board.ranks import undistinguished
 from evalkit.card.derived import SHAPES
 from evalkit.card.entries import Entry, labels
 from evalkit.card.numbers import numbers
 from evalkit.card.render import Sheet, body, template_names, template_text
-from evalkit.publication import PrintedCell, Publication
 from evalkit.report.marks import Mark
 
 
@@ -124,10 +124,7 @@ def test_what_a_published_number_does_not_say_is_not_marked(complete, paper):
 
 
 def test_a_published_record_stands_beside_with_its_mark(complete, early):
-    cell = PrintedCell(task="gqa", metric="accuracy", text="62.0", unit="percent", table="main")
-    told = Publication(
-        card="x.md", digest="0" * 64, title="A paper", url=None, factors={}, cells=(cell,)
-    )
+    told = publication(printed("gqa", "accuracy", "62.0"), title="A paper")
     published = replace(
         early, source="self-reported", publication=told, results=early.results[:1], name="paper"
     )

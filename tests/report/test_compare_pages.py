@@ -3,14 +3,15 @@
 import html
 import json
 import re
-from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_comparisons import compared_task as task
+from made_comparisons import comparison, difference, flip, side
 
-from evalkit.comparison import Asked, Comparison, Difference, Flip, Mismatch, Side, TaskComparison
+from evalkit.comparison import Asked, Mismatch
 from evalkit.report.compare_page import LONGEST, compare_html, compare_json, compare_markdown
 from evalkit.report.compare_table import (
     compare_table,
@@ -39,91 +40,6 @@ HOSTILE = (
     "&lt;b&gt; &amp;",
     "lone \ud800 surrogate",
 )
-
-
-def side(name="results/m/base", model="m", run="base"):
-    return Side(
-        name=name,
-        kind="run",
-        model=model,
-        spec=f"hf:{model}",
-        run=run,
-        created="2026-11-01T10:00:00Z",
-        commit="0123456789abcdef",
-        digest=sha256(name.encode("utf-8", "replace")).hexdigest(),
-    )
-
-
-def difference(**changed):
-    given = {
-        "metric": "accuracy",
-        "headline": True,
-        "first": 0.7,
-        "second": 0.72,
-        "difference": 0.02,
-        "error": 0.005,
-        "low": 0.01,
-        "high": 0.03,
-        "method": "cluster-robust t",
-        "n": 5000,
-        "clusters": 400,
-        "discordant": 120,
-        "won": 300,
-        "lost": 200,
-        "correlation": 0.8,
-        "p": 0.001,
-        "p_method": "10,000 random exchanges, ties half",
-        "adjusted": 0.002,
-        "detectable": 0.014,
-        "better": True,
-        "maximum": 1.0,
-    }
-    return Difference(**(given | changed))
-
-
-def task(*differences, **changed):
-    given = {
-        "task": "pope",
-        "protocol": "official",
-        "samples": 5000,
-        "only_first": 0,
-        "only_second": 0,
-        "failed": (0, 0),
-        "unhealthy": False,
-        "mismatches": (),
-        "differences": differences or (difference(),),
-        "flips": {"answer": (290, 190), "format": (10, 10)},
-    }
-    return TaskComparison(**(given | changed))
-
-
-def comparison(*tasks, second=None, **changed):
-    given = {
-        "first": side(),
-        "second": second or side("results/n/new", "n", "new"),
-        "tasks": tasks or (task(),),
-        "absent": (),
-        "draws": 10_000,
-        "seed": 0,
-        "alpha": 0.05,
-    }
-    return Comparison(**(given | changed))
-
-
-def flip(**changed):
-    given = {
-        "task": "pope",
-        "sample_id": "random/7",
-        "gain": -1.0,
-        "first": "yes",
-        "second": "no",
-        "targets": ("yes",),
-        "rules": ("first word", "first word"),
-        "texts": ("Yes", "No, there is none"),
-        "cause": "answer",
-        "tags": {"category": "random", "of": ("a", "b")},
-    }
-    return Flip(**(given | changed))
 
 
 # Verdicts

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_comparisons import compared_task, comparison, difference, side
+from made_records import judge_report
 
 import evalkit
-from evalkit.comparison import Comparison, Difference, Side, TaskComparison
-from evalkit.judge_report import JudgeReport
 from evalkit.records import Coverage
 from evalkit.report.table import printable
 
@@ -100,67 +100,15 @@ def record(folder):
     return evalkit.load_run(folder)
 
 
-def side(model):
-    return Side(
-        name=f"results/{model}/r",
-        kind="run",
-        model=model,
-        spec=f"hf:{model}",
-        run="r",
-        created="2026-11-01T10:00:00Z",
-        commit=None,
-        digest=model * 8,
-    )
-
-
-def difference(metric, **changed):
-    usual = {
-        "metric": metric,
-        "headline": True,
-        "first": 0.7,
-        "second": 0.72,
-        "difference": 0.02,
-        "error": 0.005,
-        "low": 0.01,
-        "high": 0.03,
-        "method": "cluster-robust t",
-        "n": 500,
-        "clusters": 100,
-        "discordant": 30,
-        "won": 20,
-        "lost": 10,
-        "correlation": 0.9,
-        "p": 0.001,
-        "p_method": "10,000 exchanges",
-        "adjusted": 0.002,
-        "detectable": 0.014,
-        "better": True,
-        "maximum": 1.0,
-    }
-    return Difference(**usual | changed)
+FLIPS = {"answer": (20, 10)}
 
 
 def compared(task="pope", model="n", **changed):
-    usual = {
-        "task": task,
-        "protocol": "official",
-        "samples": 500,
-        "only_first": 0,
-        "only_second": 0,
-        "failed": (0, 0),
-        "unhealthy": False,
-        "mismatches": (),
-        "differences": (difference("f1"), difference("yes_ratio", headline=False)),
-        "flips": {"answer": (20, 10)},
-    }
-    return Comparison(
-        first=side("m"),
-        second=side(model),
-        tasks=(TaskComparison(**usual | changed),),
+    differences = (difference(metric="f1"), difference(metric="yes_ratio", headline=False))
+    return comparison(
+        compared_task(*differences, **{"task": task, "samples": 500, "flips": FLIPS, **changed}),
+        second=side(f"results/{model}/r", model, "r"),
         absent=("gqa: it is in one of the two alone",),
-        draws=10_000,
-        seed=0,
-        alpha=0.05,
     )
 
 
@@ -196,27 +144,7 @@ def test_a_task_shows_all_of_its_numbers(record):
 
 
 def test_failures_and_a_judge_that_failed_are_seen(record):
-    report = JudgeReport(
-        judge="openai:j",
-        rubric="ab" * 32,
-        origin="official",
-        votes=1,
-        swapped=False,
-        verdicts=120,
-        failed={"timeout": 60},
-        cached=0,
-        requests=60,
-        prompt_tokens=1,
-        output_tokens=1,
-        cost_usd=None,
-        prices=None,
-        healthy=False,
-        consistency=None,
-        spread=None,
-        served={},
-        digest="d",
-        answers="a",
-    )
+    report = judge_report(120, {"timeout": 60})
     lost = Coverage(asked=120, answered=110, failed=10, unparsed=0)
     result = replace(record.results[1], judge=report, coverage=lost)
     for shown in (read(result), read(replace(record, results=(result,)))):

@@ -3,38 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from made_records import fingerprint
 
 from evalkit.errors import UsageError
 from evalkit.metrics import accuracy, group_accuracy
 from evalkit.records import Coverage, Failure, Generation, Outcome, Prediction, Sample
-from evalkit.run_record import (
-    DatasetIdentity,
-    Fingerprint,
-    PromptIdentity,
-    ScorerIdentity,
-)
 from evalkit.score import score_predictions, summarise
 from evalkit.task import DatasetRef, Prompt, Task
 
-FINGERPRINT = Fingerprint(
-    dataset=DatasetIdentity(
-        repository="local",
-        config=None,
-        split="test",
-        requested_revision=None,
-        revision=None,
-        rows=4,
-        expected_rows=4,
-        samples=4,
-        digest="0",
-    ),
-    prompt=PromptIdentity(
-        variant="plain", template="{{ question }}", images_first=True, digest="1" * 64
-    ),
-    generation=Generation(max_new_tokens=4),
-    preprocessing={},
-    scorer=ScorerIdentity(task="toy", version=3, protocol="official"),
-)
+FINGERPRINT = fingerprint("toy", version=3)
 
 
 def judged(sample, text):

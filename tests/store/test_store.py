@@ -7,79 +7,36 @@ import pickle
 from dataclasses import replace
 
 import pytest
+from made_records import record, result, value
 
 from evalkit.errors import ExitCode, StoreError, UnwritableError
 from evalkit.records import (
     Coverage,
     Failure,
-    Generation,
-    MetricValue,
     Prediction,
     SampleScore,
     differences,
     plain,
 )
 from evalkit.run_record import (
-    SCHEMA,
-    DatasetIdentity,
-    Fingerprint,
     ModelIdentity,
-    PromptIdentity,
-    RunConfig,
     RunRecord,
-    ScorerIdentity,
-    TaskChoice,
-    TaskResult,
 )
 from evalkit.store import RunFolder, load_run, parse
 from evalkit.writing import write_json, write_lines, write_text
 
-RECORD = RunRecord(
-    schema=SCHEMA,
+ACCURACY = value(0.5, low=0.25, high=0.75, method="Wilson", n=4, clusters=2)
+RESULT = result(
+    "toy",
+    {"accuracy": ACCURACY},
+    coverage=Coverage(asked=4, answered=3, failed=0, unparsed=1),
+    breakdowns={"kind": {"low": {"accuracy": 0.5}}},
+)
+RECORD = record(
+    "echo",
+    RESULT,
     name="night",
-    created="2026-01-01T00:00:00Z",
-    finished="2026-01-01T00:01:00Z",
-    source="measured",
-    model=ModelIdentity(spec="dummy:echo", backend="dummy", name="echo"),
-    config=RunConfig(model="dummy:echo", tasks=(TaskChoice(name="toy"),)),
-    versions={"evalkit": "0.1.0"},
-    commit=None,
-    hardware=None,
-    seconds=1.5,
-    results=(
-        TaskResult(
-            task="toy",
-            version=1,
-            protocol="official",
-            headline=("accuracy",),
-            metrics={
-                "accuracy": MetricValue(
-                    value=0.5, low=0.25, high=0.75, method="Wilson", n=4, clusters=2, maximum=1.0
-                )
-            },
-            coverage=Coverage(asked=4, answered=3, failed=0, unparsed=1),
-            breakdowns={"kind": {"low": {"accuracy": 0.5}}},
-            fingerprint=Fingerprint(
-                dataset=DatasetIdentity(
-                    repository="local",
-                    config=None,
-                    split="test",
-                    requested_revision=None,
-                    revision=None,
-                    rows=4,
-                    expected_rows=4,
-                    samples=4,
-                    digest="0" * 64,
-                ),
-                prompt=PromptIdentity(
-                    variant="plain", template="{{ question }}", images_first=True, digest="1" * 64
-                ),
-                generation=Generation(max_new_tokens=4),
-                preprocessing={},
-                scorer=ScorerIdentity(task="toy", version=1, protocol="official"),
-            ),
-        ),
-    ),
+    identity=ModelIdentity(spec="dummy:echo", backend="dummy", name="echo"),
 )
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from evalkit.backends.interface import BackendOptions
 from evalkit.backends.lmms import LmmsBackend
-from evalkit.backends.secret_names import is_secret_option, is_secret_variable
 from evalkit.errors import UsageError
+from evalkit.public import is_secret_option, is_secret_variable
 from evalkit.registry import parse_model
 
 SECRETS = (

@@ -66,6 +66,14 @@ def rank(standing: Standing) -> str:
     return str(best) if best == worst else f"{best}-{worst}"
 
 
+_GROUNDS = {"scores": "paired scores", "intervals": "intervals", "both": "both"}
+
+
+def grounds(standing: Standing) -> str:
+    """What a rank rests on; a dash where there is none."""
+    return _GROUNDS.get(standing.by, "-")
+
+
 def ends(low: float | None, high: float | None, unit: Unit) -> str:
     """An interval as "low to high"; a dash where there is none."""
     return "-" if low is None or high is None else f"{unit.text(low)} to {unit.text(high)}"
@@ -148,6 +156,26 @@ def _section(standings: Standings, title: str, *, comparable: bool) -> Section:
 # Sentences below
 
 
+def _ranked_by(standings: Standings) -> Iterator[str]:
+    """What ranks rest on, and whose rest on what where not all are of one kind."""
+    by = {kind: {one.contender for one in all_of(standings) if one.by == kind} for kind in _GROUNDS}
+    paired, apart = by["scores"] | by["both"], by["intervals"] | by["both"]
+    if paired:
+        yield "Where scored samples are at hand, models are compared pair by pair on the same ones."
+    if apart:
+        why = "Where they are not," if paired else "No two have scored samples at hand, so"
+        yield f"{why} ranks rest on intervals that do not touch, which says less."
+    if paired and apart:
+        order = [row.label for row in standings.contenders]
+        told = {"paired scores": by["scores"], "intervals": by["intervals"], "both": by["both"]}
+        shown = (
+            f"from {what}: {', '.join(label for label in order if label in held)}"
+            for what, held in told.items()
+            if held
+        )
+        yield f"Ranked {'; '.join(shown)}. The tables say so column by column."
+
+
 _EXPLAINED = {
     "preprocessing": "what models' own processors do to pictures may differ in a group",
 }
@@ -161,12 +189,7 @@ def sentences(standings: Standings) -> Iterator[str]:
         f"ranks that the comparisons of a group leave open, all of them at once ({level}); rows in "
         "bold may be first."
     )
-    grounds = {one.by for one in all_of(standings)} - {""}
-    if paired := bool(grounds & {"scores", "both"}):
-        yield "Where scored samples are at hand, models are compared pair by pair on the same ones."
-    if grounds & {"intervals", "both"}:
-        why = "Where they are not," if paired else "No two have scored samples at hand, so"
-        yield f"{why} ranks rest on intervals that do not touch, which says less."
+    yield from _ranked_by(standings)
     if standings.allowed:
         told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
         yield f"Allowed by choice: {'; '.join(told)}."

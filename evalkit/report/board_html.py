@@ -201,7 +201,7 @@ def _names(column: Column, reference: str | None, *, published: bool) -> list[Vi
     if published:
         names.append(_name("published (gap)", "number", first="down"))
     names += [_name("parameters", "number"), _name("s / sample", "number")]
-    words = ("run of", "commit", "data", "prompt", "decoding", "protocol", "judge")
+    words = ("ranked by", "run of", "commit", "data", "prompt", "decoding", "protocol", "judge")
     return names + [_name(text) for text in words]
 
 
@@ -220,7 +220,7 @@ def _cells(
 ) -> Iterator[View]:
     unit, row = unit_of(column), rows[one.contender]
     rank = None if one.ranks is None else sum(one.ranks) / 2
-    why = f"not ranked: {one.unranked}" if one.unranked else f"ranked by {one.by}"
+    why = f"not ranked: {one.unranked}" if one.unranked else f"ranked by {cells.grounds(one)}"
     yield _cell(cells.rank(one), rank, "number", why)
     yield _cell(one.contender, one.contender, "model")
     yield {"kind": "score", "value": _sorted_by(one.value), "shown": _shown(one, unit)}
@@ -240,6 +240,7 @@ def _cells(
     size, seconds = row.parameters, one.origin.seconds
     yield _cell("-" if size is None else cells.cost("parameters", size), size, "number")
     yield _cell("-" if seconds is None else f"{seconds:.3g}", seconds, "number")
+    yield _cell(cells.grounds(one), one.by)
     yield from _source(one)
 
 

@@ -97,9 +97,11 @@ def _group(column: Column, group: Group, reference: str | None) -> str:
     unit = unit_of(column)
     has_gaps = any(one.reference for one in group.standings)
     has_published = any(one.published for one in group.standings)
+    is_ranked = any(one.ranks for one in group.standings)
     header = ["rank", "model", "score", "95 % interval", "n", "clusters"]
     header += [f"beside {safe(reference or '')}"] if has_gaps else []
     header += ["published (gap)"] if has_published else []
+    header += ["ranked by"] if is_ranked else []
     header += ["run of", "commit", "data", "prompt", "protocol"]
     rows = []
     for one in group.standings:
@@ -113,8 +115,10 @@ def _group(column: Column, group: Group, reference: str | None) -> str:
         ]
         row += [cells.gap(one.reference, unit)] if has_gaps else []
         row += [cells.published(one.published, unit)] if has_published else []
+        row += [cells.grounds(one)] if is_ranked else []
         rows.append((*row, *map(safe, _source(one))))
-    right = [False, False, *[True] * (len(header) - 7), *[False] * 5]
+    words = 6 if is_ranked else 5
+    right = [False, False, *[True] * (len(header) - 2 - words), *[False] * words]
     return markdown_table(Table(header=tuple(header), rows=tuple(rows), notes=()), str, right)
 
 

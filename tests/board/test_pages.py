@@ -293,6 +293,25 @@ def test_bold_are_those_that_may_be_first(model, results):
     assert bold == {"good", "near"}
 
 
+def test_pages_say_what_ranks_rest_on(model, results):
+    for seed, name in enumerate(("a", "b", "bare")):
+        model(name, 0.5 + 0.1 * seed, seed, keep=name != "bare")
+    made = all_pages(results)
+    told = "Ranked from intervals: bare; from both: b, a. The tables say so column by column."
+    assert f"- {told}" in made["leaderboard.md"]
+    assert told in Texts(made["leaderboard.html"]).texts
+    rows = [line.split("|") for line in made["leaderboard.md"].splitlines() if "2026-01-01" in line]
+    assert {row[2].strip(): row[7].strip() for row in rows} == {
+        "a": "both",
+        "b": "both",
+        "bare": "intervals",
+    }
+    shutil.rmtree(results / "bare")
+    page = all_pages(results)["leaderboard.md"]
+    assert page.count("| paired scores |") == 2
+    assert "Ranked from" not in page
+
+
 def test_sixty_models_and_nine_columns(results):
     tasks = ("gqa", "vqav2", "textvqa", "mmvp", "scienceqa", "pope", "mme")
     scores = {seed: answered(0.4 + seed / 150, seed) for seed in range(60)}

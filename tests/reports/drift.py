@@ -6,7 +6,11 @@
 Only runs called "baseline" are committed; others in `results/` are the user's own. A committed
 record is compared in its results, model and configuration; time, machine and versions
 are its own. A page is compared byte for byte with what its record gives. A baseline file must be of
-a committed run, and all digests in it must hold.
+a committed run, all digests in it must hold, and each committed run must have one: the leaderboard
+ranks by its scored samples. A run that was made anew takes two steps (MODEL is demo or demo-early):
+
+    evalkit run demo --model MODEL --name baseline
+    evalkit baseline accept MODEL/baseline --name MODEL
 """
 
 from __future__ import annotations
@@ -27,8 +31,6 @@ from evalkit.store import load_run
 
 ROOT = Path(__file__).parents[2]
 RUNS = sorted((ROOT / "results").glob("*/baseline/run.json"))
-
-
 BASELINES = sorted((ROOT / "results" / "baselines").glob("*.json"))
 
 
@@ -74,8 +76,9 @@ def measured(entry: Entry) -> Iterator[TaskResult]:
 
 
 def stale_baselines() -> Iterator[str]:
-    """Baseline files that do not hold together, or are of no committed run."""
-    digests = {load_run(run).digest for run in RUNS}
+    """Baseline files that do not hold together or are of no committed run; runs without one."""
+    digests = {load_run(run).digest: run for run in RUNS}
+    kept = set()
     for path in BASELINES:
         try:
             side = sides.load(path)
@@ -84,8 +87,11 @@ def stale_baselines() -> Iterator[str]:
         except EvalkitError as error:
             yield str(error)
             continue
+        kept.add(side.record.digest)
         if side.record.digest not in digests:
             yield f"{path.relative_to(ROOT)} is of none of the runs in results/"
+    for digest in digests.keys() - kept:
+        yield f"{digests[digest].relative_to(ROOT)} has no baseline in results/baselines/"
 
 
 def moved_numbers(fresh: Path) -> Iterator[str]:

@@ -124,4 +124,7 @@ def has_scores(scored: Scored | None, result: TaskResult) -> bool:
     if scored is None or result.scores is None:
         return False
     folder = getattr(scored.source, "folder", None)
-    return folder is None or folder.scores_path(file_stem(result.task)).exists()
+    try:
+        return folder is None or folder.scores_path(file_stem(result.task)).exists()
+    except OSError:  # whoever reads it says why it cannot be read
+        return True

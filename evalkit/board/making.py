@@ -14,6 +14,7 @@ from evalkit.board.group import direction, ranked_group
 from evalkit.board.ranks import ALLOWED, LEVEL
 from evalkit.board.trends import economies, histories
 from evalkit.errors import UsageError
+from evalkit.run_record import TaskResult
 from evalkit.standings import Aggregate, Column, Contender, LeftOut, Standing, Standings
 
 Averaged = Literal["mean-rank", "borda"]
@@ -106,12 +107,19 @@ def _candidates(
             if result.task != task:
                 continue
             known = tally(entry.record, result, scored if has_scores(scored, result) else None)
-            if known.damaged:
-                unfit.append(LeftOut(path=entry.path, why=f"{task}: {entry.told(known.damaged)}"))
+            if why := _unfit(result, known):
+                unfit.append(LeftOut(path=entry.path, why=f"{task}: {entry.told(why)}"))
                 continue
             held.append(Candidate(entry=entry, result=result, label=rows[entry.path].label))
             tallies[entry.path] = known
     return held, tallies, unfit
+
+
+def _unfit(result: TaskResult, known: Tally) -> str:
+    """Why a result is in no column; empty where it is."""
+    if known.damaged or result.headline:
+        return known.damaged
+    return "no number stands for it, as of answers that no judge has read yet (`evalkit judge`)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

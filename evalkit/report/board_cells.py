@@ -190,6 +190,9 @@ def sentences(standings: Standings) -> Iterator[str]:
         "bold may be first."
     )
     yield from _ranked_by(standings)
+    if count := len(standings.left_out):
+        what = "1 place is" if count == 1 else f"{count} places are"
+        yield f"{what} left out and named at the end, with the reason."
     if standings.allowed:
         told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
         yield f"Allowed by choice: {'; '.join(told)}."

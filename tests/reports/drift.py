@@ -58,16 +58,16 @@ def stale_pages() -> Iterator[str]:
 def board_pages() -> dict[Path, str]:
     """The leaderboard of what is committed: runs, published numbers, and baselines' scores."""
     found = read(ROOT / "results", scores="baselines", root=ROOT)
-    entries = [entry for entry in found.entries if is_committed(entry)]
+    entries = [entry for entry in found.entries if is_committed(entry.path)]
     tasks = {result.task for entry in entries for result in measured(entry)}
     choice = Choice(tasks=tuple(sorted(tasks)))
     made = pages(make(entries, choice), options_of(choice), entries)
     return {ROOT / "reports" / name: text for name, text in made.items()}
 
 
-def is_committed(entry: Entry) -> bool:
-    """Whether an entry is in the repository, and not one of the user's own runs."""
-    return ROOT / entry.path in RUNS or entry.path.startswith("results/published/")
+def is_committed(path: str) -> bool:
+    """Whether a record is in the repository, and not one of the user's own runs."""
+    return ROOT / path in (*RUNS, *BASELINES) or path.startswith("results/published/")
 
 
 def measured(entry: Entry) -> Iterator[TaskResult]:
@@ -94,6 +94,13 @@ def stale_baselines() -> Iterator[str]:
         yield f"{digests[digest].relative_to(ROOT)} has no baseline in results/baselines/"
 
 
+def broken_records() -> Iterator[str]:
+    """Committed records that cannot be read, and would be left out of the leaderboard."""
+    for one in read(ROOT / "results", scores="baselines", root=ROOT).left_out:
+        if is_committed(one.path):
+            yield f"{one.path} {one.why}"
+
+
 def moved_numbers(fresh: Path) -> Iterator[str]:
     """Parts of the committed records that a fresh run does not bear out."""
     for run in RUNS:
@@ -113,6 +120,7 @@ def main(arguments: list[str]) -> int:
             page.write_text(text, encoding="utf-8")
         return 0
     found = [
+        *broken_records(),
         *stale_pages(),
         *stale_baselines(),
         *(f for folder in arguments for f in moved_numbers(Path(folder))),

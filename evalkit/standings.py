@@ -94,6 +94,25 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A number that is neither good nor bad, and without which another misleads: a yes-ratio.
+
+    Attributes:
+        name: The metric.
+        value: Its number.
+        low: Lower end of its 95 % interval; None where there is none.
+        high: Its upper end.
+        maximum: The largest possible value; None where it is not known.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One model's number in a column.
 
@@ -119,6 +138,9 @@ class Standing:
         origin: Where it is from.
         decimals: Of a copied number, how many are printed of its column's unit; None of others.
         erratum: What is known to be wrong with a copied number; empty where nothing is.
+        companions: What its task describes answers by, beside numbers that are good or bad.
+        unparsed: Share of the samples whose answer no rule could read, 0 to 1; None where it is
+            not known.
     """
 
     contender: str
@@ -141,6 +163,8 @@ class Standing:
     origin: Origin
     decimals: int | None = None
     erratum: str = ""
+    companions: tuple[Companion, ...] = ()
+    unparsed: float | None = None
 
     @property
     def half_width(self) -> float | None:

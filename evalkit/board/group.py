@@ -18,7 +18,7 @@ from evalkit.report.marks import Mark, own_marks
 from evalkit.report.table import is_void
 from evalkit.resampling import settled
 from evalkit.run_record import RunRecord, TaskResult
-from evalkit.standings import Gap, Group, Origin, Standing
+from evalkit.standings import Companion, Gap, Group, Origin, Standing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,10 @@ def ranked_group(
     ranking = _ranking(rivals, metric, tallies, higher=higher)
     places = {one.label: place for place, one in enumerate(rivals)}
     made = {
-        one.label: _standing(one, metric, marks=_marks(held, one), unranked=why[one.label])
+        one.label: replace(
+            _standing(one, metric, marks=_marks(held, one), unranked=why[one.label]),
+            companions=_companions(one.result, tallies[one.entry.path].describing),
+        )
         for one in held.newest
     }
     for label, ranks, by in zip(places, ranking.ranges, ranking.by, strict=True):
@@ -168,7 +171,7 @@ def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
 def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: str) -> Standing:
     """A number that is not ranked yet, and set beside nothing."""
     value, missing = one.result.metrics[metric], withheld(one.result)
-    cell = _printed(one, metric)
+    cell, covered = _printed(one, metric), one.result.coverage
     return Standing(
         contender=one.label,
         value=None if missing else value.value,
@@ -190,6 +193,16 @@ def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: 
         origin=origin(one.entry.path, one.entry.record, one.result),
         decimals=None if cell is None else _decimals(cell),
         erratum="" if cell is None else cell.erratum or "",
+        unparsed=covered.unparsed / covered.asked if covered.asked else None,
+    )
+
+
+def _companions(result: TaskResult, names: Sequence[str]) -> tuple[Companion, ...]:
+    """Numbers of the same result that describe its answers; none where numbers are withheld."""
+    shown = [] if withheld(result) else [(name, result.metrics[name]) for name in names]
+    return tuple(
+        Companion(name=name, value=held.value, low=held.low, high=held.high, maximum=held.maximum)
+        for name, held in shown
     )
 
 

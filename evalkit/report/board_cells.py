@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evalkit.report.marks import Footnote, Mark, footnotes
-from evalkit.standings import Column, Contender, Gap, Group, Standing, Standings
+from evalkit.standings import Column, Companion, Contender, Gap, Group, Standing, Standings
+
+UNPARSED = 0.01
+"""From this share on the overview says how many answers were not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,12 @@ class Unit:
 def unit_of(column: Column) -> Unit:
     """The column's unit: percent where the metric is a share, else the metric's own points."""
     values = [one.value for group in column.groups for one in group.standings]
+    return _unit(column.maximum, values)
+
+
+def _unit(maximum: float | None, values: Iterable[float | None]) -> Unit:
     shares = all(value is None or abs(value) <= 1 for value in values)
-    is_share = column.maximum == 1 or (column.maximum is None and shares)
+    is_share = maximum == 1 or (maximum is None and shares)
     return Unit(name="%", factor=100.0) if is_share else Unit(name="points", factor=1.0)
 
 
@@ -56,6 +63,38 @@ def score(standing: Standing, unit: Unit) -> str:
     half = standing.half_width
     spread = "" if half is None else f" ± {unit.text(half)}"
     return f"{unit.text(standing.value, standing.decimals)}{spread}{marks}"
+
+
+def share(value: float | None) -> str:
+    """A share in percent; a dash where it is not known."""
+    return "-" if value is None else f"{value:.1%}".replace("%", " %")
+
+
+def companion_names(standings: Iterable[Standing]) -> list[str]:
+    """Names of the numbers that stand beside others, each once."""
+    return list(dict.fromkeys(held.name for one in standings for held in one.companions))
+
+
+def companion(standing: Standing, name: str) -> tuple[str, float | None]:
+    """A number that stands beside another, as text and as it is; a dash where it is not there."""
+    held = next((held for held in standing.companions if held.name == name), None)
+    if held is None:
+        return "-", None
+    spread = ends(held.low, held.high, _unit(held.maximum, (held.value,)))
+    return _short(held) + ("" if spread == "-" else f" ({spread})"), held.value
+
+
+def beside(standing: Standing) -> str:
+    """What must be read with a number: what describes its answers, and how many were not read."""
+    told = [f"{held.name} {_short(held)}" for held in standing.companions]
+    if standing.value is not None and (standing.unparsed or 0.0) >= UNPARSED:
+        told.append(f"unparsed {share(standing.unparsed)}")
+    return ", ".join(told)
+
+
+def _short(held: Companion) -> str:
+    unit = _unit(held.maximum, (held.value,))
+    return unit.text(held.value) + (" %" if unit.name == "%" else "")
 
 
 def rank(standing: Standing) -> str:
@@ -196,6 +235,8 @@ def sentences(standings: Standings) -> Iterator[str]:
     if standings.allowed:
         told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
         yield f"Allowed by choice: {'; '.join(told)}."
+    if any(one.companions for one in all_of(standings)):
+        yield "What is neither good nor bad, as a yes-ratio, stands with what it explains."
     if any(one.withheld for one in all_of(standings)):
         yield "With more than 5 % failed samples there is no number, but the share that failed."
     if any(one.published for one in all_of(standings)):

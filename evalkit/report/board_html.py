@@ -100,6 +100,7 @@ def _shown(one: Standing, unit: Unit) -> View:
         "marks": [{"sign": sign, "text": signs[sign]} for sign in one.marks],
         "leads": one.leads,
         "rank": cells.rank(one),
+        "beside": printable(cells.beside(one)),
         "value": _sorted_by(one.value),
     }
 
@@ -163,19 +164,22 @@ def _column(
     standings = [one for group in column.groups for one in group.standings]
     gaps = any(one.reference for one in standings)
     published = any(one.published for one in standings)
+    further = cells.companion_names(standings)
     identifier = f"chart{place}"
     return {
         "task": printable(column.task),
         "heading": printable(heading(column)),
         "caption": _caption(column),
-        "names": _names(column, reference if gaps else None, published=published),
+        "names": _names(column, further, reference if gaps else None, published=published),
         "groups": [
             {
                 "title": printable(group.title),
                 "rows": [
                     {
                         "label": printable(one.contender),
-                        "cells": list(_cells(one, column, rows, gaps=gaps, published=published)),
+                        "cells": list(
+                            _cells(one, column, rows, further, gaps=gaps, published=published)
+                        ),
                     }
                     for one in group.standings
                 ],
@@ -191,11 +195,14 @@ def _column(
     }
 
 
-def _names(column: Column, reference: str | None, *, published: bool) -> list[View]:
+def _names(
+    column: Column, further: Sequence[str], reference: str | None, *, published: bool
+) -> list[View]:
     """The headers of a column's own table."""
     names = [_name("rank", "number"), _name("model")]
     names += [_name("score", "number", first=_first(column)), _name("95 % interval", "number")]
     names += [_name("n", "number", first="down"), _name("clusters", "number", first="down")]
+    names += [_name(text, "number", first="down") for text in (*further, "unparsed")]
     if reference is not None:
         names.append(_name(f"beside {reference}", "number", first="down"))
     if published:
@@ -216,7 +223,13 @@ def _cell(text: str, value: float | str | None = None, kind: str = "text", title
 
 
 def _cells(
-    one: Standing, column: Column, rows: Mapping[str, Contender], *, gaps: bool, published: bool
+    one: Standing,
+    column: Column,
+    rows: Mapping[str, Contender],
+    further: Sequence[str],
+    *,
+    gaps: bool,
+    published: bool,
 ) -> Iterator[View]:
     unit, row = unit_of(column), rows[one.contender]
     rank = None if one.ranks is None else sum(one.ranks) / 2
@@ -227,6 +240,9 @@ def _cells(
     yield _cell(cells.ends(one.low, one.high, unit), one.low, "number", one.method)
     for count in (one.n, one.clusters):
         yield _cell("-" if count is None else f"{count:,}", count, "number")
+    for name in further:
+        yield _cell(*cells.companion(one, name), kind="number")
+    yield _cell(cells.share(one.unparsed), one.unparsed, "number")
     if gaps:
         found = one.reference
         difference = None if found is None else found.difference

@@ -82,7 +82,8 @@ def _view(standings: Standings) -> View:
 
 def _name(text: str, kind: str = "text", *, first: str = "up", task: str = "") -> View:
     """A header: its text, how it is sorted, and its task."""
-    return {"text": printable(text), "kind": kind, "first": first, "task": printable(task)}
+    shown = printable(text).replace("(of ", "(of\N{NO-BREAK SPACE}")
+    return {"text": shown, "kind": kind, "first": first, "task": printable(task)}
 
 
 def _first(column: Column) -> str:

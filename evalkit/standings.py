@@ -113,6 +113,23 @@ class Companion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn:
+    """Somebody's word that a model was trained on data of benchmarks.
+
+    Attributes:
+        model: The model's short name, or a row's label.
+        tasks: The benchmarks whose numbers are touched.
+        data: What it was trained on, such as "the train split of VQAv2".
+        source: Who says so, such as "its card, under Training data".
+    """
+
+    model: str
+    tasks: tuple[str, ...]
+    data: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One model's number in a column.
 
@@ -141,6 +158,7 @@ class Standing:
         companions: What its task describes answers by, beside numbers that are good or bad.
         unparsed: Share of the samples whose answer no rule could read, 0 to 1; None where it is
             not known.
+        trained_on: What is said of data of its benchmark that its model was trained on.
     """
 
     contender: str
@@ -165,6 +183,7 @@ class Standing:
     erratum: str = ""
     companions: tuple[Companion, ...] = ()
     unparsed: float | None = None
+    trained_on: tuple[TrainedOn, ...] = ()
 
     @property
     def half_width(self) -> float | None:
@@ -306,6 +325,7 @@ class Standings:
         aggregate: "mean-rank", "borda", or None.
         aggregates: One for each row that has it, the best first; empty where none was asked for.
         left_out: Records that are not in it.
+        same: Rows of measured numbers, each with the published rows that it is said to be.
     """
 
     title: str
@@ -317,3 +337,4 @@ class Standings:
     aggregate: str | None
     aggregates: tuple[Aggregate, ...]
     left_out: tuple[LeftOut, ...]
+    same: tuple[tuple[str, tuple[str, ...]], ...] = ()

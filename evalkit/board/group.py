@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from evalkit.board.columns import Candidate, Together
@@ -52,6 +53,7 @@ def ranked_group(
     *,
     reference: str | None = None,
     published: Sequence[Candidate] = (),
+    same: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> Ranked:
     """The standings of a group in one metric, the best first.
 
@@ -61,6 +63,8 @@ def ranked_group(
         tallies: What is known beyond the records, by the record's path.
         reference: The reference's row.
         published: Those whose numbers are copied from publications.
+        same: Their rows, by the measured rows that are said to be the same model; other measured
+            rows are set beside those of their name.
     """
     better = direction([tallies[one.entry.path] for one in held.newest], metric)
     higher = better is not False
@@ -82,7 +86,7 @@ def ranked_group(
     for one in held.newest:
         if made[one.label].value is not None:
             gap = _gap(_named(held, reference), one, metric, tallies)
-            told = _published(one, metric, published)
+            told = _published(one, metric, published, same.get(one.label))
             made[one.label] = replace(made[one.label], reference=gap, published=told)
     standings = sorted(made.values(), key=lambda one: _order(one, higher=higher))
     group = _group(held, standings)
@@ -321,7 +325,9 @@ def _case(first: Counted, second: Counted) -> Case:
     )
 
 
-def _published(one: Candidate, metric: str, published: Sequence[Candidate]) -> tuple[Gap, ...]:
+def _published(
+    one: Candidate, metric: str, published: Sequence[Candidate], same: frozenset[str] | None
+) -> tuple[Gap, ...]:
     """Numbers of the same model that were published, and by how much this one differs."""
     if one.entry.record.source == "self-reported":
         return ()
@@ -329,7 +335,9 @@ def _published(one: Candidate, metric: str, published: Sequence[Candidate]) -> t
     found = []
     for other in published:
         record, told = other.entry.record, other.result.metrics[metric]
-        if _bare(record.model.name) == _bare(name) and _like(value, told):
+        named = _bare(record.model.name) == _bare(name)
+        is_same = named if same is None else other.label in same
+        if is_same and _like(value, told):
             card = record.name if record.publication is None else record.publication.card
             gap = Gap(beside=card, value=told.value, difference=value.value - told.value)
             found.append((card, other.entry.path, gap))

@@ -56,6 +56,15 @@ SEPARATE = "nothing"
     show_default=True,
     help="Where scored samples are taken from; 'baselines' uses what is committed alone.",
 )
+@click.option(
+    "--published", multiple=True, metavar="MODEL=NAME",
+    help="Which published model a measured one is, where their names differ.",
+)  # fmt: skip
+@click.option(
+    "--trained-on", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
+    help="What models were trained on, in tables [[trained]] with model, tasks, data and source: "
+    "their numbers are marked.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Leave with 15 where something is left out.")
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
 def command(
@@ -126,7 +135,10 @@ def _choice(
     title: str,
     allow: Sequence[str],
     aggregate: Any,
+    published: Sequence[str],
+    trained_on: Path | None,
 ) -> Any:
+    from evalkit.board.claims import read_training
     from evalkit.board.making import Choice
     from evalkit.compare.comparable import allowed
 
@@ -137,8 +149,23 @@ def _choice(
         reference=None if reference is None else _reference(found, folder, reference),
         tasks=tuple(dict.fromkeys(filter(None, names))),
         aggregate=aggregate,
+        published=tuple(map(_pair, published)),
+        trained_on=() if trained_on is None else read_training(trained_on),
         **parts,
     )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """A measured model and the published one that it is.
+
+    Raises:
+        UsageError: It is no pair.
+    """
+    one, _, other = (word.strip() for word in text.partition("="))
+    if not one or not other:
+        message = f"--published {text!r} is no MODEL=NAME, as --published mine=llava-gemma-2b."
+        raise UsageError(message)
+    return one, other
 
 
 def _reference(found: Folder, folder: Path, name: str) -> str:

@@ -129,8 +129,9 @@ def gap(found: Gap | None, unit: Unit) -> str:
 
 
 def published(found: Iterable[Gap], unit: Unit) -> str:
-    """Published numbers, each with the gap that the measured one has to it."""
-    told = [f"{unit.text(one.value)} ({unit.signed(one.difference)})" for one in found]
+    """Published numbers with their mark, each with the gap that the measured one has to it."""
+    sign = Mark.SELF_REPORTED.value
+    told = [f"{unit.text(one.value)} {sign} ({unit.signed(one.difference)})" for one in found]
     return ", ".join(told) or "-"
 
 
@@ -241,6 +242,9 @@ def sentences(standings: Standings) -> Iterator[str]:
         yield "With more than 5 % failed samples there is no number, but the share that failed."
     if any(one.published for one in all_of(standings)):
         yield "Beside a published number stands by how much the measured one is above it."
+    if standings.same:
+        told = (f"{label} is {' and '.join(others)}" for label, others in standings.same)
+        yield f"Set beside published numbers by choice: {'; '.join(told)}."
 
 
 def all_of(standings: Standings) -> Iterator[Standing]:
@@ -264,6 +268,9 @@ def _group_notes(column: Column, group: Group) -> Iterator[str]:
         if waived:
             told = "; ".join(f"{m.part}: {m.second}, not {m.first}" for m in waived)
             yield f"{column.name}: {one.contender} differs in what was allowed: {told}."
+        for said in one.trained_on:
+            told = f"{one.contender} was trained on {said.data} (source: {said.source})"
+            yield f"{column.name}: {told}."
         if one.erratum:
             yield f"{column.name}: {one.contender} is as it was printed. {one.erratum}"
 

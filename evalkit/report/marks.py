@@ -20,6 +20,7 @@ class Mark(Enum):
     RULES = "‡"
     PARTIAL = "§"
     SELF_REPORTED = "¶"
+    TRAINED = "◊"
     UNHEALTHY = "⚠"
 
     @property
@@ -33,6 +34,7 @@ _FOOTNOTES = {
     Mark.RULES: "scored by other rules or labels than the rest of its column.",
     Mark.PARTIAL: "of a part of the data: a limit, failed samples, or an early stop.",
     Mark.SELF_REPORTED: "self-reported: copied from a publication, not measured here.",
+    Mark.TRAINED: "said to be of a model that was trained on data of this benchmark.",
     Mark.UNHEALTHY: "too many verdicts of its judge are missing.",
 }
 

@@ -114,16 +114,16 @@ class Companion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedOn:
-    """Somebody's word that a model was trained on data of benchmarks.
+    """Somebody's word that models were trained on data of benchmarks.
 
     Attributes:
-        model: The model's short name, or a row's label.
+        models: The models' short names, or rows' labels.
         tasks: The benchmarks whose numbers are touched.
-        data: What it was trained on, such as "the train split of VQAv2".
+        data: What they were trained on, such as "the train split of VQAv2".
         source: Who says so, such as "its card, under Training data".
     """
 
-    model: str
+    models: tuple[str, ...]
     tasks: tuple[str, ...]
     data: str
     source: str

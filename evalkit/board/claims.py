@@ -27,7 +27,7 @@ def read_training(path: Path) -> tuple[TrainedOn, ...]:
     """What a TOML file says of training data, in tables `[[trained]]`.
 
     Args:
-        path: The file; of each table `model`, `tasks`, `data` and `source` are read.
+        path: The file; of each table `models`, `tasks`, `data` and `source` are read.
 
     Raises:
         UsageError: It cannot be read, or says something else.
@@ -41,7 +41,7 @@ def read_training(path: Path) -> tuple[TrainedOn, ...]:
     held = raw.get(TABLE)
     if raw.keys() != {TABLE} or not isinstance(held, list):
         message = (
-            f"{path} says nothing of training data: write tables [[{TABLE}]] with model, tasks, "
+            f"{path} says nothing of training data: write tables [[{TABLE}]] with models, tasks, "
             "data and source, and nothing else."
         )
         raise UsageError(message)
@@ -58,11 +58,12 @@ def checked_training(
         UsageError: It is not, so that a slip would hide a mark.
     """
     for one in told:
-        _rows(one.model, rows.values(), "numbers here", f"The training data of {one.model}")
+        for model in one.models:
+            _rows(model, rows.values(), "numbers here", f"The training data of {model}")
         if unknown := [task for task in one.tasks if task not in tasks]:
             message = (
-                f"The training data of {one.model} name the task {unknown[0]!r}, which no record "
-                f"has; the records have: {', '.join(sorted(tasks))}."
+                f"The training data of {', '.join(one.models)} name the task {unknown[0]!r}, which "
+                f"no record has; the records have: {', '.join(sorted(tasks))}."
             )
             raise UsageError(message)
 
@@ -84,7 +85,7 @@ def with_training(
 
 def _marked(one: Standing, about: Sequence[TrainedOn], models: Mapping[str, str]) -> Standing:
     names = {one.contender, models[one.contender]}
-    held = tuple(said for said in about if said.model in names)
+    held = tuple(said for said in about if not names.isdisjoint(said.models))
     if not held:
         return one
     signs = {*one.marks, Mark.TRAINED.value}

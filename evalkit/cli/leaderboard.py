@@ -62,7 +62,7 @@ SEPARATE = "nothing"
 )  # fmt: skip
 @click.option(
     "--trained-on", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
-    help="What models were trained on, in tables [[trained]] with model, tasks, data and source: "
+    help="What models were trained on, in tables [[trained]] with models, tasks, data and source: "
     "their numbers are marked.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Leave with 15 where something is left out.")

@@ -256,10 +256,27 @@ def all_of(standings: Standings) -> Iterator[Standing]:
 
 def notes(standings: Standings) -> Iterator[str]:
     """What must be known of single rows."""
+    yield from _training_notes(standings)
     for column in standings.columns:
         yield from (f"{column.name}: {note}" for note in column.notes)
         for group in column.groups:
             yield from _group_notes(column, group)
+
+
+def _training_notes(standings: Standings) -> Iterator[str]:
+    """What is said of models' training data, each word once."""
+    held = [
+        (said, column.name, one.contender)
+        for column in standings.columns
+        for group in column.groups
+        for one in group.standings
+        for said in one.trained_on
+    ]
+    for said in dict.fromkeys(word for word, _, _ in held):
+        names = ", ".join(dict.fromkeys(name for word, name, _ in held if word == said))
+        labels = ", ".join(dict.fromkeys(label for word, _, label in held if word == said))
+        told = f"{labels}: trained on {said.data} (source: {said.source})"
+        yield f"{Mark.TRAINED.value} {told}. It bears on {names}."
 
 
 def _group_notes(column: Column, group: Group) -> Iterator[str]:
@@ -268,9 +285,6 @@ def _group_notes(column: Column, group: Group) -> Iterator[str]:
         if waived:
             told = "; ".join(f"{m.part}: {m.second}, not {m.first}" for m in waived)
             yield f"{column.name}: {one.contender} differs in what was allowed: {told}."
-        for said in one.trained_on:
-            told = f"{one.contender} was trained on {said.data} (source: {said.source})"
-            yield f"{column.name}: {told}."
         if one.erratum:
             yield f"{column.name}: {one.contender} is as it was printed. {one.erratum}"
 

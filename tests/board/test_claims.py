@@ -18,7 +18,7 @@ from .conftest import published, written
 
 FACTS = """
 [[trained]]
-model = "lab/good"
+models = ["lab/good"]
 tasks = ["gqa"]
 data = "the train split of GQA"
 source = "its card, under Training data"
@@ -57,8 +57,8 @@ def test_trained_on_is_a_mark_with_its_footnote_and_who_says_so(board):
     (overview, *_) = [line for line in page.splitlines() if line.startswith("| lab/good ")]
     assert "◊" in overview
     assert "- ◊ said to be of a model that was trained on data of this benchmark." in page
-    told = "lab/good was trained on the train split of GQA (source: its card, under Training data)."
-    assert f"- gqa accuracy: {told}" in page
+    told = "lab/good: trained on the train split of GQA (source: its card, under Training data)."
+    assert f"- ◊ {told} It bears on gqa accuracy." in page
     assert told in Path("reports/leaderboard.html").read_text()
     rows = csv.DictReader(Path("reports/leaderboard.csv").read_text().splitlines())
     assert {row["model"]: (row["trained_on"], row["marks"]) for row in rows} == {
@@ -108,7 +108,7 @@ def test_a_slip_hides_no_mark(board):
 def test_training_data_are_read_table_by_table(tmp_path):
     path = tmp_path / "facts.toml"
     path.write_text(FACTS + FACTS.replace("good", "b"))
-    assert [one.model for one in read_training(path)] == ["lab/good", "lab/b"]
+    assert [one.models for one in read_training(path)] == [("lab/good",), ("lab/b",)]
     path.write_text(FACTS.replace('["gqa"]', '"gqa"'))
     with pytest.raises(StoreError, match="tasks"):
         read_training(path)
@@ -119,7 +119,7 @@ def test_training_data_are_read_table_by_table(tmp_path):
 @pytest.mark.usefixtures("board")
 def test_only_the_benchmarks_that_are_named_are_marked(model, results):
     model("lab/good", 0.7, 3, task="pope", run="pope")
-    said = TrainedOn(model="lab/good", tasks=("pope",), data="POPE's images", source="a paper")
+    said = TrainedOn(models=("lab/good",), tasks=("pope",), data="POPE's images", source="a paper")
     columns = make(read(results).entries, Choice(trained_on=(said,))).columns
     marked = {
         (column.task, one.contender)

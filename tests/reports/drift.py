@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from evalkit.board.claims import read_training
 from evalkit.board.entries import Entry, read
 from evalkit.board.making import Choice, make
 from evalkit.board.pages import options_of, pages
@@ -63,7 +64,8 @@ def board_pages() -> dict[Path, str]:
     found = read(ROOT / "results", scores="baselines", root=ROOT)
     entries = [entry for entry in found.entries if is_committed(entry.path)]
     tasks = {result.task for entry in entries for result in measured(entry)}
-    choice = Choice(tasks=tuple(sorted(tasks)))
+    told = read_training(ROOT / "results" / "published" / "trained_on.toml")
+    choice = Choice(tasks=tuple(sorted(tasks)), trained_on=told)
     made = pages(make(entries, choice), options_of(choice), entries)
     return {ROOT / "reports" / name: text for name, text in made.items()}
 

@@ -98,22 +98,34 @@ def read(
 
     places = record_files(folder, passed)
     for place in sorted(places, key=lambda path: path.as_posix()):
-        path = _from(root, place)
-        if not _is_unicode(path):
-            passed(place, "its path is no valid Unicode; give it another name.")
-            continue
         try:
-            entry = _entry(root, path, scores, task_paths)
+            entry = _whole(root, _from(root, place), scores, task_paths)
         except EvalkitError as error:
-            passed(place, _without(str(error), root).removeprefix(f"{path} "))
-            continue
-        except OSError as error:
-            passed(place, f"cannot be read: {error.strerror}.")
+            passed(place, str(error))
             continue
         held = found.get(entry.record.digest)
         found[entry.record.digest] = entry if held is None else _joined(held, entry)
     entries = tuple(sorted(found.values(), key=lambda entry: entry.path))
     return Folder(entries=entries, left_out=tuple(left_out))
+
+
+def _whole(root: Path, path: str, scores: ScoresFrom, task_paths: Sequence[str]) -> Entry:
+    """The entry of a file.
+
+    Raises:
+        StoreError: It is none; the text says why, and not where.
+    """
+    if not _is_unicode(path):
+        message = "its path is no valid Unicode; give it another name."
+        raise StoreError(message)
+    try:
+        return _entry(root, path, scores, task_paths)
+    except EvalkitError as error:
+        message = _without(str(error), root).removeprefix(f"{path} ")
+        raise StoreError(message) from error
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}."
+        raise StoreError(message) from error
 
 
 def _from(root: Path, place: Path) -> str:

@@ -74,13 +74,7 @@ def ranked_group(
         why[rivals.pop().label] = "nothing to compare it with"
     ranking = _ranking(rivals, metric, tallies, higher=higher)
     places = {one.label: place for place, one in enumerate(rivals)}
-    made = {
-        one.label: replace(
-            _standing(one, metric, marks=_marks(held, one), unranked=why[one.label]),
-            companions=_companions(one.result, tallies[one.entry.path].describing),
-        )
-        for one in held.newest
-    }
+    made = _unranked_yet(held, metric, tallies, why)
     for label, ranks, by in zip(places, ranking.ranges, ranking.by, strict=True):
         made[label] = replace(made[label], ranks=ranks, leads=ranks[0] == 1, by=by)
     for one in held.newest:
@@ -91,6 +85,19 @@ def ranked_group(
     standings = sorted(made.values(), key=lambda one: _order(one, higher=higher))
     group = _group(held, standings)
     return Ranked(group=group, labels=tuple(places), better=ranking.better)
+
+
+def _unranked_yet(
+    held: Together, metric: str, tallies: Mapping[str, Tally], why: Mapping[str, str]
+) -> dict[str, Standing]:
+    """By row, its number without a rank, set beside nothing but what explains it."""
+    return {
+        one.label: replace(
+            _standing(one, metric, marks=_marks(held, one), unranked=why[one.label]),
+            companions=_companions(one.result, tallies[one.entry.path].describing),
+        )
+        for one in held.newest
+    }
 
 
 def _group(held: Together, standings: Sequence[Standing]) -> Group:

@@ -94,6 +94,42 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A number that is neither good nor bad, and without which another misleads: a yes-ratio.
+
+    Attributes:
+        name: The metric.
+        value: Its number.
+        low: Lower end of its 95 % interval; None where there is none.
+        high: Its upper end.
+        maximum: The largest possible value; None where it is not known.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn:
+    """Somebody's word that models were trained on data of benchmarks.
+
+    Attributes:
+        models: The models' short names, or rows' labels.
+        tasks: The benchmarks whose numbers are touched.
+        data: What they were trained on, such as "the train split of VQAv2".
+        source: Who says so, such as "its card, under Training data".
+    """
+
+    models: tuple[str, ...]
+    tasks: tuple[str, ...]
+    data: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One model's number in a column.
 
@@ -119,6 +155,10 @@ class Standing:
         origin: Where it is from.
         decimals: Of a copied number, how many are printed of its column's unit; None of others.
         erratum: What is known to be wrong with a copied number; empty where nothing is.
+        companions: What its task describes answers by, beside numbers that are good or bad.
+        unparsed: Share of the samples whose answer no rule could read, 0 to 1; None where it is
+            not known.
+        trained_on: What is said of data of its benchmark that its model was trained on.
     """
 
     contender: str
@@ -141,6 +181,9 @@ class Standing:
     origin: Origin
     decimals: int | None = None
     erratum: str = ""
+    companions: tuple[Companion, ...] = ()
+    unparsed: float | None = None
+    trained_on: tuple[TrainedOn, ...] = ()
 
     @property
     def half_width(self) -> float | None:
@@ -282,6 +325,7 @@ class Standings:
         aggregate: "mean-rank", "borda", or None.
         aggregates: One for each row that has it, the best first; empty where none was asked for.
         left_out: Records that are not in it.
+        same: Rows of measured numbers, each with the published rows that it is said to be.
     """
 
     title: str
@@ -293,3 +337,4 @@ class Standings:
     aggregate: str | None
     aggregates: tuple[Aggregate, ...]
     left_out: tuple[LeftOut, ...]
+    same: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit import registry
@@ -53,12 +53,14 @@ class Tally:
     Attributes:
         counted: By headline metric; empty where there are no scored samples.
         better: By headline metric, whether more is better; None, or absent, where nobody says.
+        describing: Metrics beside the headlines that are neither good nor bad, in the task's order.
         damaged: Why the result cannot be relied on; empty where it can.
         note: Why its scored samples are not used; empty where they are, or there are none.
     """
 
     counted: Mapping[str, Counted]
     better: Mapping[str, bool | None]
+    describing: tuple[str, ...] = ()
     damaged: str = ""
     note: str = ""
 
@@ -79,20 +81,28 @@ def tally(record: RunRecord, result: TaskResult, scored: Scored | None) -> Tally
         task = counted_task(result, own.paths)
     except EvalkitError as error:
         return Tally(counted={}, better={}, note="" if scored is None else str(error))
-    better = {m.name: m.higher_is_better for m in task.metrics if m.name in result.headline}
+    known = _known(task, result)
     if scored is None or result.scores is None:
-        return Tally(counted={}, better=better)
+        return known
     try:
         scores, task = scored.scores(result.task), scored.task(result.task)
     except (StoreError, StaleError) as error:
-        return Tally(counted={}, better=better, damaged=str(error))
+        return replace(known, damaged=str(error))
+    known = _known(task, result)
     metrics = [m for m in task.metrics if m.name in result.headline]
     try:
         counted = {m.name: _counted(task, m, scores) for m in metrics if scores}
     except (UsageError, LookupError, TypeError, ValueError) as error:
-        note = f"The metrics of {result.task} do not fit its scores: {error}."
-        return Tally(counted={}, better=better, note=note)
-    return Tally(counted=counted, better={m.name: m.higher_is_better for m in metrics})
+        return replace(known, note=f"The metrics of {result.task} do not fit its scores: {error}.")
+    return replace(known, counted=counted)
+
+
+def _known(task: Task, result: TaskResult) -> Tally:
+    """What the task says of a result's metrics."""
+    better = {m.name: m.higher_is_better for m in task.metrics if m.name in result.headline}
+    further = [m for m in task.metrics if m.name not in better and m.name in result.metrics]
+    describing = tuple(m.name for m in further if m.higher_is_better is None)
+    return Tally(counted={}, better=better, describing=describing)
 
 
 def _counted(task: Task, metric: Metric, scores: Sequence[SampleScore]) -> Counted:
@@ -124,4 +134,7 @@ def has_scores(scored: Scored | None, result: TaskResult) -> bool:
     if scored is None or result.scores is None:
         return False
     folder = getattr(scored.source, "folder", None)
-    return folder is None or folder.scores_path(file_stem(result.task)).exists()
+    try:
+        return folder is None or folder.scores_path(file_stem(result.task)).exists()
+    except OSError:  # whoever reads it says why it cannot be read
+        return True

@@ -7,20 +7,18 @@ stands there too serves as its scored samples, so that what is committed is enou
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from evalkit.board.places import record_files
 from evalkit.compare import baseline_file, sides
 from evalkit.compare.sides import Scored
 from evalkit.errors import EvalkitError, StaleError, StoreError
 from evalkit.run_record import RunRecord
 from evalkit.standings import LeftOut
 from evalkit.store import load_run
-
-BASELINES = "baselines"
-"""The name of folders in which baseline files are looked for."""
 
 ScoresFrom = Literal["auto", "baselines", "none"]
 """Where scored samples are taken from: wherever they are, from committed baselines alone, or not
@@ -63,7 +61,7 @@ class Folder:
 
     Attributes:
         entries: The records, by path; of copies the first.
-        left_out: Files that are no whole record.
+        left_out: Files that are no whole record, and places that were not looked into.
     """
 
     entries: tuple[Entry, ...]
@@ -92,23 +90,47 @@ def read(
         message = f"There is no folder {folder}; give the folder in which runs are, as results/."
         raise StoreError(message)
     found: dict[str, Entry] = {}
-    left_out = []
-    for place in sorted(_places(folder), key=lambda path: path.as_posix()):
-        path = Path(os.path.relpath(place, root)).as_posix()
-        if not _is_unicode(path):
-            why = "its path is no valid Unicode; give it another name."
-            left_out.append(LeftOut(path=path.encode(errors="backslashreplace").decode(), why=why))
-            continue
+    left_out: list[LeftOut] = []
+
+    def passed(place: Path, why: str) -> None:
+        path = _from(root, place).encode(errors="backslashreplace").decode()
+        left_out.append(LeftOut(path=path, why=why))
+
+    places = record_files(folder, passed)
+    for place in sorted(places, key=lambda path: path.as_posix()):
         try:
-            entry = _entry(root, path, scores, task_paths)
+            entry = _whole(root, _from(root, place), scores, task_paths)
         except EvalkitError as error:
-            why = _without(str(error), root).removeprefix(f"{path} ")
-            left_out.append(LeftOut(path=path, why=why))
+            passed(place, str(error))
             continue
         held = found.get(entry.record.digest)
         found[entry.record.digest] = entry if held is None else _joined(held, entry)
     entries = tuple(sorted(found.values(), key=lambda entry: entry.path))
     return Folder(entries=entries, left_out=tuple(left_out))
+
+
+def _whole(root: Path, path: str, scores: ScoresFrom, task_paths: Sequence[str]) -> Entry:
+    """The entry of a file.
+
+    Raises:
+        StoreError: It is none; the text says why, and not where.
+    """
+    if not _is_unicode(path):
+        message = "its path is no valid Unicode; give it another name."
+        raise StoreError(message)
+    try:
+        return _entry(root, path, scores, task_paths)
+    except EvalkitError as error:
+        message = _without(str(error), root).removeprefix(f"{path} ")
+        raise StoreError(message) from error
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}."
+        raise StoreError(message) from error
+
+
+def _from(root: Path, place: Path) -> str:
+    """A place as a path from the root, with "/"."""
+    return Path(os.path.relpath(place, root)).as_posix()
 
 
 def _is_unicode(path: str) -> bool:
@@ -156,19 +178,6 @@ def load(
 def named(entry: Entry) -> dict[str, str | None]:
     """An entry as a page names it: what `load` reads."""
     return {"path": entry.path, "digest": entry.record.digest, "scores": entry.scores}
-
-
-def _places(folder: Path) -> Iterator[Path]:
-    """Files below a folder that should be records; nothing inside a run's own folder."""
-    for place, folders, files in os.walk(folder):
-        here = Path(place)
-        if "run.json" in files:
-            folders.clear()
-            yield here / "run.json"
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        if here.name == BASELINES:
-            yield from (here / name for name in files if name.endswith(".json"))
 
 
 def _entry(root: Path, path: str, scores: ScoresFrom, task_paths: Sequence[str]) -> Entry:

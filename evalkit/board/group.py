@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from evalkit.board.columns import Candidate, Together
@@ -18,7 +19,7 @@ from evalkit.records import Generation, MetricValue
 from evalkit.report.marks import Mark, beside_marks, is_limited, own_marks
 from evalkit.resampling import settled
 from evalkit.run_record import RunRecord, TaskResult
-from evalkit.standings import Gap, Group, Origin, Standing
+from evalkit.standings import Companion, Gap, Group, Origin, Standing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +50,7 @@ def ranked_group(
     *,
     reference: str | None = None,
     published: Sequence[Candidate] = (),
+    same: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> Ranked:
     """The standings of a group in one metric, the best first.
 
@@ -58,6 +60,8 @@ def ranked_group(
         tallies: What is known beyond the records, by the record's path.
         reference: The reference's row.
         published: Those whose numbers are copied from publications.
+        same: Their rows, by the measured rows that are said to be the same model; other measured
+            rows are set beside those of their name.
     """
     better = direction([tallies[one.entry.path] for one in held.newest], metric)
     higher = better is not False
@@ -67,20 +71,30 @@ def ranked_group(
         why[rivals.pop().label] = "nothing to compare it with"
     ranking = _ranking(rivals, metric, tallies, higher=higher)
     places = {one.label: place for place, one in enumerate(rivals)}
-    made = {
-        one.label: _standing(one, metric, marks=_marks(held, one), unranked=why[one.label])
-        for one in held.newest
-    }
+    made = _unranked_yet(held, metric, tallies, why)
     for label, ranks, by in zip(places, ranking.ranges, ranking.by, strict=True):
         made[label] = replace(made[label], ranks=ranks, leads=ranks[0] == 1, by=by)
     for one in held.newest:
         if made[one.label].value is not None:
             gap = _gap(_named(held, reference), one, metric, tallies)
-            told = _published(one, metric, published)
+            told = _published(one, metric, published, same.get(one.label))
             made[one.label] = replace(made[one.label], reference=gap, published=told)
     standings = sorted(made.values(), key=lambda one: _order(one, higher=higher))
     group = _group(held, standings)
     return Ranked(group=group, labels=tuple(places), better=ranking.better)
+
+
+def _unranked_yet(
+    held: Together, metric: str, tallies: Mapping[str, Tally], why: Mapping[str, str]
+) -> dict[str, Standing]:
+    """By row, its number without a rank, set beside nothing but what explains it."""
+    return {
+        one.label: replace(
+            _standing(one, metric, marks=_marks(held, one), unranked=why[one.label]),
+            companions=_companions(one.result, tallies[one.entry.path].describing),
+        )
+        for one in held.newest
+    }
 
 
 def _group(held: Together, standings: Sequence[Standing]) -> Group:
@@ -140,7 +154,7 @@ def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
 def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: str) -> Standing:
     """A number that is not ranked yet, and set beside nothing."""
     value, missing = one.result.metrics[metric], withheld(one.result)
-    cell = _printed(one, metric)
+    cell, covered = _printed(one, metric), one.result.coverage
     return Standing(
         contender=one.label,
         value=None if missing else value.value,
@@ -162,6 +176,16 @@ def _standing(one: Candidate, metric: str, *, marks: tuple[str, ...], unranked: 
         origin=origin(one.entry.path, one.entry.record, one.result),
         decimals=None if cell is None else _decimals(cell),
         erratum="" if cell is None else cell.erratum or "",
+        unparsed=covered.unparsed / covered.asked if covered.asked else None,
+    )
+
+
+def _companions(result: TaskResult, names: Sequence[str]) -> tuple[Companion, ...]:
+    """Numbers of the same result that describe its answers; none where numbers are withheld."""
+    shown = [] if withheld(result) else [(name, result.metrics[name]) for name in names]
+    return tuple(
+        Companion(name=name, value=held.value, low=held.low, high=held.high, maximum=held.maximum)
+        for name, held in shown
     )
 
 
@@ -280,7 +304,9 @@ def _case(first: Counted, second: Counted) -> Case:
     )
 
 
-def _published(one: Candidate, metric: str, published: Sequence[Candidate]) -> tuple[Gap, ...]:
+def _published(
+    one: Candidate, metric: str, published: Sequence[Candidate], same: frozenset[str] | None
+) -> tuple[Gap, ...]:
     """Numbers of the same model that were published, and by how much this one differs."""
     if one.entry.record.source == "self-reported":
         return ()
@@ -288,7 +314,9 @@ def _published(one: Candidate, metric: str, published: Sequence[Candidate]) -> t
     found = []
     for other in published:
         record, told = other.entry.record, other.result.metrics[metric]
-        if _bare(record.model.name) == _bare(name) and _like(value, told):
+        named = _bare(record.model.name) == _bare(name)
+        is_same = named if same is None else other.label in same
+        if is_same and _like(value, told):
             card = record.name if record.publication is None else record.publication.card
             gap = Gap(beside=card, value=told.value, difference=value.value - told.value)
             found.append((card, other.entry.path, gap))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from evalkit.board.claims import Pair, checked_training, same_models, with_training
 from evalkit.board.columns import Candidate, together
 from evalkit.board.contenders import contenders
 from evalkit.board.counting import Tally, has_scores, tally
@@ -14,7 +15,16 @@ from evalkit.board.group import direction, ranked_group
 from evalkit.board.ranks import ALLOWED, LEVEL
 from evalkit.board.trends import economies, histories
 from evalkit.errors import UsageError
-from evalkit.standings import Aggregate, Column, Contender, LeftOut, Standing, Standings
+from evalkit.run_record import TaskResult
+from evalkit.standings import (
+    Aggregate,
+    Column,
+    Contender,
+    LeftOut,
+    Standing,
+    Standings,
+    TrainedOn,
+)
 
 Averaged = Literal["mean-rank", "borda"]
 """What may stand for a row over all columns; never a mean of numbers of unlike units."""
@@ -30,6 +40,9 @@ class Choice:
         tasks: Names of tasks; none is all.
         allow: Parts of fingerprints, or dotted paths, that may differ in a group.
         aggregate: What stands for a row over all columns; None is nothing.
+        published: Measured models, each with the published one that it is said to be; others are
+            set beside published ones of their name.
+        trained_on: What is said of models' training data.
     """
 
     title: str = "Leaderboard"
@@ -37,6 +50,8 @@ class Choice:
     tasks: tuple[str, ...] = ()
     allow: tuple[str, ...] = tuple(ALLOWED)
     aggregate: Averaged | None = None
+    published: tuple[Pair, ...] = ()
+    trained_on: tuple[TrainedOn, ...] = ()
 
 
 def make(
@@ -45,18 +60,22 @@ def make(
     """The leaderboard of some records, in any order, and of what was no whole record.
 
     Raises:
-        UsageError: No record has a task that was asked for, or the reference is not among them.
+        UsageError: No record has a task that was asked for, or the reference, or a model of which
+            something is said, is not among them.
     """
     ordered = sorted(entries, key=lambda entry: entry.path)
     rows = contenders(ordered)
     reference = _reference(choice.reference, rows)
+    same = same_models(choice.published, rows)
+    checked_training(choice.trained_on, rows, _tasks(ordered, ()))
     found: list[Column] = []
     damaged: list[LeftOut] = []
     for task in _tasks(ordered, choice.tasks):
         held, tallies, unfit = _candidates(ordered, task, rows)
         damaged += unfit
-        field = _Field(task=task, held=held, tallies=tallies, rows=rows)
-        found += _columns(field, reference, choice.allow)
+        field = _Field(task=task, held=held, tallies=tallies, rows=rows, same=same)
+        made = _columns(field, reference, choice.allow)
+        found += [with_training(column, choice.trained_on, rows) for column in made]
     if not choice.tasks:  # what nobody has measured comes last
         found.sort(key=lambda column: bool(column.groups[0].title))
     aggregates = _aggregates(found, choice.aggregate)
@@ -73,6 +92,7 @@ def make(
         aggregate=choice.aggregate,
         aggregates=aggregates,
         left_out=tuple(sorted((*left_out, *damaged), key=lambda one: (one.path, one.why))),
+        same=tuple((label, tuple(sorted(others))) for label, others in sorted(same.items())),
     )
 
 
@@ -106,12 +126,19 @@ def _candidates(
             if result.task != task:
                 continue
             known = tally(entry.record, result, scored if has_scores(scored, result) else None)
-            if known.damaged:
-                unfit.append(LeftOut(path=entry.path, why=f"{task}: {entry.told(known.damaged)}"))
+            if why := _unfit(result, known):
+                unfit.append(LeftOut(path=entry.path, why=f"{task}: {entry.told(why)}"))
                 continue
             held.append(Candidate(entry=entry, result=result, label=rows[entry.path].label))
             tallies[entry.path] = known
     return held, tallies, unfit
+
+
+def _unfit(result: TaskResult, known: Tally) -> str:
+    """Why a result is in no column; empty where it is."""
+    if known.damaged or result.headline:
+        return known.damaged
+    return "no number stands for it, as of answers that no judge has read yet (`evalkit judge`)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +149,7 @@ class _Field:
     held: Sequence[Candidate]
     tallies: Mapping[str, Tally]
     rows: Mapping[str, Contender]
+    same: Mapping[str, frozenset[str]]
 
 
 def _columns(field: _Field, reference: str | None, allow: Sequence[str]) -> list[Column]:
@@ -142,7 +170,9 @@ def _column(field: _Field, metric: str, reference: str | None, allow: Sequence[s
     groups = together(held, allow, reference)
     published = [one for one in held if one.entry.record.source == "self-reported"]
     ranked = [
-        ranked_group(group, metric, tallies, reference=reference, published=published)
+        ranked_group(
+            group, metric, tallies, reference=reference, published=published, same=field.same
+        )
         for group in groups
     ]
     better = direction([tallies[one.entry.path] for one in held], metric)

@@ -61,6 +61,7 @@ def render_markdown(
     rest = dict(options)
     left_out = [parse(LeftOut, one, "left_out") for one in rest.pop("left_out", ())]
     task_paths = tuple(map(str, rest.pop("task_paths", ())))
+    rest = {**plain(Choice()), **rest}  # an earlier block lacks options that came later
     choice = parse(Choice, rest, "The options of the leaderboard")
     try:
         entries = load(records, task_paths=task_paths, root=root)

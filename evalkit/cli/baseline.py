@@ -49,11 +49,12 @@ def accept(
     from evalkit.compare.baseline import accepted, changes
     from evalkit.compare.sides import load
 
-    side = load(place_of(run), task_paths)
+    place = place_of(run)
+    side, told = load(place, task_paths), baseline_file.told_record(place)
     path = out or BASELINES / f"{_name(name, side.record)}.json"
     before = _to_be_replaced(path)
     scores = accepted(side, allow_incomplete=allow_incomplete)
-    baseline_file.write(path, side.record, scores)
+    baseline_file.write(path, side.record, scores, told=told)
     samples = sum(map(len, scores.values()))
     print(f"{path}: {len(scores)} tasks, {samples:,} samples, {path.stat().st_size:,} bytes")
     if before is not None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.errors import ExitCode, StaleError, UsageError
+from evalkit.errors import ExitCode, StaleError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from evalkit.board.entries import Folder
+    from evalkit.standings import LeftOut
 
 SEPARATE = "nothing"
 """What `--allow` takes for no part at all."""
@@ -21,8 +22,9 @@ SEPARATE = "nothing"
 
 @click.command(
     epilog="Writes leaderboard.md, .html, .csv and .json. Of a page leaderboard.md that is there "
-    "only the marked block is replaced. Exit codes: 0 written, 2 a mistake; with --strict 15 where "
-    "a record is damaged, or another than was written (the pages are written all the same)."
+    "only the marked block is replaced. What is left out is named, on stderr and on the page. Exit "
+    "codes: 0 written, 2 a mistake, or no record that can be shown; with --strict 15 where "
+    "something is left out (the pages are written all the same)."
 )
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RESULTS")
 @click.option(
@@ -54,7 +56,16 @@ SEPARATE = "nothing"
     show_default=True,
     help="Where scored samples are taken from; 'baselines' uses what is committed alone.",
 )
-@click.option("--strict", is_flag=True, help="Leave with 15 where a record is left out.")
+@click.option(
+    "--published", multiple=True, metavar="MODEL=NAME",
+    help="Which published model a measured one is, where their names differ.",
+)  # fmt: skip
+@click.option(
+    "--trained-on", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
+    help="What models were trained on, in tables [[trained]] with models, tasks, data and source: "
+    "their numbers are marked.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="Leave with 15 where something is left out.")
 @click.option("--task-path", "task_paths", multiple=True, metavar="PATH", help="More task files.")
 def command(
     *,
@@ -73,17 +84,28 @@ def command(
     from evalkit.report.spoken import spoken
 
     found = read(_relative(folder), scores=scores, task_paths=task_paths)
+    _tell(found.left_out)
     choice = _choice(found, folder, **chosen)
     standings = make(found.entries, choice, found.left_out)
+    _tell(one for one in standings.left_out if one not in found.left_out)
+    if not standings.columns:
+        message = f"No record below {folder} can be shown, so no page is written."
+        raise StoreError(message)
     made = pages(standings, options_of(choice, found.left_out, task_paths), found.entries)
     places = {out / name: text for name, text in made.items()}
     check_places(list(places), [Path(entry.path) for entry in found.entries])
     write_pages((path, _kept(path, text)) for path, text in places.items())
     for path in places:
         print(f"written: {spoken(str(path))}")
-    for one in standings.left_out:
-        print(spoken(f"left out: {one.path}: {one.why}"), file=sys.stderr)
     return int(StaleError.exit_code if strict and standings.left_out else ExitCode.OK)
+
+
+def _tell(left_out: Iterable[LeftOut]) -> None:
+    """Say what is not in the leaderboard, and why, line by line."""
+    from evalkit.report.spoken import spoken
+
+    for one in left_out:
+        print(spoken(f"left out: {one.path}: {one.why}"), file=sys.stderr)
 
 
 def _relative(path: Path) -> Path:
@@ -113,7 +135,10 @@ def _choice(
     title: str,
     allow: Sequence[str],
     aggregate: Any,
+    published: Sequence[str],
+    trained_on: Path | None,
 ) -> Any:
+    from evalkit.board.claims import read_training
     from evalkit.board.making import Choice
     from evalkit.compare.comparable import allowed
 
@@ -124,8 +149,23 @@ def _choice(
         reference=None if reference is None else _reference(found, folder, reference),
         tasks=tuple(dict.fromkeys(filter(None, names))),
         aggregate=aggregate,
+        published=tuple(map(_pair, published)),
+        trained_on=() if trained_on is None else read_training(trained_on),
         **parts,
     )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """A measured model and the published one that it is.
+
+    Raises:
+        UsageError: It is no pair.
+    """
+    one, _, other = (word.strip() for word in text.partition("="))
+    if not one or not other:
+        message = f"--published {text!r} is no MODEL=NAME, as --published mine=llava-gemma-2b."
+        raise UsageError(message)
+    return one, other
 
 
 def _reference(found: Folder, folder: Path, name: str) -> str:

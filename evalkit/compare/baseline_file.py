@@ -98,17 +98,36 @@ class Baseline:
         return {}
 
 
-def write(path: Path, record: RunRecord, scores: Mapping[str, Sequence[SampleScore]]) -> None:
+def write(
+    path: Path,
+    record: RunRecord,
+    scores: Mapping[str, Sequence[SampleScore]],
+    *,
+    told: Mapping[str, Any] | None = None,
+) -> None:
     """Write a baseline file, atomically.
 
     Args:
         path: The file.
         record: The run's record, sealed.
         scores: The scored samples by task, as the record's digests say.
+        told: The record as its own file says it (`told_record`): one of an earlier evalkit lacks
+            fields that came later, and its digest is over those that it has.
     """
     blocks = {task: plain(packed(own)) for task, own in scores.items()}
-    raw = {"format": FORMAT, "schema": SCHEMA, "record": plain(record), "scores": blocks}
+    raw = {"format": FORMAT, "schema": SCHEMA, "record": told or plain(record), "scores": blocks}
     write_json(path, raw)
+
+
+def told_record(place: Path) -> Mapping[str, Any]:
+    """A record as its file says it, field by field.
+
+    Args:
+        place: A run's folder, its run.json, or a baseline file, that was read before.
+    """
+    raw: Mapping[str, Any] = read_json(place / "run.json" if place.is_dir() else place)
+    held: Mapping[str, Any] = raw["record"] if raw.get("format") == FORMAT else raw
+    return held
 
 
 def read(path: Path) -> Baseline:

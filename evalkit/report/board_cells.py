@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evalkit.report.marks import Footnote, Mark, footnotes
-from evalkit.standings import Column, Contender, Gap, Group, Standing, Standings
+from evalkit.standings import Column, Companion, Contender, Gap, Group, Standing, Standings
+
+UNPARSED = 0.01
+"""From this share on the overview says how many answers were not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,12 @@ class Unit:
 def unit_of(column: Column) -> Unit:
     """The column's unit: percent where the metric is a share, else the metric's own points."""
     values = [one.value for group in column.groups for one in group.standings]
+    return _unit(column.maximum, values)
+
+
+def _unit(maximum: float | None, values: Iterable[float | None]) -> Unit:
     shares = all(value is None or abs(value) <= 1 for value in values)
-    is_share = column.maximum == 1 or (column.maximum is None and shares)
+    is_share = maximum == 1 or (maximum is None and shares)
     return Unit(name="%", factor=100.0) if is_share else Unit(name="points", factor=1.0)
 
 
@@ -58,12 +65,52 @@ def score(standing: Standing, unit: Unit) -> str:
     return f"{unit.text(standing.value, standing.decimals)}{spread}{marks}"
 
 
+def share(value: float | None) -> str:
+    """A share in percent; a dash where it is not known."""
+    return "-" if value is None else f"{value:.1%}".replace("%", " %")
+
+
+def companion_names(standings: Iterable[Standing]) -> list[str]:
+    """Names of the numbers that stand beside others, each once."""
+    return list(dict.fromkeys(held.name for one in standings for held in one.companions))
+
+
+def companion(standing: Standing, name: str) -> tuple[str, float | None]:
+    """A number that stands beside another, as text and as it is; a dash where it is not there."""
+    held = next((held for held in standing.companions if held.name == name), None)
+    if held is None:
+        return "-", None
+    spread = ends(held.low, held.high, _unit(held.maximum, (held.value,)))
+    return _short(held) + ("" if spread == "-" else f" ({spread})"), held.value
+
+
+def beside(standing: Standing) -> str:
+    """What must be read with a number: what describes its answers, and how many were not read."""
+    told = [f"{held.name} {_short(held)}" for held in standing.companions]
+    if standing.value is not None and (standing.unparsed or 0.0) >= UNPARSED:
+        told.append(f"unparsed {share(standing.unparsed)}")
+    return ", ".join(told)
+
+
+def _short(held: Companion) -> str:
+    unit = _unit(held.maximum, (held.value,))
+    return unit.text(held.value) + (" %" if unit.name == "%" else "")
+
+
 def rank(standing: Standing) -> str:
     """The rank, or the range of ranks; a dash where there is none."""
     if standing.ranks is None:
         return "-"
     best, worst = standing.ranks
     return str(best) if best == worst else f"{best}-{worst}"
+
+
+_GROUNDS = {"scores": "paired scores", "intervals": "intervals", "both": "both"}
+
+
+def grounds(standing: Standing) -> str:
+    """What a rank rests on; a dash where there is none."""
+    return _GROUNDS.get(standing.by, "-")
 
 
 def ends(low: float | None, high: float | None, unit: Unit) -> str:
@@ -82,8 +129,9 @@ def gap(found: Gap | None, unit: Unit) -> str:
 
 
 def published(found: Iterable[Gap], unit: Unit) -> str:
-    """Published numbers, each with the gap that the measured one has to it."""
-    told = [f"{unit.text(one.value)} ({unit.signed(one.difference)})" for one in found]
+    """Published numbers with their mark, each with the gap that the measured one has to it."""
+    sign = Mark.SELF_REPORTED.value
+    told = [f"{unit.text(one.value)} {sign} ({unit.signed(one.difference)})" for one in found]
     return ", ".join(told) or "-"
 
 
@@ -148,6 +196,26 @@ def _section(standings: Standings, title: str, *, comparable: bool) -> Section:
 # Sentences below
 
 
+def _ranked_by(standings: Standings) -> Iterator[str]:
+    """What ranks rest on, and whose rest on what where not all are of one kind."""
+    by = {kind: {one.contender for one in all_of(standings) if one.by == kind} for kind in _GROUNDS}
+    paired, apart = by["scores"] | by["both"], by["intervals"] | by["both"]
+    if paired:
+        yield "Where scored samples are at hand, models are compared pair by pair on the same ones."
+    if apart:
+        why = "Where they are not," if paired else "No two have scored samples at hand, so"
+        yield f"{why} ranks rest on intervals that do not touch, which says less."
+    if paired and apart:
+        order = [row.label for row in standings.contenders]
+        told = {"paired scores": by["scores"], "intervals": by["intervals"], "both": by["both"]}
+        shown = (
+            f"from {what}: {', '.join(label for label in order if label in held)}"
+            for what, held in told.items()
+            if held
+        )
+        yield f"Ranked {'; '.join(shown)}. The tables say so column by column."
+
+
 _EXPLAINED = {
     "preprocessing": "what models' own processors do to pictures may differ in a group",
 }
@@ -161,19 +229,22 @@ def sentences(standings: Standings) -> Iterator[str]:
         f"ranks that the comparisons of a group leave open, all of them at once ({level}); rows in "
         "bold may be first."
     )
-    grounds = {one.by for one in all_of(standings)} - {""}
-    if paired := bool(grounds & {"scores", "both"}):
-        yield "Where scored samples are at hand, models are compared pair by pair on the same ones."
-    if grounds & {"intervals", "both"}:
-        why = "Where they are not," if paired else "No two have scored samples at hand, so"
-        yield f"{why} ranks rest on intervals that do not touch, which says less."
+    yield from _ranked_by(standings)
+    if count := len(standings.left_out):
+        what = "1 place is" if count == 1 else f"{count} places are"
+        yield f"{what} left out and named at the end, with the reason."
     if standings.allowed:
         told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
         yield f"Allowed by choice: {'; '.join(told)}."
+    if any(one.companions for one in all_of(standings)):
+        yield "What is neither good nor bad, as a yes-ratio, stands with what it explains."
     if any(one.withheld for one in all_of(standings)):
         yield "With more than 5 % failed samples there is no number, but the share that failed."
     if any(one.published for one in all_of(standings)):
         yield "Beside a published number stands by how much the measured one is above it."
+    if standings.same:
+        told = (f"{label} is {' and '.join(others)}" for label, others in standings.same)
+        yield f"Set beside published numbers by choice: {'; '.join(told)}."
 
 
 def all_of(standings: Standings) -> Iterator[Standing]:
@@ -185,10 +256,27 @@ def all_of(standings: Standings) -> Iterator[Standing]:
 
 def notes(standings: Standings) -> Iterator[str]:
     """What must be known of single rows."""
+    yield from _training_notes(standings)
     for column in standings.columns:
         yield from (f"{column.name}: {note}" for note in column.notes)
         for group in column.groups:
             yield from _group_notes(column, group)
+
+
+def _training_notes(standings: Standings) -> Iterator[str]:
+    """What is said of models' training data, each word once."""
+    held = [
+        (said, column.name, one.contender)
+        for column in standings.columns
+        for group in column.groups
+        for one in group.standings
+        for said in one.trained_on
+    ]
+    for said in dict.fromkeys(word for word, _, _ in held):
+        names = ", ".join(dict.fromkeys(name for word, name, _ in held if word == said))
+        labels = ", ".join(dict.fromkeys(label for word, _, label in held if word == said))
+        told = f"{labels}: trained on {said.data} (source: {said.source})"
+        yield f"{Mark.TRAINED.value} {told}. It bears on {names}."
 
 
 def _group_notes(column: Column, group: Group) -> Iterator[str]:

@@ -21,6 +21,7 @@ HEADER = (
     *("task", "metric", "group", "comparable", "rank_low", "rank_high", "ranked", "leads"),
     *("model", "name", "revision", "dtype", "parameters", "card"),
     *("value", "low", "high", "method", "n", "clusters", "maximum", "failed", "marks", "why_not"),
+    *("beside", "unparsed", "trained_on"),
     *("reference", "reference_difference", "reference_low", "reference_high"),
     *("published", "published_gap", "seconds_per_sample"),
     *("created", "commit", "evalkit", "backend", "data", "data_revision", "data_digest"),
@@ -55,6 +56,9 @@ def _row(column: Column, group: Group, one: Standing, row: Contender) -> Iterato
     yield from (row.label, row.model, row.revision, row.dtype, row.parameters, row.card)
     yield from (one.value, one.low, one.high, one.method, one.n, one.clusters, column.maximum)
     yield from (one.failed, "".join(one.marks), one.withheld or one.unranked)
+    yield "; ".join(f"{held.name}={held.value!r}" for held in one.companions) or None
+    yield one.unparsed
+    yield "; ".join(said.data for said in one.trained_on) or None
     found = one.reference
     yield from (
         (None,) * 4

@@ -76,7 +76,8 @@ def _view(standings: Standings) -> View:
 
 def _name(text: str, kind: str = "text", *, first: str = "up", task: str = "") -> View:
     """A header: its text, how it is sorted, and its task."""
-    return {"text": printable(text), "kind": kind, "first": first, "task": printable(task)}
+    shown = printable(text).replace("(of ", "(of\N{NO-BREAK SPACE}")
+    return {"text": shown, "kind": kind, "first": first, "task": printable(task)}
 
 
 def _first(column: Column) -> str:
@@ -94,6 +95,7 @@ def _shown(one: Standing, unit: Unit) -> View:
         "marks": [{"sign": sign, "text": signs[sign]} for sign in one.marks],
         "leads": one.leads,
         "rank": cells.rank(one),
+        "beside": printable(cells.beside(one)),
         "value": _sorted_by(one.value),
     }
 
@@ -157,19 +159,22 @@ def _column(
     standings = [one for group in column.groups for one in group.standings]
     gaps = any(one.reference for one in standings)
     published = any(one.published for one in standings)
+    further = cells.companion_names(standings)
     identifier = f"chart{place}"
     return {
         "task": printable(column.task),
         "heading": printable(heading(column)),
         "caption": _caption(column),
-        "names": _names(column, reference if gaps else None, published=published),
+        "names": _names(column, further, reference if gaps else None, published=published),
         "groups": [
             {
                 "title": printable(group.title),
                 "rows": [
                     {
                         "label": printable(one.contender),
-                        "cells": list(_cells(one, column, rows, gaps=gaps, published=published)),
+                        "cells": list(
+                            _cells(one, column, rows, further, gaps=gaps, published=published)
+                        ),
                     }
                     for one in group.standings
                 ],
@@ -185,17 +190,20 @@ def _column(
     }
 
 
-def _names(column: Column, reference: str | None, *, published: bool) -> list[View]:
+def _names(
+    column: Column, further: Sequence[str], reference: str | None, *, published: bool
+) -> list[View]:
     """The headers of a column's own table."""
     names = [_name("rank", "number"), _name("model")]
     names += [_name("score", "number", first=_first(column)), _name("95 % interval", "number")]
     names += [_name("n", "number", first="down"), _name("clusters", "number", first="down")]
+    names += [_name(text, "number", first="down") for text in (*further, "unparsed")]
     if reference is not None:
         names.append(_name(f"beside {reference}", "number", first="down"))
     if published:
         names.append(_name("published (gap)", "number", first="down"))
     names += [_name("parameters", "number"), _name("s / sample", "number")]
-    words = ("run of", "commit", "data", "prompt", "decoding", "protocol", "judge")
+    words = ("ranked by", "run of", "commit", "data", "prompt", "decoding", "protocol", "judge")
     return names + [_name(text) for text in words]
 
 
@@ -210,17 +218,26 @@ def _cell(text: str, value: float | str | None = None, kind: str = "text", title
 
 
 def _cells(
-    one: Standing, column: Column, rows: Mapping[str, Contender], *, gaps: bool, published: bool
+    one: Standing,
+    column: Column,
+    rows: Mapping[str, Contender],
+    further: Sequence[str],
+    *,
+    gaps: bool,
+    published: bool,
 ) -> Iterator[View]:
     unit, row = unit_of(column), rows[one.contender]
     rank = None if one.ranks is None else sum(one.ranks) / 2
-    why = f"not ranked: {one.unranked}" if one.unranked else f"ranked by {one.by}"
+    why = f"not ranked: {one.unranked}" if one.unranked else f"ranked by {cells.grounds(one)}"
     yield _cell(cells.rank(one), rank, "number", why)
     yield _cell(one.contender, one.contender, "model")
     yield {"kind": "score", "value": _sorted_by(one.value), "shown": _shown(one, unit)}
     yield _cell(cells.ends(one.low, one.high, unit), one.low, "number", one.method)
     for count in (one.n, one.clusters):
         yield _cell("-" if count is None else f"{count:,}", count, "number")
+    for name in further:
+        yield _cell(*cells.companion(one, name), kind="number")
+    yield _cell(cells.share(one.unparsed), one.unparsed, "number")
     if gaps:
         found = one.reference
         difference = None if found is None else found.difference
@@ -234,6 +251,7 @@ def _cells(
     size, seconds = row.parameters, one.origin.seconds
     yield _cell("-" if size is None else cells.cost("parameters", size), size, "number")
     yield _cell("-" if seconds is None else f"{seconds:.3g}", seconds, "number")
+    yield _cell(cells.grounds(one), one.by)
     yield from _source(one)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from evalkit.report import board_cells as cells
 from evalkit.report.board_cells import Unit, heading, sections, unit_of
@@ -11,6 +12,9 @@ from evalkit.report.table import Table
 from evalkit.standings import Column, Group, Standing, Standings
 
 _REVISION = 12  # characters of a commit
+
+Field = tuple[str, bool, Callable[[Standing], str]]
+"""A column of a table: its header, whether it stands at the right, and the cell of a number."""
 
 
 def board_markdown(standings: Standings) -> str:
@@ -64,7 +68,8 @@ def _cell(standing: Standing | None, unit: Unit, *, ranked: bool) -> str:
     if standing is None:
         return "-"
     text = _bold(safe(cells.score(standing, unit)), standing)
-    return f"{text} ({cells.rank(standing)})" if ranked and standing.ranks else text
+    text = f"{text} ({cells.rank(standing)})" if ranked and standing.ranks else text
+    return ", ".join(filter(None, (text, safe(cells.beside(standing)))))
 
 
 def _aggregates(standings: Standings) -> Iterator[str]:
@@ -94,28 +99,41 @@ def _column(column: Column, reference: str | None) -> Iterator[str]:
 
 
 def _group(column: Column, group: Group, reference: str | None) -> str:
-    unit = unit_of(column)
-    has_gaps = any(one.reference for one in group.standings)
-    has_published = any(one.published for one in group.standings)
-    header = ["rank", "model", "score", "95 % interval", "n", "clusters"]
-    header += [f"beside {safe(reference or '')}"] if has_gaps else []
-    header += ["published (gap)"] if has_published else []
-    header += ["run of", "commit", "data", "prompt", "protocol"]
-    rows = []
-    for one in group.standings:
-        row = [
-            cells.rank(one),
-            safe(one.contender),
-            _bold(safe(cells.score(one, unit)), one),
-            cells.ends(one.low, one.high, unit),
-            _count(one.n),
-            _count(one.clusters),
-        ]
-        row += [cells.gap(one.reference, unit)] if has_gaps else []
-        row += [cells.published(one.published, unit)] if has_published else []
-        rows.append((*row, *map(safe, _source(one))))
-    right = [False, False, *[True] * (len(header) - 7), *[False] * 5]
-    return markdown_table(Table(header=tuple(header), rows=tuple(rows), notes=()), str, right)
+    fields = list(_fields(column, group, reference))
+    rows = tuple(tuple(cell(one) for _, _, cell in fields) for one in group.standings)
+    header, right = tuple(name for name, _, _ in fields), [right for _, right, _ in fields]
+    return markdown_table(Table(header=header, rows=rows, notes=()), str, right)
+
+
+def _fields(column: Column, group: Group, reference: str | None) -> Iterator[Field]:
+    """The columns of a group's table: those of which it has anything to say."""
+    unit, held = unit_of(column), group.standings
+    yield "rank", False, cells.rank
+    yield "model", False, lambda one: safe(one.contender)
+    yield "score", True, lambda one: _bold(safe(cells.score(one, unit)), one)
+    yield "95 % interval", True, lambda one: cells.ends(one.low, one.high, unit)
+    yield "n", True, lambda one: _count(one.n)
+    yield "clusters", True, lambda one: _count(one.clusters)
+    for name in cells.companion_names(held):
+        yield safe(name), True, partial(_companion, name)
+    if any(one.unparsed for one in held):
+        yield "unparsed", True, lambda one: cells.share(one.unparsed)
+    if any(one.reference for one in held):
+        yield f"beside {safe(reference or '')}", True, lambda one: cells.gap(one.reference, unit)
+    if any(one.published for one in held):
+        yield "published (gap)", True, lambda one: cells.published(one.published, unit)
+    if any(one.ranks for one in held):
+        yield "ranked by", False, cells.grounds
+    for place, name in enumerate(("run of", "commit", "data", "prompt", "protocol")):
+        yield name, False, partial(_sourced, place)
+
+
+def _companion(name: str, one: Standing) -> str:
+    return cells.companion(one, name)[0]
+
+
+def _sourced(place: int, one: Standing) -> str:
+    return safe(_source(one)[place])
 
 
 def _count(number: int | None) -> str:

@@ -23,6 +23,7 @@ class Mark(Enum):
     DATA = "◊"
     PARTIAL = "§"
     SELF_REPORTED = "¶"
+    TRAINED = "△"
     UNHEALTHY = "⚠"
 
     @property
@@ -41,6 +42,7 @@ _FOOTNOTES = {
     Mark.DATA: "of other data than {beside}: other samples, labels or pictures.",
     Mark.PARTIAL: "of a part of the data: a limit, failed samples, or an early stop.",
     Mark.SELF_REPORTED: "self-reported: copied from a publication, not measured here.",
+    Mark.TRAINED: "said to be of a model that was trained on data of this benchmark.",
     Mark.UNHEALTHY: "too many verdicts of its judge are missing.",
 }
 _DATA = {"dataset.samples", "dataset.digest", "dataset.images"}

@@ -57,8 +57,20 @@ def test_damaged_records_are_named_and_an_error_only_if_asked(call, model, resul
     assert done.returncode == 0
     assert done.stderr.startswith("left out: results/torn/run/run.json: cannot be read as JSON")
     assert call(results, "--strict").returncode == 15
-    page = (results.parent / "reports" / "leaderboard.md").read_text()
-    assert "## Left out" in page
+    for kind in ("md", "html"):
+        page = (results.parent / "reports" / f"leaderboard.{kind}").read_text()
+        assert "1 place is left out and named at the end, with the reason." in page
+        assert "results/torn/run/run" in page.partition("Left out")[2]
+
+
+def test_where_nothing_is_left_no_page_is_written(call, model, results):
+    (model("torn") / "run.json").write_text("{")
+    done = call(results)
+    assert done.returncode == 2
+    told, error = done.stderr.splitlines()
+    assert told.startswith("left out: results/torn/run/run.json: cannot be read as JSON")
+    assert "No record below results can be shown, so no page is written." in error
+    assert not Path("reports").exists()
 
 
 def test_text_around_the_block_stays(call, model, results):

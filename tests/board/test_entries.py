@@ -1,6 +1,7 @@
 """Records below a folder: what serves as one, what serves as its scores, and what is left out."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -76,6 +77,83 @@ def test_what_lies_inside_a_run_or_is_hidden_is_no_record(model, results):
     shutil.copytree(folder, results / ".cache" / "x")
     assert len(read(results).entries) == 1
     assert read(results).left_out == ()
+
+
+@pytest.fixture
+def deep(results):
+    """A folder whose path is longer than the system takes, so that nobody can list it."""
+    home, name = Path.cwd(), "x" * 250
+    os.chdir(results)
+    for _ in range(20):
+        Path(name).mkdir()
+        os.chdir(name)
+    os.chdir(home)
+
+
+@pytest.mark.usefixtures("deep")
+def test_a_folder_that_cannot_be_read_is_named(model, results):
+    model("a")
+    (one,) = read(results).left_out
+    assert one.path.startswith("results/xxx")
+    assert one.why == "cannot be read: File name too long."
+    assert [entry.record.model.name for entry in read(results).entries] == ["a"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_named(model, results):
+    model("a")
+    closed = (model("b"), results / "c" / "scores")
+    closed[1].mkdir(parents=True)
+    for folder in closed:
+        folder.chmod(0)
+    try:
+        told = {one.path: one.why for one in read(results).left_out}
+    finally:
+        for folder in closed:
+            folder.chmod(0o700)
+    assert told == dict.fromkeys(map(Path.as_posix, closed), "cannot be read: Permission denied.")
+
+
+def test_a_run_that_was_not_finished_is_named(model, results):
+    model("a")
+    for name, file in (("b", "started.json"), ("c", "journal/gqa.jsonl")):
+        path = results / name / "run" / file
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    found = read(results)
+    assert [one.path for one in found.left_out] == ["results/b/run", "results/c/run"]
+    assert {one.why.partition(":")[0] for one in found.left_out} == {"has no run.json"}
+    assert len(found.entries) == 1
+
+
+def test_a_link_that_leads_out_is_named_and_one_inside_is_a_copy(model, results, tmp_path):
+    model("a")
+    (results / "latest").symlink_to((results / "a").resolve())
+    shutil.copytree(results / "a", tmp_path / "elsewhere")
+    (results / "other").symlink_to(tmp_path / "elsewhere")
+    found = read(results)
+    assert [entry.path for entry in found.entries] == ["results/a/run/run.json"]
+    (one,) = found.left_out
+    assert (one.path, one.why.partition(";")[0]) == (
+        "results/other",
+        "is a link to a folder elsewhere",
+    )
+
+
+def test_a_folder_of_a_records_name_is_no_record(model, results):
+    model("a")
+    (results / "b" / "run.json").mkdir(parents=True)
+    (one,) = read(results).left_out
+    assert one.path == "results/b/run.json"
+
+
+def test_what_no_judge_has_read_is_named(model, results):
+    model("a")
+    model("b", task="mmvet")
+    made = make(read(results).entries)
+    (one,) = made.left_out
+    assert one.path == "results/b/run/run.json"
+    assert one.why.startswith("mmvet: no number stands for it")
 
 
 def test_no_folder(results):

@@ -20,6 +20,7 @@ from evalkit.board.entries import load, read
 from evalkit.board.making import Choice, make
 from evalkit.board.pages import END, options_of, pages, render_markdown, replaced
 from evalkit.errors import StaleError, StoreError
+from evalkit.records import Coverage
 from evalkit.run_record import RunRecord
 from evalkit.store import RunFolder, load_run
 
@@ -51,6 +52,12 @@ def all_pages(results, **choice):
 def block_of(page):
     (line,) = re.findall(r"<!-- evalkit:begin leaderboard (.*) -->", page)
     return json.loads(line), page.partition("-->\n")[2].partition(f"\n{END}")[0]
+
+
+def rows_of(page, model):
+    """The cells of a model's rows: first the overview's, then those of the tables."""
+    rows = [list(map(str.strip, line.strip("|").split("|"))) for line in page.splitlines()]
+    return [row for row in rows if model in row[:2]]
 
 
 class Texts(HTMLParser):
@@ -291,6 +298,65 @@ def test_bold_are_those_that_may_be_first(model, results):
     overview = page.partition("\n\n- ")[0]
     bold = {line.split("|")[1].strip() for line in overview.splitlines() if "**" in line}
     assert bold == {"good", "near"}
+
+
+def test_pages_say_what_ranks_rest_on(model, results):
+    for seed, name in enumerate(("a", "b", "bare")):
+        model(name, 0.5 + 0.1 * seed, seed, keep=name != "bare")
+    made = all_pages(results)
+    told = "Ranked from intervals: bare; from both: b, a. The tables say so column by column."
+    assert f"- {told}" in made["leaderboard.md"]
+    assert told in Texts(made["leaderboard.html"]).texts
+    by = {name: rows_of(made["leaderboard.md"], name)[1][6] for name in ("a", "b", "bare")}
+    assert by == {"a": "both", "b": "both", "bare": "intervals"}
+    shutil.rmtree(results / "bare")
+    page = all_pages(results)["leaderboard.md"]
+    assert page.count("| paired scores |") == 2
+    assert "Ranked from" not in page
+
+
+def test_what_explains_a_number_stands_with_it(model, results):
+    for seed, name in enumerate("ab"):
+        model(name, 0.5 + 0.3 * seed, seed, task="pope")
+    unread = model("c", 0.5, 5, task="pope", change=_with_unparsed(30), keep=False)
+    made = all_pages(results)
+    ratios = {
+        held.model.name: held.results[0].metrics["yes_ratio"].value
+        for held in (load_run(path) for path in results.glob("*/run/run.json"))
+    }
+    for name, ratio in ratios.items():
+        shown = f"{100 * ratio:.1f} %"
+        overview, row = rows_of(made["leaderboard.md"], name)
+        further = ", unparsed 10.0 %" if unread.parent.name == name else ""
+        assert overview[-1].endswith(f", yes_ratio {shown}{further}")
+        assert row[6].startswith(f"{shown} (")
+    rows = list(csv.DictReader(io.StringIO(made["leaderboard.csv"])))
+    assert {row["model"]: row["beside"] for row in rows} == {
+        name: f"yes_ratio={ratio!r}" for name, ratio in ratios.items()
+    }
+    assert {row["model"]: float(row["unparsed"]) for row in rows} == {"a": 0, "b": 0, "c": 0.1}
+    assert "unparsed 10.0 %" in made["leaderboard.html"]
+
+
+def test_nothing_stands_with_a_number_that_is_withheld(model, results):
+    model("a", task="pope")
+    model("b", task="pope", lost=100)
+    page = all_pages(results)["leaderboard.md"]
+    overview, row = rows_of(page, "b")
+    assert overview[-1] == "-(33% failed) §"
+    assert row[6] == "-"
+
+
+def _with_unparsed(count):
+    """A change of a result: so many answers are not read."""
+
+    def change(made):
+        asked = made.coverage.asked
+        return replace(
+            made, coverage=Coverage(asked=asked, answered=asked - count, failed=0, unparsed=count)
+        )
+
+    return change
 
 
 def test_sixty_models_and_nine_columns(results):

@@ -337,27 +337,5 @@ def test_a_tasks_own_word_on_what_is_better_goes_before_others():
     assert undistinguished(made, "accuracy", "less") == {0}
 
 
-def test_an_equal_number_of_other_data_is_not_with_the_best():
-    scores = answered(0.8, 1)
-    made = result(scores)
-    other = replace(made.fingerprint, dataset=replace(made.fingerprint.dataset, digest="0" * 64))
-    records = [record("a", made), record("b", replace(made, fingerprint=other)), record("c", made)]
-    held = [(r, r.results[0], None) for r in records]
-    assert undistinguished(held, "accuracy") == {0, 2}
-    assert undistinguished(held[1:], "accuracy") == {0}
-    top = made.metrics["accuracy"].value
-    told = [
-        (r, r.results[0], None) for r in (published("p", top), published("q", top, card="q.md"))
-    ]
-    assert undistinguished([*told, *held], "accuracy") == {2, 4}
-
-
-def test_equal_numbers_of_two_publications_are_not_compared():
-    made = [published(name, 0.7) for name in "abc"]
-    told = replace(made[2].publication, digest="e" * 64)
-    made[2] = replace(made[2], publication=told)
-    assert undistinguished([(m, m.results[0], None) for m in made], "accuracy") == {0, 1}
-
-
 def test_a_task_says_what_is_better():
     assert all(m.higher_is_better is not False for m in load_task("gqa").metrics)

@@ -1,8 +1,11 @@
 """`evalkit baseline`: accept, show and diff, as a user calls them."""
 
 import json
+import shutil
 
 import pytest
+
+from evalkit.integrity import record_digest
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,21 @@ def test_the_json_holds_what_the_page_says(evalkit, place):
     assert change["same"] + change["moved"] + change["reread"] == 120
     assert change["numbers"]["yes_ratio"][1] == 1.0
     assert found["before"]["kind"] == "baseline"
+
+
+def test_the_record_of_an_earlier_evalkit_is_kept_as_it_was_written(evalkit, place):
+    run = place / "results" / "hash" / "earlier"
+    shutil.copytree(place / "results" / "hash" / "one", run)
+    told = json.loads((run / "run.json").read_text())
+    assert told.pop("publication") is None  # a field that came later
+    told["digest"] = record_digest(told)
+    (run / "run.json").write_text(json.dumps(told))
+    for name, source in (("first", "hash/earlier"), ("second", "results/hash/earlier/run.json")):
+        done = evalkit("baseline", "accept", source, "--name", name, cwd=place)
+        assert done.code == 0, done.err
+        shown = evalkit("baseline", "show", name, cwd=place)
+        assert shown.code == 0, shown.err
+        assert f"digest {told['digest']}" in shown.out
 
 
 def test_accepting_again_says_what_has_changed(evalkit, place):

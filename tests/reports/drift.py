@@ -6,7 +6,14 @@
 Only runs called "baseline" are committed; others in `results/` are the user's own. A committed
 record is compared in its results, model and configuration; time, machine and versions
 are its own. A page is compared byte for byte with what its record gives. A baseline file must be of
-a committed run, and all digests in it must hold.
+a committed run, all digests in it must hold, and each committed run must have one: the leaderboard
+ranks by its scored samples. A run that was made anew takes four steps (MODEL is demo or
+demo-early):
+
+    evalkit run demo --model MODEL --name baseline
+    evalkit baseline accept MODEL/baseline --name MODEL
+    python tests/reports/drift.py --write
+    python tests/reports/picture.py
 """
 
 from __future__ import annotations
@@ -15,6 +22,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from evalkit.board.claims import read_training
 from evalkit.board.entries import Entry, read
 from evalkit.board.making import Choice, make
 from evalkit.board.pages import options_of, pages
@@ -27,8 +35,6 @@ from evalkit.store import load_run
 
 ROOT = Path(__file__).parents[2]
 RUNS = sorted((ROOT / "results").glob("*/baseline/run.json"))
-
-
 BASELINES = sorted((ROOT / "results" / "baselines").glob("*.json"))
 
 
@@ -56,16 +62,17 @@ def stale_pages() -> Iterator[str]:
 def board_pages() -> dict[Path, str]:
     """The leaderboard of what is committed: runs, published numbers, and baselines' scores."""
     found = read(ROOT / "results", scores="baselines", root=ROOT)
-    entries = [entry for entry in found.entries if is_committed(entry)]
+    entries = [entry for entry in found.entries if is_committed(entry.path)]
     tasks = {result.task for entry in entries for result in measured(entry)}
-    choice = Choice(tasks=tuple(sorted(tasks)))
+    told = read_training(ROOT / "results" / "published" / "trained_on.toml")
+    choice = Choice(tasks=tuple(sorted(tasks)), trained_on=told)
     made = pages(make(entries, choice), options_of(choice), entries)
     return {ROOT / "reports" / name: text for name, text in made.items()}
 
 
-def is_committed(entry: Entry) -> bool:
-    """Whether an entry is in the repository, and not one of the user's own runs."""
-    return ROOT / entry.path in RUNS or entry.path.startswith("results/published/")
+def is_committed(path: str) -> bool:
+    """Whether a record is in the repository, and not one of the user's own runs."""
+    return ROOT / path in (*RUNS, *BASELINES) or path.startswith("results/published/")
 
 
 def measured(entry: Entry) -> Iterator[TaskResult]:
@@ -74,8 +81,9 @@ def measured(entry: Entry) -> Iterator[TaskResult]:
 
 
 def stale_baselines() -> Iterator[str]:
-    """Baseline files that do not hold together, or are of no committed run."""
-    digests = {load_run(run).digest for run in RUNS}
+    """Baseline files that do not hold together or are of no committed run; runs without one."""
+    digests = {load_run(run).digest: run for run in RUNS}
+    kept = set()
     for path in BASELINES:
         try:
             side = sides.load(path)
@@ -84,8 +92,18 @@ def stale_baselines() -> Iterator[str]:
         except EvalkitError as error:
             yield str(error)
             continue
+        kept.add(side.record.digest)
         if side.record.digest not in digests:
             yield f"{path.relative_to(ROOT)} is of none of the runs in results/"
+    for digest in digests.keys() - kept:
+        yield f"{digests[digest].relative_to(ROOT)} has no baseline in results/baselines/"
+
+
+def broken_records() -> Iterator[str]:
+    """Committed records that cannot be read, and would be left out of the leaderboard."""
+    for one in read(ROOT / "results", scores="baselines", root=ROOT).left_out:
+        if is_committed(one.path):
+            yield f"{one.path} {one.why}"
 
 
 def moved_numbers(fresh: Path) -> Iterator[str]:
@@ -107,6 +125,7 @@ def main(arguments: list[str]) -> int:
             page.write_text(text, encoding="utf-8")
         return 0
     found = [
+        *broken_records(),
         *stale_pages(),
         *stale_baselines(),
         *(f for folder in arguments for f in moved_numbers(Path(folder))),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TEXTS = ("sample_id", "answer", "group", "cluster", "rule")
 _FLAGS = ("failed", "ambiguous")
-_LEFT_OUT = frozenset({"targets", "group", "cluster"})
+_LEFT_OUT = frozenset({"targets", "cluster"})
 _AT_ONCE = 8192  # rows
 _MAY_BE_ABSENT = frozenset({"answer", "group"})
 
@@ -42,7 +42,7 @@ def read_clusters(path: Path) -> dict[str, str]:
 
 
 def score_columns(path: Path, coded: Collection[str] = ()) -> pa.Table:
-    """The columns of a Parquet file of scored samples, but for targets, groups and clusters.
+    """The columns of a Parquet file of scored samples, but for targets and clusters.
 
     Args:
         path: The file.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalkit.errors import EvalkitError, MissingExtraError, StoreError
+from evalkit.errors import EvalkitError, MissingExtraError, StoreError, UsageError
 from evalkit.store import RunFolder
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ def _library(names: Sequence[str], data: str | None, task_paths: Sequence[str]) 
     Raises:
         StoreError: One that is named is not there or damaged, or there is none at all.
         StaleError: One that is named was edited.
+        UsageError: One that is named is a baseline.
     """
-    from evalkit.cli.show import place_of
     from evalkit.view.opened import Library
 
     troubles: list[str] = []
-    found = [_run(place_of(name)) for name in names] if names else _all_runs(troubles)
+    found = [_run(_place(name)) for name in names] if names else _all_runs(troubles)
     if not found:
         why = f" {troubles[0]}" if troubles else ""
         message = (
@@ -120,6 +120,35 @@ def _library(names: Sequence[str], data: str | None, task_paths: Sequence[str]) 
         return _source(record, data)
 
     return Library(found, source_of, task_paths=task_paths, troubles=troubles)
+
+
+def _place(name: str) -> Path:
+    """Where a run stands.
+
+    Raises:
+        StoreError: There is none there.
+        UsageError: It is a baseline.
+    """
+    from evalkit.cli.show import kept_at, place_of, side_of
+
+    if (kept := kept_at(name)) is not None and kept.name != "run.json" and side_of(name) == kept:
+        _refuse_baseline(kept)
+    return place_of(name)
+
+
+def _refuse_baseline(place: Path) -> None:
+    from evalkit.compare import baseline_file
+
+    try:
+        record = baseline_file.read(place).record
+    except StoreError:
+        return  # it is none
+    message = (
+        f"{place} is a baseline: it keeps scores, and neither texts nor pictures. View the run "
+        f"that it was made of, {record.model.name} ({record.name}) of {record.created}; `evalkit "
+        "compare` says which samples another run answers otherwise."
+    )
+    raise UsageError(message)
 
 
 def _all_runs(troubles: list[str]) -> list[Run]:

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.errors import EvalkitError
-from evalkit.records import Image, Message, Prediction, SampleScore, Verdict
+from evalkit.records import Prediction, SampleScore, Verdict
 from evalkit.report.compare_page import shown
 from evalkit.report.flips import is_said
 from evalkit.report.table import printable, shortened
 from evalkit.view.beside import Beside
+from evalkit.view.filters import GROUPED, PAIRED
 from evalkit.view.index import LONGEST_CHOICE
 from evalkit.view.opened import OpenTask
 from evalkit.view.questions import Questions
+from evalkit.view.whole import LETTERS, LINE, Text, asked_texts, is_cut, said_texts, turns_of
 
-_LINE = 200  # characters of what stands on one line
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MOST_MATES = 6  # samples of a group that are linked one by one
 
 PictureAt = Callable[[int, int], str]
 """Address of a sample's picture: by the sample's row, and the picture's number."""
+
+WholeAt = Callable[[OpenTask, int], str]
+"""Address of the whole texts of a run's sample, by its row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where that stands which a card leads to.
+
+    Attributes:
+        picture: Where pictures are.
+        whole: Where whole texts are.
+        rows: The rows that have a card; None is all.
+    """
+
+    picture: PictureAt
+    whole: WholeAt
+    rows: Container[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +57,16 @@ class Card:
         choices: Options with their letters.
         turns: What the model was asked: (role, text) turn by turn.
         pictures: Addresses of small and of large pictures.
+        whole: Where its texts stand whole, where what was asked is cut here; empty else.
         flags: The states of `evalkit.view.filters` in which it is, but for wrong and right.
         slices: "name=value" of its tags, as they are.
         rule: The rule that took the answer, as it is.
         targets: What would have been right, most frequent first.
         tags: "name: value" each.
-        group: What it is scored together with; empty for nothing.
+        group: What it is scored together with, as it is; empty where it is too long for a filter.
+        group_name: The same, to be read; empty for nothing.
+        group_moved: "better" or "worse" where its group is that beside the other run; "" else.
+        mates: The others of its group: id as it is, and to be read; none where there are many.
         sides: One for each run.
     """
 
@@ -63,6 +85,10 @@ class Card:
     targets: tuple[str, ...]
     tags: tuple[str, ...]
     group: str
+    group_name: str
+    group_moved: str
+    mates: tuple[tuple[str, str], ...]
+    whole: str
     sides: tuple[Mapping[str, Any], ...]
 
 
@@ -71,7 +97,7 @@ def cards(
     rows: Sequence[int],
     questions: Questions | None,
     beside: Beside | None,
-    picture_at: PictureAt,
+    places: Places,
 ) -> list[Card]:
     """The samples in some rows.
 
@@ -80,36 +106,56 @@ def cards(
         rows: Which of its rows.
         questions: What was asked; None where it is not known.
         beside: The other run; None where there is none.
-        picture_at: Where pictures are.
+        places: Where pictures and whole texts are.
     """
     scores = opened.scores(rows)
     others: Mapping[int, SampleScore] = {}
     if beside is not None:
-        places = [int(beside.places[row]) for row in rows]
-        others = beside.opened.scores([place for place in places if place >= 0])
+        there = [int(beside.places[row]) for row in rows]
+        others = beside.opened.scores([place for place in there if place >= 0])
     found = []
     for row in rows:
-        sides = [_side(opened, row, scores[row])]
+        sides = [_side(opened, row, scores[row], places)]
         if beside is not None:
             place = int(beside.places[row])
             sides.append(
-                _side(beside.opened, place, others[place]) if place >= 0 else {"absent": True}
+                _side(beside.opened, place, others[place], places)
+                if place >= 0
+                else {"absent": True}
             )
-        asked = _asked(questions, row, picture_at)
-        moved = _moved(beside, row)
-        flags = (*_flags(scores[row]), *_paired_flags(beside, row, moved))
-        found.append(_card(scores[row], sides, row=row, moved=moved, flags=flags, **asked))
+        given = {
+            **_asked(questions, row, places.picture),
+            **_compared(beside, row),
+            "mates": tuple(_mates(opened, row, places)),
+            "whole": _whole(places, opened, row, asked_texts(questions, row, scores[row])),
+        }
+        given["flags"] = (*_flags(scores[row]), *given["flags"])
+        found.append(_card(scores[row], sides, row=row, **given))
     return found
+
+
+def _whole(places: Places, opened: OpenTask, row: int, texts: Iterator[Text]) -> str:
+    """Where the texts stand whole; empty where all of them do on the card."""
+    return places.whole(opened, row) if is_cut(texts) else ""
+
+
+def _mates(opened: OpenTask, row: int, places: Places) -> Iterator[tuple[str, str]]:
+    rows = opened.index.groups.mates(row)
+    if len(rows) > _MOST_MATES:
+        return
+    led = [place for place in rows if places.rows is None or place in places.rows]
+    for sample_id in opened.index.named(led):
+        yield sample_id, shortened(sample_id, LINE)
 
 
 def _card(
     score: SampleScore, sides: Sequence[Mapping[str, Any]], *, row: int, **given: Any
 ) -> Card:
-    targets = Counter(score.targets).most_common()
+    targets, group = Counter(score.targets).most_common(), score.group or ""
     return Card(
         row=row,
         sample_id=score.sample_id,
-        name=shortened(score.sample_id, _LINE),
+        name=shortened(score.sample_id, LINE),
         state=sides[0]["state"],
         slices=tuple(
             f"{name}={word}"
@@ -123,7 +169,8 @@ def _card(
             for text, n in targets
         ),
         tags=tuple(_tags(score)),
-        group=shortened(score.group or "", _LINE),
+        group=group if len(group) <= LONGEST_CHOICE else "",
+        group_name=shortened(group, LINE),
         sides=tuple(sides),
         **given,
     )
@@ -138,26 +185,19 @@ def _flags(score: SampleScore) -> Iterator[str]:
         yield "ambiguous"
 
 
-def _paired_flags(beside: Beside | None, row: int, moved: str) -> Iterator[str]:
+def _compared(beside: Beside | None, row: int) -> dict[str, Any]:
+    """What the other run made of it, and of its group."""
     if beside is None:
-        return
-    if moved:
-        yield from ("flipped", moved)
-    if beside.otherwise[row]:
-        yield "otherwise"
-    if beside.places[row] < 0:
-        yield "missing"
+        return {"moved": "", "group_moved": "", "flags": ()}
+    held = [name for name in PAIRED | GROUPED if beside.in_state(name, [row])[0]]
+    moved = [word for word in ("better", "worse") if word in held]
+    group = [word for word in ("better", "worse") if f"group-{word}" in held]
+    return {"moved": "".join(moved), "group_moved": "".join(group), "flags": held}
 
 
 def _tags(score: SampleScore) -> Iterator[str]:
     for name, held in score.tags.items():
-        yield shortened(f"{name}: {held if isinstance(held, str) else ', '.join(held)}", _LINE)
-
-
-def _moved(beside: Beside | None, row: int) -> str:
-    if beside is None or not abs(gain := float(beside.gains[row])) > 0:
-        return ""
-    return "better" if gain > 0 else "worse"
+        yield shortened(f"{name}: {held if isinstance(held, str) else ', '.join(held)}", LINE)
 
 
 # What was asked
@@ -167,30 +207,19 @@ def _asked(questions: Questions | None, row: int, picture_at: PictureAt) -> dict
     if questions is None:
         return {"question": "", "choices": (), "turns": (), "pictures": ()}
     sample = questions.samples[row]
-    lettered = zip(_LETTERS, sample.choices, strict=False)
+    lettered = zip(LETTERS, sample.choices, strict=False)
     return {
         "question": shown(sample.question),
         "choices": tuple(f"({letter}) {shown(choice)}" for letter, choice in lettered),
-        "turns": tuple(_turns(questions, row)),
+        "turns": tuple((printable(r), shown(text)) for r, text in turns_of(questions, row)),
         "pictures": tuple(picture_at(row, number) for number in range(len(sample.images))),
     }
-
-
-def _turns(questions: Questions, row: int) -> Iterator[tuple[str, str]]:
-    """The conversation with pictures in their places."""
-    try:
-        messages = questions.messages(row)
-    except EvalkitError as error:
-        messages = (Message(role="not known", content=(str(error),)),)
-    for message in messages:
-        parts = ["[picture]" if isinstance(p, Image) else shown(p) for p in message.content]
-        yield printable(message.role), "\n".join(parts)
 
 
 # What was answered
 
 
-def _side(opened: OpenTask, row: int, score: SampleScore) -> dict[str, Any]:
+def _side(opened: OpenTask, row: int, score: SampleScore, places: Places) -> dict[str, Any]:
     """What one run made of a sample."""
     made = opened.answer(row, score.sample_id)
     prediction = made if isinstance(made, Prediction) else None
@@ -206,12 +235,24 @@ def _side(opened: OpenTask, row: int, score: SampleScore) -> dict[str, Any]:
         "failure": failure and (printable(failure.kind), shown(failure.message)),
         "failed": score.failed,
         "finish": prediction.finish if prediction is not None else None,
-        "rule": shortened(score.rule, _LINE),
+        "rule": shortened(score.rule, LINE),
         "ambiguous": score.ambiguous,
         "points": "" if math.isnan(points) else f"{points:.4g}",
         "values": [(printable(name), f"{value:.4g}") for name, value in score.values.items()],
         "verdicts": list(map(_verdict, opened.verdicts.get(score.sample_id, ()))),
+        "group": _group(opened, row),
+        "whole": _whole(places, opened, row, said_texts(opened, row, score)),
     }
+
+
+def _group(opened: OpenTask, row: int) -> str:
+    """How much of its group is right; empty where it has none, or nothing says it."""
+    index = opened.index
+    rows = [row, *index.groups.mates(row)]
+    if len(rows) < 2 or not index.is_share:  # noqa: PLR2004  a group of one is a sample
+        return ""
+    right = int((index.points[rows] >= 1).sum())
+    return f"{right} of {len(rows)} right"
 
 
 def _beyond(answer: str | None, text: str | None) -> str:

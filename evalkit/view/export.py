@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING
 
 from evalkit.errors import StoreError
 from evalkit.view.beside import Beside
-from evalkit.view.cards import PictureAt
-from evalkit.view.filters import Query, in_state
+from evalkit.view.cards import PictureAt, Places
+from evalkit.view.filters import Query, in_state, states_of
 from evalkit.view.opened import Library, OpenTask, Run
-from evalkit.view.pages import Site, others, run_page, runs_page, samples_page, static
+from evalkit.view.pages import (
+    Site,
+    others,
+    run_page,
+    runs_page,
+    samples_page,
+    static,
+    whole_page,
+)
 from evalkit.view.pictures import SMALL, NoPictureError, resized
 from evalkit.view.questions import Questions
 from evalkit.view.show import beside_of, samples_of, seen_of
@@ -93,11 +101,21 @@ class _Sheets:
                 for other in others(self.library, run, stem) if is_first else ():
                     yield self._page(opened, other.key)
 
+    def _whole(self, opened: OpenTask, row: int) -> str:
+        """Write a sample's whole texts."""
+        name = self.site.whole(opened.run, opened.stem, row)
+        page = whole_page(self.site, opened, row, opened.questions(None))
+        return _written(self.folder / name, page).name
+
     def _page(self, opened: OpenTask, other: str = "") -> Path:
         beside = beside_of(self.library, opened, other)
         rows, query = _rows(opened, beside, self.most), Query(other=other)
-        pictures = _pictures_into(self.folder / "pictures", opened)
-        samples = samples_of(opened, query, beside, pictures, patience=None, rows=rows)
+        places = Places(
+            picture=_pictures_into(self.folder / "pictures", opened),
+            whole=self._whole,
+            rows=frozenset(rows.tolist()),
+        )
+        samples = samples_of(opened, query, beside, places, patience=None, rows=rows)
         if len(rows) < len(opened.index):
             note = (
                 f"Only {len(rows):,} of the {len(opened.index):,} samples are on this page, those "
@@ -112,7 +130,8 @@ def _rows(opened: OpenTask, beside: Beside | None, most: int) -> npt.NDArray[np.
     """At most so many rows, in order: first what failed, flipped or is wrong."""
     import numpy as np
 
-    states = ["failed", "wrong", *(["flipped"] if beside is not None else [])]
+    flips = [name for name in ("flipped", "group-flipped") if name in states_of(opened, beside)]
+    states = ["failed", "wrong", *flips]
     telling = np.logical_or.reduce([in_state(opened, state, beside) for state in states])
     order = np.argsort(~telling, kind="stable")
     chosen: npt.NDArray[np.int64] = np.sort(order[:most])

@@ -40,6 +40,13 @@ PAIRED = {
 }
 """States that need another run."""
 
+GROUPED = {
+    "group-flipped": "group flipped",
+    "group-better": "group better in the other run",
+    "group-worse": "group worse in the other run",
+}
+"""States of a group that need another run; a group is right where all of its samples are."""
+
 _LONGEST = 500  # characters of anything that is searched for
 _MOST_PAGES = 10_000_000
 
@@ -49,10 +56,11 @@ class Query:
     """What a page is asked for.
 
     Attributes:
-        show: A state of `STATES` or `PAIRED`.
+        show: A state of `STATES`, `PAIRED` or `GROUPED`.
         tag: "name=value"; empty for any.
         rule: The rule that took the answer; empty for any.
         words: Part of an id, a question or an answer, in any case.
+        group: What samples are scored together with; empty for any.
         sample: The one sample's id; empty for all.
         other: The other run's key; empty for none.
         page: From 1.
@@ -62,6 +70,7 @@ class Query:
     tag: str = ""
     rule: str = ""
     words: str = ""
+    group: str = ""
     sample: str = ""
     other: str = ""
     page: int = 1
@@ -74,13 +83,13 @@ class Query:
             UsageError: It says something that cannot be meant.
         """
         show, page = given.get("show", ""), given.get("page", "1")
-        if show not in STATES and show not in PAIRED:
-            message = f"There is no state {show[:40]!r}; there are: {', '.join(STATES | PAIRED)}."
+        if show not in (known := STATES | PAIRED | GROUPED):
+            message = f"There is no state {show[:40]!r}; there are: {', '.join(known)}."
             raise UsageError(message)
         if not (page.isascii() and page.isdigit() and 0 < int(page[:9]) <= _MOST_PAGES):
             message = f"There is no page {page[:40]!r}."
             raise UsageError(message)
-        texts = {name: given.get(name, "") for name in ("tag", "rule", "sample", "other")}
+        texts = {name: given.get(name, "") for name in ("tag", "rule", "group", "sample", "other")}
         texts["words"] = given.get("q", "")
         for name, text in texts.items():
             if len(text) > _LONGEST:
@@ -95,6 +104,7 @@ class Query:
             "tag": self.tag,
             "rule": self.rule,
             "q": self.words,
+            "group": self.group,
             "sample": self.sample,
             "other": self.other,
             "page": self.page,
@@ -132,25 +142,30 @@ def matching(
         mask &= _tagged(opened, *query.tag.partition("=")[::2])
     if query.rule:
         mask &= _equal(index.rules, query.rule)
+    if query.group:
+        mask &= _in_group(opened, query.group)
     if query.words:
         mask &= _said(opened, query.words, questions, mask)
     return np.flatnonzero(mask)
+
+
+def states_of(opened: OpenTask, beside: Beside | None) -> dict[str, str]:
+    """The states in which samples may be, with their words."""
+    grouped = GROUPED if opened.index.groups else {}
+    return STATES if beside is None else STATES | PAIRED | grouped
 
 
 def in_state(opened: OpenTask, show: str, beside: Beside | None) -> npt.NDArray[np.bool_]:
     """Which rows are in a state.
 
     Raises:
-        UsageError: It needs another run.
+        UsageError: It needs another run, or groups.
     """
     import pyarrow.compute as pc
 
     index = opened.index
-    if show in PAIRED:
-        if beside is None:
-            message = f"Which samples are {PAIRED[show]} is known only beside another run."
-            raise UsageError(message)
-        return beside.in_state(show)
+    if show not in STATES:
+        return _state_beside(opened, show, beside)
     if show == "failed":
         return index.failed
     if show == "ambiguous":
@@ -166,6 +181,24 @@ def in_state(opened: OpenTask, show: str, beside: Beside | None) -> npt.NDArray[
         "partly": (index.points > 0) & (index.points < 1) & ~index.failed,
     }[show]
     return held
+
+
+def _state_beside(opened: OpenTask, show: str, beside: Beside | None) -> npt.NDArray[np.bool_]:
+    if beside is None:
+        message = f"What is {(PAIRED | GROUPED)[show]} is known only beside another run."
+        raise UsageError(message)
+    if show in GROUPED and not opened.index.groups:
+        message = f"What is {GROUPED[show]}: {opened.result.task} scores each sample alone."
+        raise UsageError(message)
+    return beside.in_state(show)
+
+
+def _in_group(opened: OpenTask, name: str) -> npt.NDArray[np.bool_]:
+    import numpy as np
+
+    mask = np.zeros(len(opened.index), dtype=np.bool_)
+    mask[opened.index.groups.members(name)] = True
+    return mask
 
 
 def _tagged(opened: OpenTask, name: str, value: str) -> npt.NDArray[np.bool_]:

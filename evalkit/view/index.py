@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.score_rows import score_columns
+from evalkit.view.groups import Groups, read_groups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +40,7 @@ class Index:
         points_name: The value's name; empty where there is none.
         is_share: Whether points are from 0 (wrong) to 1 (right).
         tags: Lists of texts by the tag's name.
+        groups: Which samples are scored together.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Index:
     points_name: str
     is_share: bool
     tags: Mapping[str, pa.ChunkedArray]
+    groups: Groups
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -65,7 +68,9 @@ class Index:
 
     def named(self, rows: Sequence[int]) -> list[str]:
         """The ids in some rows."""
-        found: list[str] = self.ids.take(list(rows)).to_pylist()
+        import pyarrow as pa
+
+        found: list[str] = self.ids.take(pa.array(rows, type=pa.int64())).to_pylist()
         return found
 
     def choices(self) -> dict[str, list[str]]:
@@ -106,6 +111,7 @@ def read_index(path: Path) -> Index:
             for column in table.column_names
             if column.startswith("tag.")
         },
+        groups=read_groups(table["group"]),
     )
 
 

@@ -18,11 +18,14 @@ from evalkit.report.table import (
     numeric_columns,
     printable,
     run_table,
+    shortened,
 )
 from evalkit.run_record import TaskResult
 from evalkit.view.cards import Card
-from evalkit.view.filters import PAGE, PAIRED, STATES, Query
+from evalkit.view.filters import PAGE, Query, states_of
 from evalkit.view.opened import Library, OpenTask, Run
+from evalkit.view.questions import Questions
+from evalkit.view.whole import LINE, asked_texts, said_texts, uncut
 
 if TYPE_CHECKING:
     from evalkit.view.beside import Beside
@@ -34,6 +37,17 @@ STATIC = {"view.css": "text/css", "view.js": "text/javascript", "export.js": "te
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """How pages are bound to each other: as a server answers them, or as files in a folder.
+
+    Others may link to them. KEY is the first 12 digits of a record's digest, TASK the task's name
+    with "-" for ":" and "/":
+
+        KEY.html              /run/KEY                       a run
+        KEY-TASK.html         /run/KEY/TASK                  its samples of a task
+        KEY+OTHER-TASK.html   /run/KEY/TASK?other=OTHER      beside those of another run
+
+    Which samples is said behind "#", or "?": `show` (a state of `evalkit.view.filters`), `tag`
+    (name=value), `rule`, `q` (words), `group`, `sample` (an id) and `page`, as in
+    `KEY-TASK.html#show=wrong&tag=kind=low`.
 
     Attributes:
         exported: Whether they are files.
@@ -59,14 +73,25 @@ class Site:
         """The address of a task's samples, maybe beside those of another run."""
         if self.exported:
             beside = f"+{other}" if other else ""
-            return f"{run.key}{beside}-{_in_address(stem)}.html"
+            return f"{run.key}{beside}-{_in_file(stem)}.html"
         return f"/run/{run.key}/{_in_address(stem)}" + (f"?other={other}" if other else "")
+
+    def whole(self, run: Run, stem: str, row: int) -> str:
+        """The address of a sample's texts in their whole length."""
+        if self.exported:
+            return f"{run.key}-{_in_file(stem)}+{row}.html"
+        return f"/whole/{run.key}/{_in_address(stem)}/{row}"
 
 
 def _in_address(stem: str) -> str:
     from urllib.parse import quote
 
     return quote(stem, safe="")
+
+
+def _in_file(stem: str) -> str:
+    """As in an address, but that nothing in the file's name is decoded in a link to it."""
+    return _in_address(stem).replace("%", "=")
 
 
 def static(name: str) -> str:
@@ -255,7 +280,7 @@ def samples_page(
         numbers=_shown_table(_numbers([opened, *([beside.opened] if beside else [])])),
         query=query,
         samples=samples,
-        states=_states(samples, beside),
+        states=_states(samples, opened, beside),
         tags=[f"{tag}={word}" for tag, words in _tags(opened) for word in words],
         rules=opened.index.choices().get("", []),
         others=[(other.key, printable(other.label)) for other in others(library, run, opened.stem)],
@@ -287,10 +312,39 @@ def _headline(result: TaskResult) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield name, (number(value.value, value.maximum), interval(value), n)
 
 
-def _states(samples: Samples, beside: Beside | None) -> list[tuple[str, str, int]]:
+def _states(
+    samples: Samples, opened: OpenTask, beside: Beside | None
+) -> list[tuple[str, str, int]]:
     """Each state with its words and number; those of two runs only where there are two."""
-    words = {**STATES, **(PAIRED if beside is not None else {})}
-    return [(name, text, samples.counts.get(name, 0)) for name, text in words.items()]
+    words = states_of(opened, beside).items()
+    return [(name, text, samples.counts.get(name, 0)) for name, text in words]
+
+
+# One sample
+
+
+def whole_page(site: Site, opened: OpenTask, row: int, questions: Questions | str | None) -> str:
+    """A sample's texts, each in its whole length.
+
+    Args:
+        site: How pages are bound together.
+        opened: The task.
+        row: The sample's place among the scores.
+        questions: What was asked; a sentence where it cannot be had, None where it takes longer.
+    """
+    score = opened.scores([row])[row]
+    known = questions if isinstance(questions, Questions) else None
+    texts = [*asked_texts(known, row, score), *said_texts(opened, row, score)]
+    missing = "Questions are still being read: look again." if questions is None else ""
+    return _render(
+        "whole.html.j2",
+        site,
+        title=f"{printable(opened.result.task)}: {shortened(score.sample_id, LINE)}",
+        run=(site.run(opened.run), printable(opened.run.label)),
+        task=(site.task(opened.run, opened.stem), printable(opened.result.task)),
+        warning=printable(questions) if isinstance(questions, str) else missing,
+        texts=[(one.name, len(one.text), uncut(one.text)) for one in texts if one.text],
+    )
 
 
 def _pager(query: Query, found: int) -> dict[str, Any]:

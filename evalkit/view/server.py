@@ -10,10 +10,20 @@ from urllib.parse import quote
 
 from evalkit.errors import EvalkitError, UsageError
 from evalkit.records import Image
+from evalkit.view.cards import Places
 from evalkit.view.door import LOOPBACK, Door
 from evalkit.view.filters import Query
 from evalkit.view.opened import Library, OpenTask, Run
-from evalkit.view.pages import STATIC, Site, error_page, run_page, runs_page, samples_page, static
+from evalkit.view.pages import (
+    STATIC,
+    Site,
+    error_page,
+    run_page,
+    runs_page,
+    samples_page,
+    static,
+    whole_page,
+)
 from evalkit.view.pictures import NoPictureError, Pictures
 from evalkit.view.questions import Questions
 from evalkit.view.show import beside_of, samples_of, seen_of
@@ -60,8 +70,16 @@ class Pages:
             stem = quote(opened.stem, safe="")
             return f"/picture/{opened.run.key}/{stem}/{row}/{number}"
 
-        samples = samples_of(opened, query, beside, picture_at)
+        places = Places(picture=picture_at, whole=_whole_at)
+        samples = samples_of(opened, query, beside, places)
         return _html(samples_page(SITE, self._library, opened, query, samples, beside=beside))
+
+    def whole(self, request: Request) -> Response:
+        """A sample's texts in their whole length."""
+        opened, row = self._task(request), request.path_params["row"]
+        if row >= len(opened.index):
+            raise _AbsentError(_NO_PAGE)
+        return _html(whole_page(SITE, opened, row, opened.questions()))
 
     def picture(self, request: Request) -> Response:
         """A picture, small or large; a sentence where there is none."""
@@ -105,6 +123,10 @@ class Pages:
 
 
 _NO_PAGE = "There is no such page."
+
+
+def _whole_at(opened: OpenTask, row: int) -> str:
+    return SITE.whole(opened.run, opened.stem, row)
 
 
 def _image(opened: OpenTask, row: int, number: int) -> Image:
@@ -163,6 +185,7 @@ def _routed(pages: Pages) -> Starlette:
         "/": pages.runs,
         "/run/{run}": pages.run,
         "/run/{run}/{stem}": pages.samples,
+        "/whole/{run}/{stem}/{row:int}": pages.whole,
         "/picture/{run}/{stem}/{row:int}/{number:int}": pages.picture,
         "/static/{name}": pages.static,
     }

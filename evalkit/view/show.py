@@ -9,8 +9,8 @@ from evalkit.errors import UsageError
 from evalkit.records import Prediction
 from evalkit.report.table import printable
 from evalkit.view.beside import Beside, set_beside
-from evalkit.view.cards import PictureAt, cards
-from evalkit.view.filters import PAGE, PAIRED, STATES, Query, in_state, matching
+from evalkit.view.cards import Places, cards
+from evalkit.view.filters import PAGE, Query, in_state, matching, states_of
 from evalkit.view.opened import PATIENCE, Library, OpenTask
 from evalkit.view.pages import Samples
 from evalkit.view.questions import Questions
@@ -48,7 +48,7 @@ def samples_of(
     opened: OpenTask,
     query: Query,
     beside: Beside | None,
-    picture_at: PictureAt,
+    places: Places,
     *,
     patience: float | None = PATIENCE,
     rows: npt.NDArray[np.int64] | None = None,
@@ -59,7 +59,7 @@ def samples_of(
         opened: The task.
         query: Which samples, and which page of them.
         beside: The other run.
-        picture_at: Where pictures are.
+        places: Where pictures and whole texts are.
         patience: Seconds to wait for questions; None waits for their end, and for the check of
             the files.
         rows: Those to show, where they were chosen before.
@@ -77,7 +77,7 @@ def samples_of(
     checks = [one.check(None if patience is None else _grace(one)) for one in shown]
     warnings = list(_warnings(shown, checks, asked))
     return Samples(
-        cards=cards(opened, own.tolist(), questions, beside, picture_at),
+        cards=cards(opened, own.tolist(), questions, beside, places),
         found=len(chosen),
         counts=_counts(opened, beside),
         warnings=list(map(printable, warnings)),
@@ -99,7 +99,7 @@ def _grace(opened: OpenTask) -> float:
 
 
 def _counts(opened: OpenTask, beside: Beside | None) -> dict[str, int]:
-    names = [*filter(None, STATES), *(PAIRED if beside is not None else ())]
+    names = filter(None, states_of(opened, beside))
     counts = {name: int(in_state(opened, name, beside).sum()) for name in names}
     return {"": len(opened.index), **counts}
 

@@ -1,11 +1,13 @@
 """The pages in a real browser: opening, filtering, searching, keys, both colours, hostile texts.
 
-Skipped where playwright or Chromium is not installed.
+Skipped where playwright or Chromium is not installed. A click or a key only begins something: what
+it leads to is waited for (`follow`, `until`, `filtered`), however long a busy machine takes for it.
 """
 
 import re
 import shutil
 from itertools import pairwise
+from time import monotonic
 
 import pytest
 
@@ -13,16 +15,19 @@ from evalkit.cli.view import _library
 from evalkit.view.export import export
 
 playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
-WAIT = 20_000  # milliseconds
+WAIT = 60_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=2 * WAIT
+        )
         yield opened
         opened.close()
 
@@ -79,19 +84,29 @@ def samples(tab_of, served, place):
 
     def made(**options):
         tab = tab_of(**options)
-        tab.goto(served(place, "hash/one", "constant/two"))
+        enter(tab, served(place, "hash/one", "constant/two"))
         follow(tab, "h2 a >> nth=0")
         follow(tab, "main table a >> nth=0")
-        tab.wait_for_selector("article.card")
+        until(tab, lambda: not tab.locator("[data-pending]").count())
         return tab
 
     return made
 
 
+def enter(tab, address):
+    """Open the printed address, and wait for the page to which the one with the token leads."""
+    tab.goto(address)
+    tab.wait_for_url(lambda url: "token=" not in url, wait_until="load")
+
+
 def follow(tab, selector):
-    """Click what leads to another page, and wait until that page has its styles and scripts."""
-    with tab.expect_event("load"):
-        tab.click(selector)
+    """Click what leads to another page, and wait until that page has its styles and scripts.
+
+    Not for the next event `load`: that may still be the one of the page that is left.
+    """
+    left = tab.url
+    tab.click(selector)
+    tab.wait_for_url(lambda url: url != left, wait_until="load")
 
 
 def shown(tab):
@@ -103,11 +118,16 @@ def shown(tab):
 
 def until(tab, is_so):
     """Wait until something is so; the pages' own policy forbids playwright's way to wait for it."""
-    for _ in range(WAIT // 50):
-        if is_so():
-            return
+    ends = monotonic() + WAIT / 1000
+    while not is_so():
+        if monotonic() > ends:
+            pytest.fail(f"{tab.url}\n{tab.inner_text('body')[:5000]}")
         tab.wait_for_timeout(50)
-    pytest.fail(tab.inner_text("body"))
+
+
+def until_shown(tab, ids):
+    """Wait until the samples that are seen are these."""
+    until(tab, lambda: shown(tab) == ids)
 
 
 def has_picture(tab):
@@ -115,11 +135,16 @@ def has_picture(tab):
     return tab.eval_on_selector("article img", decoded) > 0
 
 
-def focused(tab):
-    return tab.evaluate("document.activeElement.querySelector('h2')?.textContent.trim()")
+def press(tab, key, *ids):
+    """Press a key, and wait until it has led to one of some samples."""
+    tab.keyboard.press(key)
+    focused = "document.activeElement.querySelector('h2')?.textContent.trim()"
+    until(tab, lambda: tab.evaluate(focused) in ids)
 
 
 def filtered(tab, **chosen):
+    """Choose, press "Filter", and wait for what is said then; not for what was said before."""
+    tab.evaluate("document.querySelector('#status').textContent = ''")
     for name, value in chosen.items():
         if name == "q":
             tab.fill("input[name=q]", value)
@@ -133,7 +158,6 @@ def test_from_the_address_to_a_sample_and_the_token_is_not_in_it(samples):
     tab = samples()
     assert "token" not in tab.url
     assert len(shown(tab)) == 40
-    tab.wait_for_selector("article img")
     assert has_picture(tab)
     follow(tab, "article >> nth=3 >> h2 a")
     assert shown(tab) == ["q003"]
@@ -150,7 +174,7 @@ def test_a_filter_changes_samples_address_and_what_is_said(samples):
     filtered(tab, show="", tag="", q="is 12 even")
     assert shown(tab) == ["q012"]
     tab.go_back()
-    until(tab, lambda: shown(tab) == wrong)
+    until_shown(tab, wrong)
     assert tab.url == address
     tab.goto(address)
     assert shown(tab) == wrong
@@ -169,15 +193,15 @@ def test_two_runs_side_by_side_and_what_flipped(samples):
 def test_keys_go_from_sample_to_sample(samples):
     tab = samples()
     for key, wanted in [("j", 0), ("j", 1), ("ArrowRight", 2), ("k", 1), ("ArrowLeft", 0)]:
-        tab.keyboard.press(key)
-        assert focused(tab) == f"q{wanted:03}"
+        press(tab, key, f"q{wanted:03}")
     tab.keyboard.press("/")
-    assert tab.evaluate("document.activeElement.name") == "q"
+    words = tab.locator("input[name=q]")
+    expect(words).to_be_focused(timeout=WAIT)
     tab.keyboard.type("jk/")
-    assert tab.input_value("input[name=q]") == "jk/"
+    expect(words).to_have_value("jk/", timeout=WAIT)
     tab.keyboard.press("Escape")
-    tab.keyboard.press("j")
-    assert focused(tab) == "q000"
+    expect(words).not_to_be_focused(timeout=WAIT)
+    press(tab, "j", "q000")
 
 
 def test_the_last_sample_leads_to_the_next_page(tab_of, served, evalkit, toy_of, tmp_path):
@@ -185,15 +209,13 @@ def test_the_last_sample_leads_to_the_next_page(tab_of, served, evalkit, toy_of,
     words = ("run", "toy", "--model", "dummy:hash", "--name", "n", *toy.options)
     assert evalkit(*words, cwd=tmp_path).code == 0
     tab = tab_of()
-    tab.goto(served(tmp_path))
+    enter(tab, served(tmp_path))
     follow(tab, "h2 a")
     follow(tab, "main table a")
-    tab.wait_for_selector("article.card")
-    for _ in range(51):
-        tab.keyboard.press("j")
-    until(tab, lambda: focused(tab) == "q050")
-    tab.keyboard.press("k")
-    until(tab, lambda: focused(tab) == "q049")
+    until(tab, lambda: not tab.locator("[data-pending]").count())
+    for row in range(51):
+        press(tab, "j", f"q{row:03}")
+    press(tab, "k", "q049")
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -201,6 +223,7 @@ def test_no_page_is_wider_than_the_window(samples, width):
     tab = samples(viewport={"width": width, "height": 800})
     for address in (tab.url, tab.url.rpartition("/")[0], re.sub(r"/run/.*", "/", tab.url)):
         tab.goto(address)
+        until(tab, lambda: not tab.locator("[data-pending]").count())
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -248,7 +271,7 @@ def test_a_screen_reader_finds_headings_labels_and_scopes(samples):
 
 def test_pages_work_without_scripts(tab_of, served, place):
     tab = tab_of(java_script_enabled=False)
-    tab.goto(served(place, "hash/one"))
+    enter(tab, served(place, "hash/one"))
     follow(tab, "h2 a")
     follow(tab, "main table a")
     tab.select_option("select[name=tag]", "kind=high")
@@ -258,11 +281,11 @@ def test_pages_work_without_scripts(tab_of, served, place):
 
 def test_hostile_texts_do_nothing(tab_of, served, hostile):
     tab = tab_of()
-    tab.goto(served(hostile))
+    enter(tab, served(hostile))
     follow(tab, "h2 a")
     follow(tab, "main table a")
     filtered(tab, show="ambiguous")
-    tab.wait_for_timeout(300)
+    until(tab, lambda: not tab.locator("[data-pending]").count())
     assert tab.evaluate("window.owned") is None
     assert "<script>window.owned=1</script>" in tab.inner_text("#results")
     assert tab.locator("#results script, #results iframe, #results svg").count() == 0
@@ -286,25 +309,22 @@ def test_exported_pages_work_from_files(tab_of, exported):
     follow(tab, "main table a >> nth=1")
     assert len(shown(tab)) == 40
     assert has_picture(tab)
-    tab.select_option("select[name=show]", "flipped")
-    tab.click("#filters button")
+    filtered(tab, show="flipped")
     flipped = shown(tab)
     assert 0 < len(flipped) < 40
     assert f"{len(flipped)} of 40 samples" in tab.inner_text("#status")
     tab.reload()
-    assert shown(tab) == flipped
-    tab.fill("input[name=q]", "is 12 even")
-    tab.select_option("select[name=show]", "")
-    tab.click("#filters button")
+    until_shown(tab, flipped)
+    filtered(tab, q="is 12 even", show="")
     assert shown(tab) == ["q012"]
     tab.click("article:not([hidden]) h2 a")
-    assert "sample=q012" in tab.url
+    until(tab, lambda: "sample=q012" in tab.url)
     tab.go_back()
+    until(tab, lambda: "sample=q012" not in tab.url)
     tab.go_back()
-    assert shown(tab) == flipped
+    until_shown(tab, flipped)
     assert tab.locator("article:visible").count() == len(flipped)
-    tab.keyboard.press("j")
-    assert focused(tab) in flipped
+    press(tab, "j", *flipped)
 
 
 def test_hostile_texts_do_nothing_in_exported_pages(tab_of, hostile, monkeypatch, tmp_path):
@@ -315,7 +335,8 @@ def test_hostile_texts_do_nothing_in_exported_pages(tab_of, hostile, monkeypatch
         if "-" in path.name:
             count = tab.locator("article").count()
             for link in tab.locator("article h2 a").all():
+                wanted = [link.text_content().strip()]
                 link.evaluate("a => { location.hash = a.hash; }")
-                until(tab, lambda: len(shown(tab)) == 1)
+                until(tab, lambda wanted=wanted: shown(tab) == wanted)
             assert count == 18
         assert tab.evaluate("window.owned") is None

@@ -12,7 +12,7 @@ from evalkit.store import RunFolder
 
 
 def ids(page):
-    return re.findall(r"<bdi>(q\d+)</bdi>", page)
+    return re.findall(r"<h2[^>]*><a [^>]*><bdi>(q\d+)</bdi>", page)
 
 
 def scores(folder):

@@ -3,7 +3,7 @@
 "use strict";
 
 const PAGE = 50;
-const KEYS = ["show", "tag", "rule", "q", "sample", "page"];
+const KEYS = ["show", "tag", "rule", "q", "group", "sample", "page"];
 let shown = 1;
 
 function query() {
@@ -12,6 +12,7 @@ function query() {
 
 function fits(card, asked) {
   if (asked.sample) return card.dataset.id === asked.sample;
+  if (asked.group && card.dataset.group !== asked.group) return false;
   if (asked.show && !card.dataset.state.split(" ").includes(asked.show)) {
     if (!(asked.show === "wrong" && card.dataset.state.startsWith("failed"))) return false;
   }
@@ -51,7 +52,7 @@ function ask(changes) {
 
 document.addEventListener("submit", (event) => {
   event.preventDefault();
-  ask({ ...Object.fromEntries(new FormData(event.target)), sample: "", page: 1 });
+  ask({ ...Object.fromEntries(new FormData(event.target)), group: "", sample: "", page: 1 });
 });
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-go]");

@@ -15,7 +15,6 @@ from typing import Any
 from evalkit.board.pages import render_markdown
 from evalkit.board.ranks import undistinguished
 from evalkit.card import eval_results
-from evalkit.card.blocks import Block, DamagedError, blocks_in
 from evalkit.card.entries import Best
 from evalkit.card.front_matter import (
     Head,
@@ -37,6 +36,7 @@ from evalkit.errors import (
     UsageError,
 )
 from evalkit.records import differences
+from evalkit.report.blocks import Block, DamagedError, blocks_in
 
 BEST: Best = undistinguished
 """Which results of a card's row may be the best."""

@@ -8,7 +8,6 @@ that to `render_markdown` and compares.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from evalkit.board.entries import Entry, load, named
 from evalkit.board.making import Choice, make
 from evalkit.errors import StoreError
 from evalkit.records import plain
+from evalkit.report.blocks import marked, with_block
 from evalkit.report.board_files import board_csv, board_json
 from evalkit.report.board_html import board_html
 from evalkit.report.board_markdown import board_markdown
@@ -25,12 +25,6 @@ from evalkit.store import parse
 
 NAME = "leaderboard"
 """The name of the marked block, and the stem of the pages' files."""
-
-END = f"<!-- evalkit:end {NAME} -->"
-"""The line that ends the block."""
-
-_HIDDEN = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"), ("--", "-\\u002d"))
-_BLOCK = re.compile(rf"<!-- evalkit:begin {NAME} .*?-->\n.*?{re.escape(END)}", re.DOTALL)
 
 
 def options_of(
@@ -73,10 +67,7 @@ def render_markdown(
 def marked_block(options: Mapping[str, Any], entries: Sequence[Entry], text: str) -> str:
     """A text between marks that say what it was made of."""
     told = {"verb": NAME, "options": options, "records": [named(entry) for entry in entries]}
-    line = json.dumps(told, ensure_ascii=False, sort_keys=True)
-    for sign, hidden in _HIDDEN:
-        line = line.replace(sign, hidden)
-    return f"<!-- evalkit:begin {NAME} {line} -->\n{text}\n{END}"
+    return marked(NAME, json.loads(json.dumps(told, sort_keys=True)), text)
 
 
 def pages(
@@ -92,14 +83,15 @@ def pages(
     }
 
 
-def replaced(page: str, fresh: str) -> str:
-    """A page with its block replaced; all else stays.
+def replaced(page: str, fresh: str, place: str) -> str:
+    """A page with its block replaced, or put at its end where it has none; all else stays.
 
     Args:
-        page: A page that may have the block.
-        fresh: The new page.
+        page: A page that is there; empty where none is.
+        fresh: The new page, a block alone.
+        place: The page's file, for the error's text.
+
+    Raises:
+        UsageError: The marks of its blocks are damaged.
     """
-    block = _BLOCK.search(page)
-    if block is None:
-        return fresh
-    return page[: block.start()] + fresh.removesuffix("\n") + page[block.end() :]
+    return with_block(page, fresh.removesuffix("\n"), NAME, place)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.card.blocks import marked
 from evalkit.integrity import sealed
+from evalkit.report.blocks import marked
 from evalkit.store import RunFolder, load_run
 
 ROOT = Path(__file__).parents[2]

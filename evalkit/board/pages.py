@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.board.entries import Entry, load, named
+from evalkit.board.entries import Entry, Named, load, named
 from evalkit.board.making import Choice, make
 from evalkit.errors import StoreError
 from evalkit.records import plain
@@ -38,8 +39,22 @@ def options_of(
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What a block says beside what was chosen: its records, and from what they were made."""
+
+    records: tuple[Named, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    task_paths: tuple[str, ...] = ()
+
+
 def render_markdown(
-    options: Mapping[str, Any], records: Sequence[Mapping[str, Any]], root: Path = Path()
+    options: object,
+    records: object,
+    root: Path = Path(),
+    *,
+    page: Path | None = None,
+    task_paths: Sequence[str] = (),
 ) -> str:
     """The text between the lines of a block's marks.
 
@@ -47,26 +62,28 @@ def render_markdown(
         options: What was chosen, as the block says it.
         records: The records, as the block names them.
         root: What their paths are relative to: the folder in which the command ran.
+        page: The page's file: task files beside it, which the block may name, are not run.
+        task_paths: Files or folders with further tasks, as the user names them.
 
     Raises:
         StoreError: The block says something else, or a record is not there, or damaged.
         StaleError: A record is another one, or its scored samples are gone.
+        UsageError: What was chosen is not in the records.
     """
-    rest = dict(options)
-    left_out = [parse(LeftOut, one, "left_out") for one in rest.pop("left_out", ())]
-    task_paths = tuple(map(str, rest.pop("task_paths", ())))
+    if not isinstance(options, Mapping):
+        message = "The leaderboard's block has options that are no object."
+        raise StoreError(message)
+    own = {key: options[key] for key in ("left_out", "task_paths") if key in options}
+    made = parse(_Made, {**own, "records": records}, "The leaderboard's block")
+    rest = {key: value for key, value in options.items() if key not in own}
     choice = parse(Choice, rest, "The options of the leaderboard")
-    try:
-        entries = load(records, task_paths=task_paths, root=root)
-    except (KeyError, TypeError) as error:
-        message = f"The leaderboard's block names a record without {error}."
-        raise StoreError(message) from error
-    return board_markdown(make(entries, choice, left_out))
+    entries = load(made.records, task_paths=task_paths, root=root, page=page, more=made.task_paths)
+    return board_markdown(make(entries, choice, made.left_out))
 
 
 def marked_block(options: Mapping[str, Any], entries: Sequence[Entry], text: str) -> str:
     """A text between marks that say what it was made of."""
-    told = {"verb": NAME, "options": options, "records": [named(entry) for entry in entries]}
+    told = {"verb": NAME, "options": options, "records": [plain(named(entry)) for entry in entries]}
     return marked(NAME, json.loads(json.dumps(told, sort_keys=True)), text)
 
 

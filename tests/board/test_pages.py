@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.board.entries import load, read
+from evalkit.board.entries import Named, load, read
 from evalkit.board.making import Choice, make
 from evalkit.board.pages import options_of, pages, render_markdown, replaced
 from evalkit.errors import StaleError, StoreError, UsageError
@@ -337,6 +337,6 @@ def test_sixty_models_and_nine_columns(results):
 def test_records_hold_what_a_page_was_made_of(model, results):
     model("a")
     told, _ = block_of(all_pages(results)["leaderboard.md"])
-    (entry,) = load(told["records"])
+    (entry,) = load([Named(**one) for one in told["records"]])
     assert isinstance(entry.record, RunRecord)
     assert RunFolder(Path(entry.path).parent).record_path.is_file()

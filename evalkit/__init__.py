@@ -45,6 +45,7 @@
     store       the only reader and writer of run folders
     prediction_files  predictions by sample id, read from files on demand
     registry    name -> task or backend
+    recorded_tasks  which own task files of a record are run
     suites      task lists
     lmms_tasks  tasks of lmms-eval, run by its own code
     backends    models that answer

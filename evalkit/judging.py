@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from evalkit import provenance, registry
+from evalkit import provenance
 from evalkit.alongside import Alongside, note_swap
 from evalkit.errors import NotComparableError, StoreError, UsageError
 from evalkit.finish import finish
@@ -32,6 +32,7 @@ from evalkit.judge.values import Values, judged_stem, values
 from evalkit.prediction_files import stored_predictions
 from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
+from evalkit.recorded_tasks import RecordedTasks
 from evalkit.records import Prediction
 from evalkit.report.table import is_void, judge_line, number
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
@@ -83,8 +84,8 @@ def judge_run(
         order: Which judge.
         names: Tasks; none is all that need a judge.
         observer: Who watches.
-        task_paths: Files or folders with further tasks; none is those of the run that are below
-            the current folder (`evalkit.registry.RecordedTasks`).
+        task_paths: Files or folders with further tasks; none is those of the run that may be run
+            (`evalkit.recorded_tasks`).
 
     Returns:
         The run's record, written anew.
@@ -101,7 +102,7 @@ def judge_run(
     _check_run(folder)  # the lock would make a folder where there is none
     with held(folder):
         record = load_run(folder.path)
-        chosen, config = _judged_tasks(record.config, task_paths, names, folder)
+        chosen, config = _judged_tasks(record, task_paths, names, folder)
         config = replace(config, offline=order.offline or config.offline)
         check_judge([task for task, _ in chosen], order, unjudged=False)
         prepared = [prepare(task, choice, config, watch, asked=False) for task, choice in chosen]
@@ -126,10 +127,10 @@ def _check_run(folder: RunFolder) -> None:
 
 
 def _judged_tasks(
-    config: RunConfig, task_paths: Sequence[str], names: Sequence[str], folder: RunFolder
+    record: RunRecord, task_paths: Sequence[str], names: Sequence[str], folder: RunFolder
 ) -> tuple[list[tuple[Task, TaskChoice]], RunConfig]:
     """The run's tasks that need a judge, or those that were named; and with which task files."""
-    held, config = _tasks_of(config, task_paths)
+    held, config = _tasks_of(record, task_paths, folder)
     chosen = [(t, c) for t, c in held if t.judging and (not names or t.name in names)]
     if absent := set(names) - {task.name for task, _ in chosen}:
         message = f"The run in {folder.path} has no judged task {min(absent)!r}."
@@ -141,10 +142,11 @@ def _judged_tasks(
 
 
 def _tasks_of(
-    config: RunConfig, task_paths: Sequence[str]
+    record: RunRecord, task_paths: Sequence[str], folder: RunFolder
 ) -> tuple[list[tuple[Task, TaskChoice]], RunConfig]:
     """A run's tasks, and its settings with the task files that they are from."""
-    tasks = registry.RecordedTasks.of(config.task_paths, task_paths)
+    config = record.config
+    tasks = RecordedTasks.of(record, task_paths, places=(folder.path,))
     held = [(tasks.load(choice.name), choice) for choice in config.tasks]
     return held, replace(config, task_paths=tasks.paths)
 
@@ -173,7 +175,7 @@ def judged_again(
     watch, folder = observer or Observer(), RunFolder(path)
     check(order)
     stem, record = judged_stem(folder, task), load_run(path)
-    held, config = _tasks_of(record.config, task_paths)
+    held, config = _tasks_of(record, task_paths, folder)
     own, choice = next((t, c) for t, c in held if t.file_stem == stem)
     before = _result_of(folder, record, own)
     check_rubrics([own], order)

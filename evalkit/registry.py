@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from evalkit import lmms_tasks
 from evalkit.errors import UsageError
 from evalkit.public import is_secret_option
-from evalkit.task_source import is_below, task_digest
+from evalkit.task_source import task_digest
 
 if TYPE_CHECKING:
     from evalkit.backends.interface import Backend
@@ -130,47 +130,6 @@ def load_task(name: str, task_paths: Sequence[str | Path] = ()) -> Task:
         )
     task = read_task(files[base])
     return task.variant(variant) if variant else task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedTasks:
-    """The tasks of a record: one that came from elsewhere chooses no code that is run here.
-
-    Attributes:
-        paths: Files or folders with further tasks: those that the user names, or else those of the
-            record, as far as they are below the current folder.
-        strange: What the record names and is not taken.
-        why: Why it is not.
-    """
-
-    paths: tuple[str, ...]
-    strange: tuple[str, ...] = ()
-    why: str = "not below the current folder"
-
-    @classmethod
-    def of(cls, told: Sequence[str], given: Sequence[str] = ()) -> RecordedTasks:
-        """The tasks of a record that tells some paths, for a user who gives others, or none."""
-        if given:
-            return cls(paths=tuple(given))
-        here = Path.cwd().resolve()
-        strange = tuple(path for path in told if not is_below(path, here))
-        return cls(paths=tuple(path for path in told if path not in strange), strange=strange)
-
-    def load(self, name: str) -> Task:
-        """A task; errors are those of `load_task`, and say which files were not taken."""
-        try:
-            return load_task(name, self.paths)
-        except UsageError as error:
-            raise self.explained(error) from error
-
-    def explained(self, error: UsageError) -> UsageError:
-        """An error about a task, with the files that were not taken."""
-        if not self.strange:
-            return error
-        return UsageError(
-            f"{error} The run's record names the task files {', '.join(self.strange)}; "
-            f"{self.why}, they are run only if --task-path names them."
-        )
 
 
 def source_digest(name: str, task_paths: Sequence[str | Path] = ()) -> str | None:

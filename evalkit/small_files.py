@@ -1,10 +1,11 @@
-"""Files that people write by hand, read up to a size: of a device there is no end."""
+"""Files that people write by hand, read up to a size: devices have no end, and pipes wait."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from evalkit.errors import UsageError
+from evalkit.errors import StoreError, UsageError
 
 MOST = 1 << 20
 """Bytes that such a file may have."""
@@ -30,3 +31,14 @@ def read_small(path: Path, what: str) -> bytes:
         message = f"The {what} {path} has more than {MOST:,} bytes: it is none."
         raise UsageError(message)
     return content
+
+
+def check_regular(path: Path) -> None:
+    """Check that what stands at a path, if anything does, is a file: no pipe, device or folder.
+
+    Raises:
+        StoreError: It is something else.
+    """
+    if os.path.exists(path) and not path.is_file():  # noqa: PTH110 - no error of a long name
+        message = f"{path} is no regular file."
+        raise StoreError(message)

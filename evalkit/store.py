@@ -42,6 +42,7 @@ from evalkit.integrity import (
 from evalkit.records import Prediction, SampleScore, Verdict, differences, plain
 from evalkit.run_record import SCHEMA, RunRecord
 from evalkit.score_rows import read_clusters, read_scores
+from evalkit.small_files import check_regular
 from evalkit.writing import replacing, write_json, write_lines, write_text
 
 if TYPE_CHECKING:
@@ -263,10 +264,11 @@ def read_json(path: Path) -> Any:
     """The JSON value in a file.
 
     Raises:
-        StoreError: The file cannot be read or is not JSON.
+        StoreError: The file cannot be read, is none, or is not JSON.
         StaleError: An object has a field twice, which nothing here writes: of the two a reader sees
             one, and its digest may be that of the other.
     """
+    check_regular(path)
     try:
         return json.loads(
             path.read_text(encoding="utf-8"),

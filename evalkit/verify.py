@@ -7,6 +7,7 @@ leaderboards are derived by the functions that wrote them.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 
 from evalkit.board.pages import render_markdown
 from evalkit.card import eval_results
-from evalkit.card.blocks import Block, DamagedError, blocks_in
+from evalkit.card.authored import authored
 from evalkit.card.front_matter import (
+    INDEX,
     Head,
     dumped,
     is_ours,
@@ -25,19 +27,18 @@ from evalkit.card.front_matter import (
     results_in,
 )
 from evalkit.card.making import Derived, derive
-from evalkit.card.order import CardOrder, order_of, placed, read_text
+from evalkit.card.order import CardOrder, order_of, placed, read_text, shortened
 from evalkit.errors import (
     EvalkitError,
-    IncompleteError,
+    MissingExtraError,
     StaleError,
     StoreError,
-    UnhealthyJudgeError,
     UsageError,
 )
 from evalkit.records import differences
+from evalkit.report.blocks import Block, DamagedError, blocks_in
 
 _NOTHING = "nothing"
-_SHOWN = 200  # characters of a value in a finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,55 +56,103 @@ class Finding:
     text: str
 
 
-Renderer = Callable[[Mapping[str, Any], Path], str]
-"""A block's JSON object and the folder that its paths start from -> the block's body."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a block is derived again.
+
+    Attributes:
+        file: The file that has it.
+        root: The folder that its paths start from.
+        task_paths: Files or folders with further tasks, as the user names them.
+    """
+
+    file: Path
+    root: Path
+    task_paths: Sequence[str] = ()
 
 
-def verify(path: Path) -> tuple[Finding, ...]:
+Renderer = Callable[[Mapping[str, Any], Place], str]
+"""A block's JSON object and where it is -> the block's body."""
+
+
+def verify(path: Path, task_paths: Sequence[str] = ()) -> tuple[Finding, ...]:
     """All places at which a file does not say what its records say; none if it does.
 
     Args:
         path: A Markdown file with marked blocks.
+        task_paths: Files or folders with further tasks; none is those that blocks and records name,
+            as far as `evalkit.recorded_tasks` lets them run.
 
     Raises:
-        UsageError: There is no block in it, or a verb that is not known.
+        UsageError: There is no block in it.
+        StaleError: The marks of its blocks are damaged.
         StoreError: It cannot be read.
         MissingExtraError: A package is missing that a card's front matter needs.
     """
-    place = str(path)
-    text = read_text(path, place)
+    text = read_text(path, str(path))
+    blocks = _blocks(text, path)
+    found = [one for block in blocks for one in _of_block(block, path, task_paths)]
+    found += _of_front_matter(text, blocks, path)
+    return tuple(sorted(found, key=lambda one: one.line))
+
+
+def _blocks(text: str, path: Path) -> tuple[Block, ...]:
     try:
-        blocks = blocks_in(text, place)
+        blocks = blocks_in(text, str(path))
     except DamagedError as error:
         raise StaleError(str(error)) from error
     if not blocks:
         message = (
-            f"There is no marked block in {place}, so there is nothing to verify; `evalkit card` "
+            f"There is no marked block in {path}, so there is nothing to verify; `evalkit card` "
             "and `evalkit leaderboard` write such blocks."
         )
         raise UsageError(message)
-    found = [one for block in blocks for one in _of_block(block, path)]
-    found += _of_front_matter(text, blocks, path)
-    return tuple(sorted(found, key=lambda one: one.line))
+    return blocks
+
+
+# What nobody can check
+
+
+def unchecked(path: Path) -> tuple[Finding, ...]:
+    """What a file's blocks say that no record gives, each with its line; errors as `verify`."""
+    blocks = _blocks(read_text(path, str(path)), path)
+    return tuple(
+        Finding(place=str(path), line=block.line, text=f"the block {block.name}: {told}")
+        for block in blocks
+        if block.told.get("verb") == "card"
+        for told in _of_author(block, path)
+    )
+
+
+def _of_author(block: Block, path: Path) -> tuple[str, ...]:
+    try:
+        return authored(order_of(block.told, "The block"), _root(block.told, path))
+    except EvalkitError:
+        return ()  # a finding of `verify`
 
 
 # Bodies
 
 
-def _of_block(block: Block, path: Path) -> Iterator[Finding]:
+def _of_block(block: Block, path: Path, task_paths: Sequence[str]) -> Iterator[Finding]:
+    def finding(text: str) -> Finding:
+        return Finding(place=str(path), line=block.line, text=text)
+
     verb = str(block.told.get("verb"))
     if verb not in RENDERERS:
-        known = ", ".join(RENDERERS)
-        message = f"{path}, line {block.line}: no verb {verb!r} writes blocks; {known} do."
-        raise UsageError(message)
-    missing = list(_missing(block, path))
+        yield finding(f"no verb {shortened(verb)!r} writes blocks; {', '.join(RENDERERS)} do")
+        return
+    missing = [finding(text) for text in _missing(block, path)]
     yield from missing
     if missing:
         return
+    place = Place(file=path, root=_root(block.told, path), task_paths=task_paths)
     try:
-        body = RENDERERS[verb](block.told, _root(block.told, path))
-    except (StaleError, StoreError, IncompleteError, UnhealthyJudgeError) as error:
-        yield Finding(place=str(path), line=block.line, text=str(error))
+        body = RENDERERS[verb](block.told, place)
+    except MissingExtraError:
+        raise
+    except EvalkitError as error:
+        yield finding(str(error))
         return
     yield from _differing(block, body, path)
 
@@ -127,15 +176,16 @@ def _root(told: Mapping[str, Any], path: Path) -> Path:
 
 
 def _is_there(record: str, root: Path) -> bool:
-    return bool(record) and not Path(record).is_absolute() and placed(record, root).exists()
+    if not record or Path(record).is_absolute():
+        return False
+    return os.path.exists(placed(record, root))  # noqa: PTH110 - no error of a long name
 
 
-def _missing(block: Block, path: Path) -> Iterator[Finding]:
+def _missing(block: Block, path: Path) -> Iterator[str]:
     root = _root(block.told, path)
     for record in _records(block.told):
         if not _is_there(record, root):
-            text = f"the block {block.name} is of the record {record}, which is missing"
-            yield Finding(place=str(path), line=block.line, text=text)
+            yield f"the block {block.name} is of the record {shortened(record)}, which is missing"
 
 
 def _differing(block: Block, body: str, path: Path) -> Iterator[Finding]:
@@ -171,12 +221,18 @@ def _sentence(expected: str | None, found: str | None) -> str:
     return f"expected {expected!r}, found {found!r}"
 
 
-def _card(told: Mapping[str, Any], root: Path) -> str:
-    return derive(order_of(told, "The block"), root).body
+def _card(told: Mapping[str, Any], place: Place) -> str:
+    return derive(order_of(told, "The block"), place.root).body
 
 
-def _leaderboard(told: Mapping[str, Any], root: Path) -> str:
-    return render_markdown(told.get("options", {}), told.get("records", []), root)
+def _leaderboard(told: Mapping[str, Any], place: Place) -> str:
+    return render_markdown(
+        told.get("options", {}),
+        told.get("records", []),
+        place.root,
+        page=place.file,
+        task_paths=place.task_paths,
+    )
 
 
 RENDERERS: Mapping[str, Renderer] = {"card": _card, "leaderboard": _leaderboard}
@@ -190,30 +246,64 @@ def _of_front_matter(text: str, blocks: Sequence[Block], path: Path) -> Iterator
     cards = [block for block in blocks if block.told.get("verb") == "card"]
     if not cards:
         return
-    owner = next((block for block in cards if _has_front(block)), None)
-    orders: list[CardOrder] = []
-    for block in [owner] if owner else []:
-        try:
-            orders.append(order_of(block.told, "The block"))
-        except StoreError:
-            return  # said before
-    head = read_head(text, str(path)) if owner or text.lstrip("\ufeff").startswith("---") else None
-    _, results = results_in(head.data, str(path)) if head else (None, [])
-    if not orders:
-        yield from _orphans(head, results, path)
-        return
-    (order,) = orders
+    owners = [block for block in cards if _option(block, "front") is not None]
+    for block in owners[1:]:
+        told = f"the results of the front matter are of the block {owners[0].name} and of this one"
+        yield Finding(place=str(path), line=block.line, text=told)
     try:
-        derived = derive(order, _root(owner.told if owner else {}, path))
-    except EvalkitError:
+        has_head = owners or text.lstrip("\ufeff").startswith("---")
+        head = read_head(text, str(path)) if has_head else None
+        name, results = results_in(head.data, str(path)) if head else (None, [])
+    except UsageError as error:
+        yield Finding(place=str(path), line=1, text=str(error))
+        return
+    if owners:
+        yield from _of_owner(owners[0], name, results, head, path)
+    else:
+        yield from _orphans(head, results, path)
+    yield from _of_values(cards, path)
+
+
+def _of_owner(
+    owner: Block, name: str | None, results: Sequence[Any], head: Head | None, path: Path
+) -> Iterator[Finding]:
+    """What the front matter has of a block that it is derived from."""
+    known = _derived(owner, path)
+    if known is None or known[0].options.front is None:
         return  # said before
+    order, derived = known
+    wanted = known[0].options.front.name
+    if name is not None and name != wanted:
+        line = 1 if head is None else line_of(head, [INDEX, 0, "name"])
+        told = f"{INDEX}: name: expected {_shown(wanted)}, found {_shown(name)}"
+        yield Finding(place=str(path), line=line, text=told)
     yield from _of_index(order, derived.results or [], results, head, path)
-    yield from _of_eval_results(derived, path)
 
 
-def _has_front(block: Block) -> bool:
+def _derived(block: Block, path: Path) -> tuple[CardOrder, Derived] | None:
+    """What a card's block asks for, and what that gives; None where it cannot be had."""
+    try:
+        order = order_of(block.told, "The block")
+        return order, derive(order, _root(block.told, path))
+    except EvalkitError:
+        return None
+
+
+def _option(block: Block, name: str) -> Any:
     options = block.told.get("options")
-    return isinstance(options, dict) and options.get("front") is not None
+    return options.get(name) if isinstance(options, dict) else None
+
+
+def _of_values(cards: Sequence[Block], path: Path) -> Iterator[Finding]:
+    """Values beside a card that are others than its blocks ask for."""
+    asking = [block for block in cards if _option(block, "benchmarks")]
+    for block in asking:
+        if (known := _derived(block, path)) is not None:
+            yield from _of_eval_results(known[1], path)
+    file = path.parent / eval_results.FILE
+    if not asking and file.exists():
+        text = "no block of the card asks for these values; take the file away"
+        yield Finding(place=str(file), line=1, text=text)
 
 
 def _orphans(head: Head | None, results: Sequence[Any], path: Path) -> Iterator[Finding]:
@@ -272,8 +362,11 @@ def _by_place(value: Any) -> Any:
 def _value_at(value: Any, steps: Iterable[str]) -> str:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
-    told = _NOTHING if value is None else repr(value)
-    return told if len(told) <= _SHOWN else f"{told[:_SHOWN]}..."
+    return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    return _NOTHING if value is None else shortened(repr(value))
 
 
 def _of_eval_results(derived: Derived, path: Path) -> Iterator[Finding]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,51 @@ def write_lines(path: Path, lines: Iterable[str]) -> int:
         for number, line in enumerate(lines, start=1):  # noqa: B007 - the last one counts
             file.write(line)
     return number
+
+
+def write_together(texts: Iterable[tuple[Path, str]]) -> None:
+    """Write text files, all or none: each is whole beside its place before the first takes it.
+
+    Where one cannot take its place, those before it have what stood there again.
+
+    Raises:
+        StoreError: A place is no file's.
+        UnwritableError: A file cannot be written.
+    """
+    with ExitStack() as temporaries, ExitStack() as undo:
+        staged = [(path, temporaries.enter_context(_beside(path, text))) for path, text in texts]
+        for path, stage in staged:
+            try:
+                held = stage.path.read_bytes() if stage.path.exists() else None
+                stage.take()
+            except OSError as error:
+                raise UnwritableError(str(path), error) from error
+            undo.callback(_put_back, stage.path, held)
+        undo.pop_all()
+
+
+@contextmanager
+def _beside(path: Path, text: str) -> Iterator[replacing]:
+    """A text, written beside its place; it does not stay there."""
+    stage = replacing(path)
+    temporary = Path(stage.__enter__())
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        yield stage
+    except OSError as error:
+        raise UnwritableError(str(path), error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _put_back(path: Path, held: bytes | None) -> None:
+    """What stood at a place, or nothing."""
+    with suppress(OSError):
+        if held is None:
+            path.unlink()
+        else:
+            path.write_bytes(held)
 
 
 class replacing:  # noqa: N801 - a context manager, read as a verb
@@ -58,10 +103,7 @@ class replacing:  # noqa: N801 - a context manager, read as a verb
         temporary = Path(self.temporary)
         try:
             if error is None:
-                with temporary.open("rb") as file:
-                    os.fsync(file.fileno())
-                temporary.chmod(0o644)
-                temporary.replace(self.path)
+                self.take()
         except OSError as late:
             error = late
         if error is not None:
@@ -69,3 +111,11 @@ class replacing:  # noqa: N801 - a context manager, read as a verb
                 temporary.unlink()
         if isinstance(error, OSError):
             raise UnwritableError(str(self.path), error) from error
+
+    def take(self) -> None:
+        """Put the file in its place; errors are the system's."""
+        temporary = Path(self.temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(self.path)

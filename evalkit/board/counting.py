@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit import registry
 from evalkit.compare.sides import Scored, counted_task
 from evalkit.errors import EvalkitError, StaleError, StoreError, UsageError
 from evalkit.leverage import leverages
+from evalkit.recorded_tasks import RecordedTasks
 from evalkit.records import SampleScore
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.strata import strata_of
@@ -65,7 +66,12 @@ class Tally:
     note: str = ""
 
 
-def tally(record: RunRecord, result: TaskResult, scored: Scored | None) -> Tally:
+def tally(
+    record: RunRecord,
+    result: TaskResult,
+    scored: Scored | None,
+    place: Path | None = None,
+) -> Tally:
     """The sums behind a result's headline metrics, as far as its scored samples are at hand.
 
     Scored samples that are damaged, or not the record's, make the result unfit. Where the task has
@@ -75,8 +81,13 @@ def tally(record: RunRecord, result: TaskResult, scored: Scored | None) -> Tally
         record: The record.
         result: One of its results.
         scored: Its scored samples; None where there are none.
+        place: Where the record is; None is not known, and no task file of its own is run.
     """
-    own = registry.RecordedTasks.of(record.config.task_paths) if scored is None else scored.tasks
+    own = RecordedTasks(paths=())
+    if scored is not None:
+        own = scored.tasks
+    elif place is not None:
+        own = RecordedTasks.of(record, places=(place,))
     try:
         task = counted_task(result, own.paths)
     except EvalkitError as error:

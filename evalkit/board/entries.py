@@ -7,10 +7,10 @@ stands there too serves as its scored samples, so that what is committed is enou
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from evalkit.board.places import record_files
 from evalkit.compare import baseline_file, sides
@@ -66,6 +66,15 @@ class Folder:
 
     entries: tuple[Entry, ...]
     left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A record as a page names it: its file, its digest, and where its scored samples are."""
+
+    path: str
+    digest: str
+    scores: str | None
 
 
 def read(
@@ -143,41 +152,48 @@ def _without(text: str, root: Path) -> str:
 
 
 def load(
-    records: Sequence[Mapping[str, Any]], *, task_paths: Sequence[str] = (), root: Path = Path()
+    records: Sequence[Named],
+    *,
+    task_paths: Sequence[str] = (),
+    root: Path = Path(),
+    page: Path | None = None,
+    more: Sequence[str] = (),
 ) -> tuple[Entry, ...]:
     """The records that a page names, each the one that it was made of.
 
     Args:
-        records: Of each its "path", its "digest", and where its "scores" are, or None.
-        task_paths: Files or folders with further tasks.
+        records: The records, as the page names them.
+        task_paths: Files or folders with further tasks, as the user names them.
         root: What paths are relative to.
+        page: The page.
+        more: Task files that the page names; they are run as `evalkit.recorded_tasks` says.
 
     Raises:
         StoreError: A record is not there, or damaged.
         StaleError: A record is another one, or its scored samples are gone.
     """
     entries = []
-    for named in records:
-        entry = _entry(root, str(named["path"]), "none", task_paths)
-        scores = named.get("scores")
-        if scores is not None:
-            own = Path(entry.path).parent.as_posix() == scores
-            scored = sides.load(root / (entry.path if own else scores), task_paths)
-            entry = replace(entry, scores=str(scores), scored=scored)
+    for told in records:
+        entry = _entry(root, told.path, "none", task_paths)
+        if told.scores is not None:
+            own = Path(entry.path).parent.as_posix() == told.scores
+            place = root / (entry.path if own else told.scores)
+            scored = sides.load(place, task_paths, page=page, more=more)
+            entry = replace(entry, scores=told.scores, scored=scored)
         held = {entry.record.digest} | ({entry.scored.record.digest} if entry.scored else set())
-        if held != {named["digest"]}:
+        if held != {told.digest}:
             message = (
-                f"{named['path']} is not the record that the page was made of; make the page "
-                "again with `evalkit leaderboard`."
+                f"{told.path} is not the record that the page was made of; make the page again "
+                "with `evalkit leaderboard`."
             )
             raise StaleError(message)
         entries.append(entry)
     return tuple(entries)
 
 
-def named(entry: Entry) -> dict[str, str | None]:
+def named(entry: Entry) -> Named:
     """An entry as a page names it: what `load` reads."""
-    return {"path": entry.path, "digest": entry.record.digest, "scores": entry.scores}
+    return Named(path=entry.path, digest=entry.record.digest, scores=entry.scores)
 
 
 def _entry(root: Path, path: str, scores: ScoresFrom, task_paths: Sequence[str]) -> Entry:

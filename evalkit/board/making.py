@@ -125,7 +125,8 @@ def _candidates(
         for result in entry.record.results:
             if result.task != task:
                 continue
-            known = tally(entry.record, result, scored if has_scores(scored, result) else None)
+            own = scored if has_scores(scored, result) else None
+            known = tally(entry.record, result, own, entry.root / entry.path)
             if why := _unfit(result, known):
                 unfit.append(LeftOut(path=entry.path, why=f"{task}: {entry.told(why)}"))
                 continue

@@ -8,15 +8,16 @@ that to `render_markdown` and compares.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.board.entries import Entry, load, named
+from evalkit.board.entries import Entry, Named, load, named
 from evalkit.board.making import Choice, make
 from evalkit.errors import StoreError
 from evalkit.records import plain
+from evalkit.report.blocks import marked, with_block
 from evalkit.report.board_files import board_csv, board_json
 from evalkit.report.board_html import board_html
 from evalkit.report.board_markdown import board_markdown
@@ -25,12 +26,6 @@ from evalkit.store import parse
 
 NAME = "leaderboard"
 """The name of the marked block, and the stem of the pages' files."""
-
-END = f"<!-- evalkit:end {NAME} -->"
-"""The line that ends the block."""
-
-_HIDDEN = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"), ("--", "-\\u002d"))
-_BLOCK = re.compile(rf"<!-- evalkit:begin {NAME} .*?-->\n.*?{re.escape(END)}", re.DOTALL)
 
 
 def options_of(
@@ -44,8 +39,22 @@ def options_of(
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What a block says beside what was chosen: its records, and from what they were made."""
+
+    records: tuple[Named, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    task_paths: tuple[str, ...] = ()
+
+
 def render_markdown(
-    options: Mapping[str, Any], records: Sequence[Mapping[str, Any]], root: Path = Path()
+    options: object,
+    records: object,
+    root: Path = Path(),
+    *,
+    page: Path | None = None,
+    task_paths: Sequence[str] = (),
 ) -> str:
     """The text between the lines of a block's marks.
 
@@ -53,31 +62,30 @@ def render_markdown(
         options: What was chosen, as the block says it.
         records: The records, as the block names them.
         root: What their paths are relative to: the folder in which the command ran.
+        page: The page's file: task files beside it, which the block may name, are not run.
+        task_paths: Files or folders with further tasks, as the user names them.
 
     Raises:
         StoreError: The block says something else, or a record is not there, or damaged.
         StaleError: A record is another one, or its scored samples are gone.
+        UsageError: What was chosen is not in the records.
     """
-    rest = dict(options)
-    left_out = [parse(LeftOut, one, "left_out") for one in rest.pop("left_out", ())]
-    task_paths = tuple(map(str, rest.pop("task_paths", ())))
-    rest = {**plain(Choice()), **rest}  # an earlier block lacks options that came later
+    if not isinstance(options, Mapping):
+        message = "The leaderboard's block has options that are no object."
+        raise StoreError(message)
+    own = {key: options[key] for key in ("left_out", "task_paths") if key in options}
+    made = parse(_Made, {**own, "records": records}, "The leaderboard's block")
+    told = {key: value for key, value in options.items() if key not in own}
+    rest = {**plain(Choice()), **told}  # an earlier block lacks options that came later
     choice = parse(Choice, rest, "The options of the leaderboard")
-    try:
-        entries = load(records, task_paths=task_paths, root=root)
-    except (KeyError, TypeError) as error:
-        message = f"The leaderboard's block names a record without {error}."
-        raise StoreError(message) from error
-    return board_markdown(make(entries, choice, left_out))
+    entries = load(made.records, task_paths=task_paths, root=root, page=page, more=made.task_paths)
+    return board_markdown(make(entries, choice, made.left_out))
 
 
 def marked_block(options: Mapping[str, Any], entries: Sequence[Entry], text: str) -> str:
     """A text between marks that say what it was made of."""
-    told = {"verb": NAME, "options": options, "records": [named(entry) for entry in entries]}
-    line = json.dumps(told, ensure_ascii=False, sort_keys=True)
-    for sign, hidden in _HIDDEN:
-        line = line.replace(sign, hidden)
-    return f"<!-- evalkit:begin {NAME} {line} -->\n{text}\n{END}"
+    told = {"verb": NAME, "options": options, "records": [plain(named(entry)) for entry in entries]}
+    return marked(NAME, json.loads(json.dumps(told, sort_keys=True)), text)
 
 
 def pages(
@@ -93,14 +101,15 @@ def pages(
     }
 
 
-def replaced(page: str, fresh: str) -> str:
-    """A page with its block replaced; all else stays.
+def replaced(page: str, fresh: str, place: str) -> str:
+    """A page with its block replaced, or put at its end where it has none; all else stays.
 
     Args:
-        page: A page that may have the block.
-        fresh: The new page.
+        page: A page that is there; empty where none is.
+        fresh: The new page, a block alone.
+        place: The page's file, for the error's text.
+
+    Raises:
+        UsageError: The marks of its blocks are damaged.
     """
-    block = _BLOCK.search(page)
-    if block is None:
-        return fresh
-    return page[: block.start()] + fresh.removesuffix("\n") + page[block.end() :]
+    return with_block(page, fresh.removesuffix("\n"), NAME, place)

@@ -20,7 +20,6 @@ from evalkit.compare.comparable import mismatches
 from evalkit.compare.sides import Scored, counted_task
 from evalkit.errors import EvalkitError
 from evalkit.records import MetricValue
-from evalkit.registry import RecordedTasks
 from evalkit.report.marks import is_limited
 from evalkit.run_record import RunRecord, TaskResult
 
@@ -218,12 +217,10 @@ def _direction(
     one: tuple[RunRecord, TaskResult, Scored | None], known: Tally, metric: str
 ) -> bool | None:
     """Whether more is better, as a result's task says it; None where it does not."""
-    record, result, scored = one
+    _, result, scored = one
     if metric in known.better:
         return known.better[metric]
-    paths = (
-        RecordedTasks.of(record.config.task_paths).paths if scored is None else scored.tasks.paths
-    )
+    paths = () if scored is None else scored.tasks.paths  # own tasks: only those that were loaded
     try:
         task = counted_task(result, paths)
     except EvalkitError:

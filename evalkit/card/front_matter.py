@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.card.blocks import line_end, unified
 from evalkit.card.model_index import OURS
 from evalkit.card.order import digest_of
 from evalkit.errors import MissingExtraError, UsageError
+from evalkit.report.blocks import line_end, unified
 
 INDEX = "model-index"
 """The key that holds results."""
 
 _HEAD = re.compile(r"\A(\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(?:\r\n|\n|$))")
+_BEGUN = re.compile(r"\A\ufeff?\s*---[ \t]*(?:[\r\n]|$)")
 _BRACES = re.compile(r"^[ \t]*\{\s*\}[ \t]*(?:\r\n|\n|$)", re.MULTILINE)
 _REST = re.compile(r"[\r\n]((?:(?:#[^\r\n]*|[ \t]*)(?:\r\n|\r|\n)|#[^\r\n]*$)+)\Z")
 _EMPTY = re.compile(r"\A\ufeff?---[ \t]*(?:\r\n|\r|\n)---[ \t]*(?:\r\n|\r|\n|$)")
@@ -52,21 +53,40 @@ def read_head(card: str, place: str) -> Head | None:
         place: The file, for the error's text.
 
     Raises:
-        UsageError: It is no mapping of YAML, or says a key twice.
+        UsageError: It is no mapping of YAML, says a key twice, or begins and does not end.
         MissingExtraError: PyYAML is not installed.
     """
     found = _HEAD.match(card.removeprefix("\ufeff"))
-    if found is None or _EMPTY.match(card):
+    if _EMPTY.match(card):
+        return None
+    if found is None:
+        _check_not_begun(card, place)
         return None
     mark = card[: len(card) - len(card.removeprefix("\ufeff"))]
-    data = _parsed(found[2], place)
+    line = 1 + len(re.findall(r"\r\n|\r|\n", found[1]))
+    data = _parsed(found[2], place, line)
     return Head(
         text=found[2],
         data=data,
         before=mark + found[1],
         after=card[len(mark) + found.end(2) :],
-        line=1 + len(re.findall(r"\r\n|\r|\n", found[1])),
+        line=line,
     )
+
+
+def _check_not_begun(card: str, place: str) -> None:
+    """Check that a card that has no front matter does not begin as if it had.
+
+    Raises:
+        UsageError: It does; another one before it would take its place.
+    """
+    if _BEGUN.match(card):
+        message = (
+            f"{place} begins with ---, as front matter does, but no further line --- ends it (and "
+            "none of the two may have blanks before it, or a word behind). End it, or write *** "
+            "where a line across is meant."
+        )
+        raise UsageError(message)
 
 
 def _yaml() -> Any:
@@ -78,7 +98,7 @@ def _yaml() -> Any:
     return yaml
 
 
-def _parsed(text: str, place: str) -> dict[str, Any]:
+def _parsed(text: str, place: str, line: int) -> dict[str, Any]:
     yaml = _yaml()
     try:
         data = yaml.safe_load(text)
@@ -92,11 +112,33 @@ def _parsed(text: str, place: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         message = f"The front matter of {place} must be a mapping of keys to values."
         raise UsageError(message)
-    keys = [key.value for key, _ in node.value]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
-        message = f"The front matter of {place} has the key {twice!r} twice; keep one of the two."
+    if twice := _twice(node):
+        where = f"{place}, line {line + twice.start_mark.line},"
+        message = (
+            f"The front matter of {where} has the key {twice.value!r} twice; keep one of the two."
+        )
         raise UsageError(message)
     return data
+
+
+def _twice(root: Any) -> Any:
+    """The first key that stands twice in a mapping, however deep; None where none does."""
+    nodes, known = [root], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in known or isinstance(node.value, str):
+            continue
+        known.add(id(node))
+        if node.id == "sequence":
+            nodes += node.value
+            continue
+        held = set[str]()
+        for key, value in node.value:
+            if isinstance(key.value, str) and key.value in held:
+                return key
+            held |= {key.value} if isinstance(key.value, str) else set()
+            nodes += [key, value]
+    return None
 
 
 def with_keys(card: str, keys: Mapping[str, Any], place: str) -> str:

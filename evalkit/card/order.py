@@ -13,8 +13,11 @@ from evalkit.card.entries import Metrics
 from evalkit.compare import sides
 from evalkit.errors import StaleError, StoreError, UsageError
 from evalkit.run_record import RunRecord
+from evalkit.small_files import check_regular
 from evalkit.store import RunFolder, load_run, parse
 from evalkit.task import file_stem
+
+_LONGEST = 200  # characters of a path in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +181,14 @@ def load(told: PinnedRecord, root: Path) -> tuple[RunRecord, sides.Scored | None
         StaleError: It is not what was written, or another than the card was made from.
     """
     place = placed(told.path, root)
-    if not place.exists():
-        message = f"The record {told.path} is missing."
+    if not os.path.exists(place):  # noqa: PTH110 - no error of a long name
+        message = f"The record {shortened(told.path)} is missing."
         raise StoreError(message)
     record, scored = read_record(place), None
     if told.scores is not None:
         if not has_scores(placed(told.scores, root), record):
-            message = f"The scored samples of {told.path} are missing ({told.scores})."
+            where = shortened(told.scores)
+            message = f"The scored samples of {told.path} are missing ({where})."
             raise StoreError(message)
         scored = sides.load(placed(told.scores, root))
     digests = {record.digest, scored.record.digest if scored else record.digest}
@@ -223,9 +227,10 @@ def read_text(path: Path, name: str) -> str:
     """A file's text, with its lines' ends as they are.
 
     Raises:
-        StoreError: It is not there, or no UTF-8.
+        StoreError: It is not there, no file, or no UTF-8.
     """
     try:
+        check_regular(path)
         return path.read_bytes().decode("utf-8")
     except OSError as error:
         message = f"{name} cannot be read: {error.strerror}."
@@ -233,6 +238,11 @@ def read_text(path: Path, name: str) -> str:
     except UnicodeDecodeError as error:
         message = f"{name} is no text in UTF-8: {error.reason} at byte {error.start}."
         raise StoreError(message) from error
+
+
+def shortened(path: str) -> str:
+    """A path of a block for a sentence: of a long one only how it begins."""
+    return path if len(path) <= _LONGEST else f"{path[:_LONGEST]}..."
 
 
 def digest_of(text: str) -> str:
@@ -247,7 +257,9 @@ def placed(path: str, root: Path) -> Path:
         StoreError: It is absolute, or empty.
     """
     if not path or Path(path).is_absolute():
-        message = f"A card names its records by relative paths, and {path!r} is none."
+        message = f"A card names its records by relative paths, and {shortened(path)!r} is none."
         raise StoreError(message)
     place = root / path
-    return place if place.exists() else Path(os.path.normpath(root.resolve() / path))
+    if os.path.exists(place):  # noqa: PTH110 - no error of a long name
+        return place
+    return Path(os.path.normpath(root.resolve() / path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,17 +63,25 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--copy-records", is_flag=True, help="Put copies of the records beside the card.")
 def command(runs: tuple[str, ...], out: Path | None, block: str, **given: Any) -> None:
     """Write a model card from run records: tables, provenance, front matter."""
-    from evalkit.cli.card_files import Draft, copies, standing, write_card
-    from evalkit.cli.pages import check_places
+    from evalkit.cli.pages import alone_in, check_places
     from evalkit.cli.show import places_read
+
+    root = Path() if out is None else out
+    if out is None and (given["copy_records"] or given["eval_results"]):
+        message = "--copy-records and --eval-results need --out DIR: files stand beside the card."
+        raise UsageError(message)
+    check_places([root / CARD], places_read([*runs, *given["references"]]))
+    with nullcontext() if out is None else alone_in(out):
+        _write(runs, out, block, given)
+
+
+def _write(runs: Sequence[str], out: Path | None, block: str, given: dict[str, Any]) -> None:
+    """Write the card's block, or print the card."""
+    from evalkit.cli.card_files import Draft, copies, idle_values, standing, write_card
     from evalkit.report.table import printable
 
     root = Path() if out is None else out
     wanted = _Wanted(root=root, copies=given["copy_records"], scores=given["scores"] == "auto")
-    if out is None and (wanted.copies or given["eval_results"]):
-        message = "--copy-records and --eval-results need --out DIR: files stand beside the card."
-        raise UsageError(message)
-    check_places([root / CARD], places_read([*runs, *given["references"]]))
     draft = Draft(
         root=root,
         block=block,
@@ -88,6 +97,8 @@ def command(runs: tuple[str, ...], out: Path | None, block: str, **given: Any) -
             return
         for path in [*wanted.copied, *write_card(out, made)]:
             print(f"written: {printable(str(path))}", file=sys.stderr)
+    if left := idle_values(out, made):
+        print(printable(left), file=sys.stderr)
 
 
 def _meta(path: Path | None, *, asks: bool) -> Meta:

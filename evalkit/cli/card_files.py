@@ -78,9 +78,9 @@ class Draft:
         Raises:
             EvalkitError: As `evalkit.card.making.derive`; or the card's front matter is damaged.
         """
-        from evalkit.card.blocks import marked, with_block
         from evalkit.card.front_matter import dumped, with_keys
         from evalkit.card.making import derive
+        from evalkit.report.blocks import marked, with_block
 
         derived = derive(order, self.root)
         block = marked(self.block, _told(order), derived.body)
@@ -141,7 +141,7 @@ def standing(out: Path | None, block: str, *, wants_front: bool) -> str:
 
 def _front_of(text: str, place: str) -> str | None:
     """The name of the block that has results in the front matter; None where none has."""
-    from evalkit.card.blocks import blocks_in
+    from evalkit.report.blocks import blocks_in
 
     for found in blocks_in(text, place):
         options = found.told.get("options")
@@ -176,3 +176,15 @@ def write_card(out: Path, made: Made) -> list[Path]:
         pages.append((out / FILE, made.values))
     write_pages(pages)
     return [path for path, _ in pages]
+
+
+def idle_values(out: Path, made: Made) -> str:
+    """What is to be said of values that stand beside a card and that no block of it asks for."""
+    from evalkit.card.eval_results import FILE
+    from evalkit.report.blocks import blocks_in
+
+    told = [block.told.get("options") for block in blocks_in(made.card, CARD)]
+    asks = any(isinstance(options, dict) and options.get("benchmarks") for options in told)
+    if asks or not (out / FILE).exists():
+        return ""
+    return f"{out / FILE} stands there, and no block of the card asks for it: take it away."

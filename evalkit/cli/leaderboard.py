@@ -80,7 +80,7 @@ def command(
     from evalkit.board.entries import read
     from evalkit.board.making import make
     from evalkit.board.pages import options_of, pages
-    from evalkit.cli.pages import check_places, write_pages
+    from evalkit.cli.pages import alone_in, check_places, write_pages
     from evalkit.report.spoken import spoken
 
     found = read(_relative(folder), scores=scores, task_paths=task_paths)
@@ -94,7 +94,8 @@ def command(
     made = pages(standings, options_of(choice, found.left_out, task_paths), found.entries)
     places = {out / name: text for name, text in made.items()}
     check_places(list(places), [Path(entry.path) for entry in found.entries])
-    write_pages((path, _kept(path, text)) for path, text in places.items())
+    with alone_in(out):
+        write_pages((path, _kept(path, text)) for path, text in places.items())
     for path in places:
         print(f"written: {spoken(str(path))}")
     return int(StaleError.exit_code if strict and standings.left_out else ExitCode.OK)
@@ -116,14 +117,11 @@ def _relative(path: Path) -> Path:
 def _kept(path: Path, text: str) -> str:
     """A new page; of a page in Markdown that is there all but its block stays."""
     from evalkit.board.pages import replaced
+    from evalkit.card.order import read_text
 
-    if path.suffix != ".md" or not path.is_file():
+    if path.suffix != ".md" or not path.exists():
         return text
-    try:
-        return replaced(path.read_text(encoding="utf-8"), text)
-    except UnicodeDecodeError as error:
-        message = f"{path} is there and is no text; give another folder."
-        raise UsageError(message) from error
+    return replaced(read_text(path, str(path)), text, str(path))
 
 
 def _choice(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from evalkit.errors import EvalkitError, UsageError
+from evalkit.errors import UnwritableError, UsageError
 
 _RECORDS = ("run.json", "started.json")  # what makes a folder a run's
 
@@ -88,22 +90,56 @@ def _is_in_run(place: Path) -> bool:
 
 
 def write_pages(pages: Iterable[tuple[Path, str]]) -> None:
-    """Write pages; where one cannot be written, those before it do not stay.
+    """Write pages, all or none; where one cannot be written, what stood there stays.
 
     Raises:
         EvalkitError: One cannot be written.
     """
-    from evalkit.writing import write_text
+    from evalkit.writing import write_together
 
-    written: list[Path] = []
-    try:
-        for path, text in pages:
-            write_text(path, text)
-            written.append(path)
-    except EvalkitError:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
+    write_together(pages)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder of pages for this process: whoever else would write there waits.
+
+    What is read of a page before it is written anew is then what it has when it is. The kernel
+    frees the lock when its holder dies; a file system that has no locks holds nobody up. A folder
+    that is made for it goes where nothing was put in it.
+
+    Raises:
+        UnwritableError: There can be no such folder.
+    """
+    is_new = not folder.exists()
+    with _locked(folder):
+        try:
+            yield
+        finally:
+            if is_new:
+                with suppress(OSError):
+                    folder.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """A folder that is there, with its lock: who held it before may have taken it away."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UnwritableError(str(folder), error) from error
+        try:
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if _identity(folder) == _identity_of(os.fstat(handle)):
+                yield
+                return
+        finally:
+            os.close(handle)
 
 
 def _files(place: Path) -> Iterator[Path]:
@@ -118,7 +154,10 @@ def _files(place: Path) -> Iterator[Path]:
 def _identity(path: Path) -> tuple[int, int] | None:
     """What tells a file from all others, whatever it is called; None where there is none."""
     try:
-        found = path.stat()
+        return _identity_of(path.stat())
     except OSError:
         return None
+
+
+def _identity_of(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino

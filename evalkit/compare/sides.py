@@ -16,6 +16,7 @@ from evalkit.compare import baseline_file
 from evalkit.compare.borne_out import check_coverage, check_numbers, other_than
 from evalkit.comparison import Side
 from evalkit.errors import StaleError, UsageError
+from evalkit.recorded_tasks import RecordedTasks
 from evalkit.records import SampleScore
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.store import RunFolder, load_run
@@ -79,7 +80,7 @@ class Scored:
     side: Side
     record: RunRecord
     source: Source
-    tasks: registry.RecordedTasks
+    tasks: RecordedTasks
     _known: dict[str, tuple[Task, tuple[SampleScore, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -173,13 +174,21 @@ class Scored:
         return self._known[task]
 
 
-def load(path: str | Path, task_paths: Sequence[str] = ()) -> Scored:
+def load(
+    path: str | Path,
+    task_paths: Sequence[str] = (),
+    *,
+    page: Path | None = None,
+    more: Sequence[str] = (),
+) -> Scored:
     """A side of a comparison.
 
     Args:
         path: A run's folder, its run.json, or a baseline file.
-        task_paths: Files or folders with further tasks; none is where the run had its own from, as
-            far as that is below the current folder: a record from elsewhere chooses no code.
+        task_paths: Files or folders with further tasks; none is those of the record that may be
+            run (`evalkit.recorded_tasks`): a record from elsewhere chooses no code.
+        page: The page that names the side, if one does.
+        more: Task files that the page names.
 
     Raises:
         StoreError: There is no run, or it is damaged or of another schema.
@@ -187,11 +196,17 @@ def load(path: str | Path, task_paths: Sequence[str] = ()) -> Scored:
         UsageError: Its numbers are copied from a publication, so there are no samples.
     """
     place = Path(path)
+    places = (place,) if page is None else (place, page)
+
+    def tasks_of(record: RunRecord) -> RecordedTasks:
+        return RecordedTasks.of(record, task_paths, places=places, more=more)
+
     if place.is_file() and place.name != "run.json":
         kept = baseline_file.read(place)
-        return _scored(str(path), "baseline", kept.record, kept, task_paths)
+        return _scored(str(path), "baseline", kept.record, kept, tasks_of(kept.record))
     folder = RunFolder(place.parent if place.is_file() else place)
-    return _scored(str(path), "run", load_run(place), _Folder(folder), task_paths)
+    record = load_run(place)
+    return _scored(str(path), "run", record, _Folder(folder), tasks_of(record))
 
 
 def _scored(
@@ -199,7 +214,7 @@ def _scored(
     kind: Literal["run", "baseline"],
     record: RunRecord,
     source: Source,
-    task_paths: Sequence[str],
+    tasks: RecordedTasks,
 ) -> Scored:
     if record.source == "self-reported":
         message = (
@@ -217,7 +232,6 @@ def _scored(
         commit=record.commit,
         digest=record.digest,
     )
-    tasks = registry.RecordedTasks.of(record.config.task_paths, task_paths)
     return Scored(side=side, record=record, source=source, tasks=tasks)
 
 

@@ -18,6 +18,7 @@ from evalkit.judge.pairs import Pair, has_both
 from evalkit.judge.review import one_object, read_review
 from evalkit.judge.units import by_sample
 from evalkit.judge.verdict_file import recorded_answers, recorded_verdicts
+from evalkit.recorded_tasks import RecordedTasks
 from evalkit.records import Verdict
 from evalkit.rubric import Judging
 from evalkit.store import RunFolder, load_run
@@ -87,8 +88,8 @@ def values_of(
         task: The task, where the run has several.
         references: For grade and review files (`evalkit.judge.review.read_review`).
         text: What the file holds, where that is known already.
-        task_paths: Files or folders with further tasks; none is those of a run that are below the
-            current folder (`evalkit.registry.RecordedTasks`).
+        task_paths: Files or folders with further tasks; none is those of a run that may be run
+            (`evalkit.recorded_tasks`).
 
     Raises:
         UsageError: There are no verdicts, or of several tasks.
@@ -143,9 +144,9 @@ def values_of_run(
 
 def _judging_of(folder: RunFolder, stem: str, task_paths: Sequence[str]) -> Judging | None:
     """What a run's task says of its judge."""
-    config = load_run(folder.path).config
-    name = next(choice.name for choice in config.tasks if file_stem(choice.name) == stem)
-    return registry.RecordedTasks.of(config.task_paths, task_paths).load(name).judging
+    record = load_run(folder.path)
+    name = next(choice.name for choice in record.config.tasks if file_stem(choice.name) == stem)
+    return RecordedTasks.of(record, task_paths, places=(folder.path,)).load(name).judging
 
 
 def judged_stem(folder: RunFolder, task: str | None) -> str:

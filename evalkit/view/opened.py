@@ -11,8 +11,8 @@ from threading import Lock
 
 from evalkit.errors import EvalkitError, StaleError, StoreError
 from evalkit.integrity import ScoreDigest
+from evalkit.recorded_tasks import RecordedTasks
 from evalkit.records import Prediction, SampleScore, Verdict
-from evalkit.registry import RecordedTasks
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.score_rows import score_pieces, scores_at
 from evalkit.store import RunFolder
@@ -182,7 +182,8 @@ class Library:
         key = (run.key, stem)
         with self._lock:
             if key not in self._open:
-                tasks = RecordedTasks.of(run.record.config.task_paths, self._task_paths)
+                places = (run.folder.path,)
+                tasks = RecordedTasks.of(run.record, self._task_paths, places=places)
                 self._open[key] = OpenTask(run, stem, self._source_of, tasks)
                 if len(self._open) > _KEPT_OPEN:
                     self._open.popitem(last=False)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalkit import data, registry
+from evalkit import data
 from evalkit.compare.sides import counted_task
 from evalkit.data import DataSource
 from evalkit.errors import DataError, UsageError
 from evalkit.numbering import Numbering
+from evalkit.recorded_tasks import RecordedTasks
 from evalkit.records import Image, Message, Sample
 from evalkit.run_record import RunRecord, TaskResult
 from evalkit.spool import Lazy
@@ -57,7 +58,7 @@ def read_questions(
     result: TaskResult,
     ids: Sequence[str],
     source: DataSource,
-    tasks: registry.RecordedTasks,
+    tasks: RecordedTasks,
 ) -> Questions:
     """The samples of a result.
 
@@ -89,7 +90,7 @@ def read_questions(
     return Questions(samples=samples, texts=texts, prompt=_prompt(task, result))
 
 
-def _task(result: TaskResult, tasks: registry.RecordedTasks) -> Task:
+def _task(result: TaskResult, tasks: RecordedTasks) -> Task:
     try:
         return counted_task(result, tasks.paths)
     except UsageError as error:

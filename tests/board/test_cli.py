@@ -1,6 +1,7 @@
 """`evalkit leaderboard` as it is called: pages, words, exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +108,62 @@ def test_no_such_folder(call, results):
     done = call("nowhere")
     assert done.returncode == 2
     assert "There is no folder nowhere" in done.stderr
+
+
+PAGES = ("leaderboard.md", "leaderboard.html", "leaderboard.csv", "leaderboard.json")
+
+
+@pytest.mark.parametrize("blocked", PAGES)
+def test_pages_that_cannot_all_be_written_leave_what_was_there(call, model, results, blocked):
+    model("a")
+    reports = results.parent / "reports"
+    (reports / blocked).mkdir(parents=True)
+    kept = [name for name in PAGES if name != blocked]
+    for name in kept:
+        (reports / name).write_bytes(b"mine\r\n")
+    done = call(results)
+    assert done.returncode == 2, done.stderr
+    assert sorted(path.name for path in reports.iterdir()) == sorted(PAGES)
+    assert {(reports / name).read_bytes() for name in kept} == {b"mine\r\n"}
+
+
+def test_a_page_of_ones_own_is_kept_with_its_ends_of_lines(call, model, results):
+    model("a")
+    path = results.parent / "reports" / "leaderboard.md"
+    path.parent.mkdir()
+    mine = b"# Mine\r\n\r\n```html\r\n<!-- evalkit:begin leaderboard {} -->\r\n```\r\n"
+    path.write_bytes(mine)
+    assert call(results).returncode == 0
+    first = path.read_bytes()
+    assert first.startswith(mine)
+    assert first.count(b"\n") == first.count(b"\r\n")
+    assert call(results).returncode == 0
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("mark", ["begin leaderboard {}", "end leaderboard", "begin leaderboard"])
+def test_a_page_with_damaged_marks_is_refused(call, model, results, mark):
+    model("a")
+    path = results.parent / "reports" / "leaderboard.md"
+    path.parent.mkdir()
+    path.write_text(f"# Mine\n\n<!-- evalkit:{mark} -->\n")
+    done = call(results)
+    assert done.returncode == 2
+    assert "leaderboard.md, line 3" in done.stderr
+    assert [one.name for one in path.parent.iterdir()] == ["leaderboard.md"]
+
+
+def test_a_pipe_in_the_place_of_a_record_or_a_page_is_named(call, model, results):
+    model("a")
+    record = model("piped") / "run.json"
+    record.unlink()
+    os.mkfifo(record)
+    done = call(results)
+    assert done.returncode == 0
+    assert "left out: results/piped/run/run.json: is no regular file" in done.stderr
+    page = results.parent / "reports" / "leaderboard.md"
+    page.unlink()
+    os.mkfifo(page)
+    done = call(results)
+    assert done.returncode == 2
+    assert "leaderboard.md is no regular file" in done.stderr

@@ -16,15 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.board.entries import load, read
+from evalkit.board.entries import Named, load, read
 from evalkit.board.making import Choice, make
-from evalkit.board.pages import END, options_of, pages, render_markdown, replaced
-from evalkit.errors import StaleError, StoreError
+from evalkit.board.pages import options_of, pages, render_markdown, replaced
+from evalkit.errors import StaleError, StoreError, UsageError
 from evalkit.records import Coverage
 from evalkit.run_record import RunRecord
 from evalkit.store import RunFolder, load_run
 
 from .conftest import answered, published, record, result, written
+
+END = "<!-- evalkit:end leaderboard -->"
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -183,8 +185,24 @@ def test_only_the_block_of_a_page_is_replaced(model, results):
     model("b", seed=1)
     fresh = all_pages(results)["leaderboard.md"]
     assert old != fresh
-    assert replaced(f"# Mine\n\n{old}\nMore.\n", fresh) == f"# Mine\n\n{fresh}\nMore.\n"
-    assert replaced("no block", fresh) == fresh
+    given, made = f"# Mine\n\n{old}\nMore.\n", f"# Mine\n\n{fresh}\nMore.\n"
+    assert replaced(given, fresh, "x.md") == made
+    ends = given.replace("\n", "\r\n")
+    assert replaced(ends, fresh, "x.md") == made.replace("\n", "\r\n")
+
+
+def test_a_block_goes_to_the_end_of_a_page_that_has_none(model, results):
+    model("a")
+    fresh = all_pages(results)["leaderboard.md"]
+    mine = "# Mine\n\nThe mark `<!-- evalkit:begin leaderboard {} -->` and words.\n"
+    assert replaced(mine, fresh, "x.md") == f"{mine}\n{fresh}"
+
+
+def test_a_page_with_a_damaged_mark_is_refused(model, results):
+    model("a")
+    fresh = all_pages(results)["leaderboard.md"]
+    with pytest.raises(UsageError, match=r"x\.md, line 3, is a damaged mark"):
+        replaced("# Mine\n\n<!-- evalkit:begin leaderboard -->\n", fresh, "x.md")
 
 
 def test_a_file_whose_name_is_no_unicode_is_left_out(model, results):
@@ -385,6 +403,6 @@ def test_sixty_models_and_nine_columns(results):
 def test_records_hold_what_a_page_was_made_of(model, results):
     model("a")
     told, _ = block_of(all_pages(results)["leaderboard.md"])
-    (entry,) = load(told["records"])
+    (entry,) = load([Named(**one) for one in told["records"]])
     assert isinstance(entry.record, RunRecord)
     assert RunFolder(Path(entry.path).parent).record_path.is_file()

@@ -152,6 +152,11 @@ class Sight:
     evalkit: Callable
     rows: list[dict]
 
+    @property
+    def results(self):
+        """Where runs are: not beside the task file, which would then not be a record's to name."""
+        return self.folder.with_name(f"{self.folder.name}-results")
+
     def gold(self, i):
         return self.rows[i]["answer"]
 
@@ -177,10 +182,10 @@ class Sight:
             (said / f"{task.replace(':', '-')}.jsonl").write_text("\n".join(lines) + "\n")
         done = self.evalkit(
             *("run", *tasks, "--model", f"replay:{said}", "--data", data, "--name", name),
-            *("--task-path", self.folder / "sight.py", "--out", self.folder / "results", *words),
+            *("--task-path", self.folder / "sight.py", "--out", self.results, *words),
         )
         assert done.code in (0, 12), done.err
-        return self.folder / "results" / "said" / name
+        return self.results / "said" / name
 
 
 def _sight(evalkit, folder, rows) -> Sight:

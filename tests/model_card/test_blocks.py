@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.card.blocks import DamagedError, blocks_in, marked, unified, with_block
 from evalkit.errors import UsageError
+from evalkit.report.blocks import DamagedError, blocks_in, marked, unified, with_block
 
 HOSTILE = [
     "-->",
@@ -98,3 +98,45 @@ def test_damaged_marks_are_named(lines, said):
     with pytest.raises(DamagedError, match=said) as raised:
         blocks_in("\n".join(lines), "README.md")
     assert str(raised.value).startswith("README.md, line ")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["```html", BEGIN, "```"],
+        ["````", "```", BEGIN, "~~~", "````"],
+        ["~~~ x ~ y", END, "~~~~  "],
+        ["    " + BEGIN, "\t" + END],
+        [f"see {BEGIN}", "and", f"`{END}`"],
+    ],
+)
+def test_a_mark_in_code_or_in_a_line_is_text(lines):
+    text = "\n".join(["# Mine", "", *lines, ""])
+    assert blocks_in(text, "README.md") == ()
+    made = with_block(text, marked("card", {}, "x"), "card", "README.md")
+    assert made == f"{text}\n{marked('card', {}, 'x')}\n"
+    assert with_block(made, marked("card", {}, "x"), "card", "README.md") == made
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~ text", "``` `", "    ```", "````\n```"])
+def test_a_fence_that_nothing_closes_hides_no_mark(fence):
+    (block,) = blocks_in(f"{fence}\n{BEGIN}\nx\n{END}\n", "README.md")
+    assert block.body == "x\n"
+
+
+def test_code_in_a_block_ends_in_it():
+    (block,) = blocks_in(f"{BEGIN}\n```\n{END}\n```\n", "README.md")
+    assert block.body == "```\n"
+    with pytest.raises(DamagedError, match="line 3, is a damaged mark"):
+        blocks_in(f"{BEGIN}\n```\n    {BEGIN}\n```\n{END}", "README.md")
+
+
+def test_a_block_that_would_be_code_is_refused():
+    block = marked("card", {}, "```\nx\n```")
+    with pytest.raises(UsageError, match="no line closes"):
+        with_block("# Mine\n\n```\nx = 1\n", block, "card", "README.md")
+
+
+def test_a_text_of_many_fences_takes_no_time():
+    text = "```x\n~~~~\n~~~ y\n" * 40_000
+    assert blocks_in(text, "README.md") == ()

@@ -1,6 +1,9 @@
 """`evalkit card` as people call it: what it writes, keeps and refuses, with its exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -8,7 +11,7 @@ from huggingface_hub import EvalResultEntry, ModelCard, parse_eval_result_entrie
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from made_records import judge_report
 
-from evalkit.card.blocks import blocks_in
+from evalkit.report.blocks import blocks_in
 
 
 def read(folder):
@@ -247,10 +250,10 @@ def test_a_template_of_the_users_is_escaped_and_pinned(evalkit, tmp_path, write,
 )
 def test_a_template_that_reaches_out_is_refused(demo, template):
     from evalkit.board.ranks import undistinguished
-    from evalkit.card.blocks import marked
     from evalkit.card.entries import Entry
     from evalkit.card.render import Sheet, body
     from evalkit.errors import UsageError
+    from evalkit.report.blocks import marked
 
     sheet = Sheet(entries=(Entry(record=demo, label="x"),), template=template, partial=True)
     with pytest.raises(UsageError):
@@ -283,3 +286,57 @@ def test_published_numbers_are_a_card_and_stand_beside_one(evalkit, tmp_path, wr
     assert "published: paper" in read(tmp_path / "card")
     for name in ("card", "paper"):
         assert evalkit("verify", tmp_path / name / "README.md").code == 0
+
+
+def test_a_card_that_is_there_survives_values_that_cannot_be_written(
+    evalkit, tmp_path, write, complete
+):
+    write(complete)
+    meta = tmp_path / "meta.toml"
+    meta.write_text('[eval_results.gqa]\nmetric = "accuracy"\ndataset = "a/b"\ntask_id = "gqa"\n')
+    file = tmp_path / "card" / "README.md"
+    file.parent.mkdir()
+    file.write_bytes(b"# Mine\r\n")
+    (file.parent / ".eval_results").write_text("mine")
+    words = ("model/run", "--meta", meta, "--eval-results")
+    assert card(evalkit, tmp_path, *words).code == 2
+    assert file.read_bytes() == b"# Mine\r\n"
+    assert sorted(path.name for path in file.parent.iterdir()) == [".eval_results", "README.md"]
+
+
+def test_values_that_nobody_asks_for_are_named(evalkit, tmp_path, write, complete):
+    write(complete)
+    meta = tmp_path / "meta.toml"
+    meta.write_text('[eval_results.gqa]\nmetric = "accuracy"\ndataset = "a/b"\ntask_id = "gqa"\n')
+    words = ("model/run", "--meta", meta)
+    done = card(evalkit, tmp_path, *words, "--eval-results")
+    assert (done.code, "no block" in done.err) == (0, False), done.err
+    done = card(evalkit, tmp_path, *words)
+    assert done.code == 0
+    assert "evalkit.yaml stands there, and no block of the card asks for it" in done.err
+
+
+def test_two_that_write_at_once_both_have_their_block(tmp_path, write, complete):
+    write(complete)
+    words = [sys.executable, "-m", "evalkit", "card", "model/run", "--no-front-matter"]
+    names = [f"block-{number}" for number in range(4)]
+    begun = [
+        subprocess.Popen([*words, "--out", "card", "--block", name], cwd=tmp_path) for name in names
+    ]
+    assert [one.wait(timeout=120) for one in begun] == [0] * len(names)
+    assert {block.name for block in blocks_in(read(tmp_path / "card"), "x")} == set(names)
+
+
+def test_a_folder_that_was_made_for_nothing_goes(evalkit, tmp_path, write, demo):
+    write(demo)
+    assert card(evalkit, tmp_path, "model/run").code == 12
+    assert not (tmp_path / "card").exists()
+
+
+def test_a_pipe_is_no_card(evalkit, tmp_path, write, complete):
+    write(complete)
+    (tmp_path / "card").mkdir()
+    os.mkfifo(tmp_path / "card" / "README.md")
+    done = card(evalkit, tmp_path, "model/run")
+    assert done.code == 2
+    assert "README.md is no regular file" in done.err

@@ -113,3 +113,39 @@ def test_what_cannot_be_understood_is_refused(head, said):
     card = f"---\n{head}\n---\nbody"
     with pytest.raises(UsageError, match=said):
         read_and_set(card)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("license: mit\nlicense: gpl", 3, "license"),
+        ("a:\n  b: 1\n  c: {x: 1, x: 2}", 4, "x"),
+        ("model-index:\n- name: m\n  results:\n  - metrics:\n    - value: 0.1\n      value: 0.2", 7,
+         "value"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: *a", 5, "<<"),
+    ],
+)  # fmt: skip
+def test_a_key_twice_is_refused_however_deep(text, line, key):
+    with pytest.raises(UsageError, match=f"README.md, line {line}, has the key {key!r} twice"):
+        read_head(f"---\n{text}\n---\nx", "README.md")
+
+
+def test_keys_of_two_mappings_may_be_the_same():
+    head = read_head("---\na: &a [{x: 1}, {x: 2}]\nb: [*a, *a, &c [*c]]\n---\n", "README.md")
+    assert head.data["a"] == [{"x": 1}, {"x": 2}]
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "---\nlicense: mit\n# Mine\n",
+        "---\nlicense: mit",
+        "\ufeff---\r\nlicense: mit\r\n",
+        "---  \nlicense: mit\n---\n# Mine\n",
+        "---\nlicense: mit\n--- #\n",
+        "---",
+    ],
+)
+def test_front_matter_that_does_not_end_is_refused(card):
+    with pytest.raises(UsageError, match=r"README\.md begins with ---"):
+        with_keys(card, {"license": "mit"}, "README.md")

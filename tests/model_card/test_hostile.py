@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from huggingface_hub import ModelCard
 
-from evalkit.card.blocks import blocks_in
+from evalkit.report.blocks import blocks_in
 
 TEXTS = {
     "script": "<script>alert(1)</script><img src=x onerror=y>",

@@ -83,14 +83,6 @@ def test_a_task_list_is_small(tmp_path):
         load_suite(str(large))
 
 
-def test_task_paths_that_lead_in_circles_are_strange(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "loop").symlink_to("loop")
-    (tmp_path / "own.py").write_text("")
-    found = registry.RecordedTasks.of(["loop", "own.py", "a\0b"])
-    assert (found.paths, found.strange) == (("own.py",), ("loop", "a\0b"))
-
-
 def test_a_backend_must_be_a_backend():
     spec = registry.ModelSpec(text="pathlib:Path:y", backend="pathlib:Path", name="y")
     with pytest.raises(UsageError, match="not a subclass"):

@@ -4,14 +4,15 @@ A block begins with the line `<!-- evalkit:begin NAME {json} -->` and ends with 
 `<!-- evalkit:end NAME -->`; the JSON object says which verb wrote it, by which template and
 options, from which records. All else in the file is the author's, and is kept byte for byte.
 Nothing in a block can end it: the object holds neither "<", ">" nor "--", and a body with a line
-that looks like a mark is refused.
+that looks like a mark is refused. A mark that stands inside a line, or in code (indented, or
+between fences, by the rules of CommonMark 0.31, 4.4 and 4.5), is text.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 """What a block may be called."""
 
 _LIKE = re.compile(r"\s*<!--\s*evalkit:", re.IGNORECASE)
+_CODE = re.compile(r" {4}| {0,3}\t")  # at a line's beginning: indented code
+_FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})(?P<rest>.*)")
 _MARKER = re.compile(
     rf"<!-- evalkit:(?:begin (?P<begin>{NAME.pattern}) (?P<told>\{{.*\}})"
     rf"|end (?P<end>{NAME.pattern})) -->[ \t]*"
@@ -110,18 +113,56 @@ def _check_begin(
 
 
 def _marks(text: str, place: str) -> Iterator[_Mark]:
-    start = 0
-    for number, line in enumerate(_lines(text), start=1):
-        if _LIKE.match(line):
-            found = _MARKER.fullmatch(line.rstrip("\r\n"))
-            if found is None:
-                message = (
-                    f"{place}, line {number}, is a damaged mark of a block; take the block out, "
-                    "marks and all, or put the marks right."
-                )
-                raise DamagedError(message)
-            yield _Mark(found, number, start, start + len(line))
+    """Lines that are marks, in order; code is passed over, but not inside a block."""
+    lines = _lines(text)
+    start, code_ends, is_inside = 0, 0, False
+    unclosed: dict[str, int] = {}
+    for at, line in enumerate(lines):
+        if not is_inside and at >= code_ends:
+            code_ends = _after_code(lines, at, unclosed)
+        if _LIKE.match(line) and (is_inside or at >= code_ends):
+            mark = _mark(line, at + 1, start, place)
+            is_inside = mark.found["begin"] is not None
+            yield mark
         start += len(line)
+
+
+def _mark(line: str, number: int, start: int, place: str) -> _Mark:
+    found = _MARKER.fullmatch(line.rstrip("\r\n"))
+    if found is None:
+        message = (
+            f"{place}, line {number}, is a damaged mark of a block; take the block out, marks and "
+            "all, or put the marks right."
+        )
+        raise DamagedError(message)
+    return _Mark(found, number, start, start + len(line))
+
+
+def _after_code(lines: Sequence[str], at: int, unclosed: dict[str, int]) -> int:
+    """The first line behind the code that begins at a line; that line itself where none does.
+
+    A fence that nothing closes begins no code here: it must not hide what comes behind it.
+
+    Args:
+        lines: All lines.
+        at: The place of the one at which code may begin.
+        unclosed: By the sign of fences, the shortest that nothing behind it closes; kept up to
+            date, so that no text takes long.
+    """
+    if _CODE.match(lines[at]):
+        return at + 1
+    opened = _FENCE.fullmatch(lines[at].rstrip("\r\n"))
+    if opened is None or ("`" in opened["fence"] and "`" in opened["rest"]):
+        return at
+    fence = opened["fence"]
+    if len(fence) >= unclosed.get(fence[0], len(lines[at]) + 1):
+        return at
+    for later in range(at + 1, len(lines)):
+        closed = _FENCE.fullmatch(lines[later].rstrip("\r\n"))
+        if closed and closed["fence"].startswith(fence) and not closed["rest"].strip(" \t"):
+            return later + 1
+    unclosed[fence[0]] = len(fence)
+    return at
 
 
 def _lines(text: str) -> list[str]:
@@ -189,6 +230,7 @@ def with_block(text: str, block: str, name: str, place: str) -> str:
 
     Raises:
         DamagedError: Marks in the text are damaged.
+        UsageError: At the text's end a block would be code.
     """
     ending = line_end(text)
     written = block.replace("\n", ending)
@@ -198,7 +240,27 @@ def with_block(text: str, block: str, name: str, place: str) -> str:
     if not text:
         return written + ending
     gap = ending if text.endswith(("\n", "\r")) else ending * 2
-    return f"{text}{gap}{written}{ending}"
+    made = f"{text}{gap}{written}{ending}"
+    _check_appended(made, name, place)
+    return made
+
+
+def _check_appended(text: str, name: str, place: str) -> None:
+    """Check that a block at a text's end is no code of the author's.
+
+    Raises:
+        UsageError: It is, as a fence above it is open.
+    """
+    try:
+        is_there = name in {block.name for block in blocks_in(text, place)}
+    except DamagedError:
+        is_there = False
+    if not is_there:
+        message = (
+            f"{place} has a fence of code (``` or ~~~) that no line closes, so the block {name} "
+            "would be code; close it."
+        )
+        raise UsageError(message)
 
 
 def line_end(text: str) -> str:

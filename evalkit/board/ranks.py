@@ -160,9 +160,10 @@ def undistinguished(
 
     Args:
         results: Each with its record and, where they are at hand, its scored samples.
-        metric: The metric; results that lack it are not looked at.
+        metric: The metric; results that lack it are not looked at, nor self-reported ones.
     """
-    held = [i for i, (_, result, _) in enumerate(results) if metric in result.metrics]
+    measured = [record.source != "self-reported" for record, _, _ in results]
+    held = [i for i, (_, one, _) in enumerate(results) if measured[i] and metric in one.metrics]
     if not held:
         return frozenset()
     rivals, directions = {}, []

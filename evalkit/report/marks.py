@@ -64,12 +64,14 @@ def own_marks(record: RunRecord | None, result: TaskResult) -> tuple[Mark, ...]:
 
 def is_partial(result: TaskResult) -> bool:
     """Whether a number is of less than its data: limited, with failures, or stopped early."""
-    data, covered = result.fingerprint.dataset, result.coverage
-    limited = (
-        data.samples is not None and data.expected_rows is not None and data.rows is not None
-    ) and data.samples < max(data.rows, data.expected_rows)
     stopped = result.peeks is not None and result.peeks.stopped
-    return limited or stopped or covered.failed > 0
+    return is_limited(result) or stopped or result.coverage.failed > 0
+
+
+def is_limited(result: TaskResult) -> bool:
+    """Whether fewer samples were asked than the data have, as far as it is known of either."""
+    data = result.fingerprint.dataset
+    return data.samples is not None and data.samples < max(data.rows or 0, data.expected_rows or 0)
 
 
 def suffix(marks: Iterable[Mark]) -> str:

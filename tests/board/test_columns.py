@@ -10,6 +10,8 @@ from evalkit.errors import UsageError
 from evalkit.judge_report import JudgeReport
 from evalkit.run_record import Peeks
 
+from .conftest import answered, record, result, written
+
 
 def column_of(results, **choice):
     return make(read(results).entries, Choice(**choice)).columns[0]
@@ -296,3 +298,14 @@ def test_the_front_of_number_and_size(model, results):
         ("same", "behind"),
         ("big", "near"),
     ]
+
+
+def test_a_self_reported_number_has_no_rank_whatever_its_record_says(model, results):
+    for seed, name in enumerate("ab"):
+        model(name, 0.6, seed)
+    made = record("liar", result(answered(0.9)), source="self-reported")
+    written(results / "liar", made)
+    main, apart = column_of(results).groups
+    assert [one.contender for one in apart.standings] == ["liar"]
+    assert (apart.comparable, apart.standings[0].ranks) == (False, None)
+    assert {one.contender for one in main.standings} == {"a", "b"}

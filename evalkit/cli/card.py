@@ -56,7 +56,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--scores", type=click.Choice(["auto", "none"]), default="auto", show_default=True,
-    help="Tell the best apart by scored samples where all runs have them, or by intervals.",
+    help="Check records by their scored samples where these are there, and tell the best apart by "
+    "them where all runs have them; or by intervals.",
 )  # fmt: skip
 @click.option("--allow-partial", is_flag=True, help="Let incomplete numbers stand, with marks.")
 @click.option("--copy-records", is_flag=True, help="Put copies of the records beside the card.")
@@ -118,6 +119,7 @@ def _options(given: dict[str, Any], draft: Draft, model: str) -> CardOptions:
         partial=given["allow_partial"],
         front=draft.front(model) if given["front"] else None,
         benchmarks=draft.meta.benchmarks,
+        scores="none" if given["scores"] == "none" else None,
     )
 
 

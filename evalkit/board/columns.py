@@ -71,8 +71,8 @@ def together(
 ) -> tuple[Together, ...]:
     """Candidates of one column in groups, the main one first.
 
-    The main one has the reference, if that is in the column; else it has the most rows, and of
-    such groups the newest run.
+    The main one has the reference, if that is in the column; else it is of the benchmark's own
+    data, if any is, and has the most rows, and of such groups the newest run.
 
     Args:
         candidates: The candidates, in any order.
@@ -130,7 +130,8 @@ def _classes(known: Sequence[Candidate], allow: Collection[str]) -> list[list[Ca
 
 def _weight(held: Sequence[Candidate], reference: str | None) -> tuple[object, ...]:
     labels = {one.label for one in held}
-    return reference in labels, len(labels), *_age(held[0])
+    is_benchmark = held[0].result.fingerprint.dataset.own is None
+    return reference in labels, is_benchmark, len(labels), *_age(held[0])
 
 
 def _group(held: Sequence[Candidate], main: Candidate | None, allow: Collection[str]) -> Together:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import WHOSE, RunRecord, TaskResult
 
 
 class Mark(Enum):
@@ -20,6 +20,8 @@ class Mark(Enum):
     RULES = "‡"
     PARTIAL = "§"
     SELF_REPORTED = "¶"
+    DEMO = "⁂"
+    LOCAL = "※"
     UNHEALTHY = "⚠"
 
     @property
@@ -33,6 +35,8 @@ _FOOTNOTES = {
     Mark.RULES: "scored by other rules or labels than the rest of its column.",
     Mark.PARTIAL: "of a part of the data: a limit, failed samples, or an early stop.",
     Mark.SELF_REPORTED: "self-reported: copied from a publication, not measured here.",
+    Mark.DEMO: f"of {WHOSE['demo']}, not of the benchmark's.",
+    Mark.LOCAL: f"of {WHOSE['local']}.",
     Mark.UNHEALTHY: "too many verdicts of its judge are missing.",
 }
 
@@ -57,6 +61,8 @@ def own_marks(record: RunRecord | None, result: TaskResult) -> tuple[Mark, ...]:
         found.append(Mark.PARTIAL)
     if record is not None and record.source == "self-reported":
         found.append(Mark.SELF_REPORTED)
+    own = result.fingerprint.dataset.own
+    found += [Mark.DEMO if own == "demo" else Mark.LOCAL] if own else []
     if result.judge is not None and not result.judge.healthy:
         found.append(Mark.UNHEALTHY)
     return tuple(found)
@@ -71,7 +77,7 @@ def is_partial(result: TaskResult) -> bool:
 def is_limited(result: TaskResult) -> bool:
     """Whether fewer samples were asked than the data have, as far as it is known of either."""
     data = result.fingerprint.dataset
-    return data.samples is not None and data.samples < max(data.rows or 0, data.expected_rows or 0)
+    return data.samples is not None and data.samples < data.size
 
 
 def suffix(marks: Iterable[Mark]) -> str:

@@ -309,3 +309,13 @@ def test_a_self_reported_number_has_no_rank_whatever_its_record_says(model, resu
     assert [one.contender for one in apart.standings] == ["liar"]
     assert (apart.comparable, apart.standings[0].ranks) == (False, None)
     assert {one.contender for one in main.standings} == {"a", "b"}
+
+
+def test_the_benchmarks_data_come_before_the_demos(model, results):
+    for seed, name in enumerate("abc"):
+        model(name, 0.9, seed, change=changed("dataset", repository="demo", digest="d" * 64))
+    model("real", 0.6, seed=4)
+    main, apart = column_of(results).groups
+    assert [(one.contender, one.marks) for one in main.standings] == [("real", ())]
+    assert {one.contender for one in apart.standings} == set("abc")
+    assert all("⁂" in one.marks for one in apart.standings)

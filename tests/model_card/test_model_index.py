@@ -84,7 +84,7 @@ def test_what_stands_there_is_what_the_table_shows(demo):
     pope = next(one for one in index if one["dataset"]["name"] == "evalkit demo: pope")
     (metric,) = pope["metrics"]
     assert metric["value"] == 0.8283
-    assert metric["name"] == "pope macro_f1 (of 120 of 9,000 samples)"
+    assert metric["name"] == "pope macro_f1 (of 120 rows of the demo's own made-up data)"
     assert metric["args"]["n"] == 120
     assert "revision" not in pope["dataset"]
 

@@ -136,8 +136,8 @@ def test_a_digit_of_the_front_matter(evalkit, copy):
     done = evalkit("verify", file)
     assert done.code == 15
     line = line_of(copy, "value: 0.9283")
-    said = f"README.md:{line}: model-index, pope: metrics.0.value: expected 0.8283, found 0.9283"
-    assert said in done.out
+    said = f"README.md:{line}: model-index, evalkit demo: pope: metrics.0.value: expected 0.8283"
+    assert f"{said}, found 0.9283" in done.out
 
 
 def test_an_interval_of_the_front_matter(evalkit, copy):

@@ -187,7 +187,7 @@ def test_a_record_that_is_sealed_anew_still_has_other_scores(spoiled):
         raw["record"]["digest"] = record_digest(raw["record"])
 
     side = sides.load(spoiled(change))
-    with pytest.raises(StaleError, match="the record says 0.3"):
+    with pytest.raises(StaleError, match=r"the record says 0\.3"):
         side.scores("toy")
 
 

@@ -15,8 +15,11 @@ from itertools import pairwise
 from typing import Any
 
 from evalkit.errors import StaleError, StoreError
-from evalkit.records import Prediction, SampleScore, plain
+from evalkit.records import MetricValue, Prediction, SampleScore, plain
 from evalkit.run_record import Peeks, RunRecord
+
+_SAME = 1e-9
+"""Ends of an interval that differ by less, of the largest, are the same: sums are rounded."""
 
 
 class ScoreDigest:
@@ -220,7 +223,7 @@ def check_schema(raw: Any, schema: int, place: str) -> None:
 
 
 def check_sound(record: RunRecord, place: str) -> None:
-    """Check that a record is one that can be meant: each task once, its samples add up, its looks.
+    """Check that a record is one that can be meant: tasks once, samples, numbers and looks.
 
     Raises:
         StoreError: It is not.
@@ -243,6 +246,8 @@ def check_sound(record: RunRecord, place: str) -> None:
                 f"{told.unparsed:,} unparsed, which do not add up."
             )
             raise StoreError(message)
+        for name, value in result.metrics.items():
+            _check_number(f"{name} of {result.task}", value, place)
         if result.peeks is not None and not _can_be_meant(result.peeks, told.asked):
             message = (
                 f"{place} is not a valid RunRecord: of {result.task} it tells of looks (peeks) "
@@ -250,6 +255,29 @@ def check_sound(record: RunRecord, place: str) -> None:
                 "was made, over 1 rule or more, and what was asked was planned."
             )
             raise StoreError(message)
+
+
+def _check_number(name: str, told: MetricValue, place: str) -> None:
+    """Check that a number lies in its interval, and both below what is possible.
+
+    How small it may be, no record says: not all numbers start at 0.
+
+    Raises:
+        StoreError: It does not.
+    """
+    if (told.low is None) != (told.high is None):
+        message = f"{place} is not a valid RunRecord: {name} has an interval with one end."
+        raise StoreError(message)
+    ends = [end for end in (told.low, told.value, told.high, told.maximum) if end is not None]
+    slack = _SAME * max(1.0, *map(abs, ends))
+    if not all(one <= two + slack for one, two in pairwise(ends)):  # so NaN is refused, too
+        between = "" if told.low is None else f", between {told.low:.6g} and {told.high:.6g}"
+        most = "" if told.maximum is None else f", of {told.maximum:.6g} at most"
+        message = (
+            f"{place} is not a valid RunRecord: it says that {name} is {told.value:.6g}"
+            f"{between}{most}, which cannot be."
+        )
+        raise StoreError(message)
 
 
 def _can_be_meant(peeks: Peeks, asked: int) -> bool:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 SCHEMA = 5
 """Version of the run record's schema; a reader refuses what it does not know."""
 
+Own = Literal["demo", "local"]
+"""Whose rows are asked in a benchmark's place: those of evalkit's demo, or of a local folder."""
+
+WHOSE: Mapping[Own, str] = {
+    "demo": "the demo's own made-up data",
+    "local": "local data that may not be the benchmark's",
+}
+"""The same in words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetIdentity:
@@ -49,6 +58,22 @@ class DatasetIdentity:
     digest: str | None
     images: str | None = None
     context: str | None = None
+
+    @property
+    def own(self) -> Own | None:
+        """Whose rows these are, where they are not the benchmark's, or may not be.
+
+        Local rows are taken for a copy of the benchmark's where there are as many.
+        """
+        if self.repository == "demo":
+            return "demo"
+        is_copy = self.rows is not None and self.rows == self.expected_rows
+        return "local" if self.repository == "local" and not is_copy else None
+
+    @property
+    def size(self) -> int:
+        """How many rows could be asked, as far as it is known: of own data, all that they have."""
+        return max(self.rows or 0, 0 if self.own else self.expected_rows or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

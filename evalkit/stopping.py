@@ -15,7 +15,7 @@ from typing import Self
 
 from evalkit.compare.comparable import check
 from evalkit.compare.sides import Scored
-from evalkit.data import in_random_order, part_note
+from evalkit.data import in_random_order
 from evalkit.errors import IncompleteError
 from evalkit.gate.coverage import align, refuse_many_flaky
 from evalkit.gate.demands import Demand, demands
@@ -267,10 +267,7 @@ class _Watched:
         if self.ended is None:
             return prepared
         found = narrowed(prepared, self._until(self.ended - 1))
-        task, rows = prepared.task, prepared.fingerprint.dataset.rows or 0
-        counts = {part_note(task, rows): part_note(task, len(found.samples))}
-        kept = (counts.get(note, note) for note in found.notes)
-        return replace(found, notes=(*kept, self.note))
+        return replace(found, notes=(*found.notes, self.note))
 
     @property
     def note(self) -> str:

@@ -71,8 +71,8 @@ def together(
 ) -> tuple[Together, ...]:
     """Candidates of one column in groups, the main one first.
 
-    The main one has the reference, if that is in the column; else it has the most rows, and of
-    such groups the newest run.
+    The main one has the reference, if that is in the column; else it is of the benchmark's own
+    data, if any is, and has the most rows, and of such groups the newest run.
 
     Args:
         candidates: The candidates, in any order.
@@ -82,7 +82,7 @@ def together(
     known: list[Candidate] = []
     unknown: list[Candidate] = []
     for one in sorted(candidates, key=_age, reverse=True):
-        (known if _is_known(one.result, allow) else unknown).append(one)
+        (known if _is_known(one, allow) else unknown).append(one)
     classes = _classes(known, allow)
     classes.sort(key=lambda held: _weight(held, reference), reverse=True)
     main = classes[0][0] if classes else None
@@ -106,9 +106,13 @@ def _age(one: Candidate) -> tuple[str, str, str, str]:
     return record.created, record.finished, record.digest, one.entry.path
 
 
-def _is_known(result: TaskResult, allow: Collection[str]) -> bool:
-    """Whether all is known of a result that must be; what is unknown is not equal to itself."""
-    return all(m.waived for m in mismatches(result, result, allow))
+def _is_known(one: Candidate, allow: Collection[str]) -> bool:
+    """Whether all is known of a result that must be; what is unknown is not equal to itself.
+
+    What a self-reported record says of how its numbers were made, nothing here bears out.
+    """
+    measured = one.entry.record.source != "self-reported"
+    return measured and all(m.waived for m in mismatches(one.result, one.result, allow))
 
 
 def _classes(known: Sequence[Candidate], allow: Collection[str]) -> list[list[Candidate]]:
@@ -126,7 +130,8 @@ def _classes(known: Sequence[Candidate], allow: Collection[str]) -> list[list[Ca
 
 def _weight(held: Sequence[Candidate], reference: str | None) -> tuple[object, ...]:
     labels = {one.label for one in held}
-    return reference in labels, len(labels), *_age(held[0])
+    is_benchmark = held[0].result.fingerprint.dataset.own is None
+    return reference in labels, is_benchmark, len(labels), *_age(held[0])
 
 
 def _group(held: Sequence[Candidate], main: Candidate | None, allow: Collection[str]) -> Together:

@@ -175,7 +175,7 @@ def undistinguished(
 
     Args:
         results: Each with its record and, where they are at hand, its scored samples.
-        metric: The metric; results that lack it are not looked at.
+        metric: The metric; results that lack it are not looked at, nor self-reported ones.
         better: What is better, for metrics of which no task here says it.
     """
     rivals, higher = _rivals(results, metric, better)
@@ -196,8 +196,12 @@ def _rivals(
     metric: str,
     better: Better | None,
 ) -> tuple[Mapping[int, Rival], bool]:
-    """Numbers that may have a rank, by place, and whether more is better."""
-    held = [i for i, (_, result, _) in enumerate(results) if metric in result.metrics]
+    """Numbers that were measured here and may have a rank, by place; whether more is better."""
+    held = [
+        i
+        for i, (record, result, _) in enumerate(results)
+        if record.source != "self-reported" and metric in result.metrics
+    ]
     tallies = {}
     for i in held:
         record, result, scored = results[i]

@@ -11,7 +11,7 @@ from evalkit.compare.sides import Scored
 from evalkit.errors import IncompleteError, UnhealthyJudgeError
 from evalkit.report.marks import Mark, own_marks
 from evalkit.report.table import is_void
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import WHOSE, RunRecord, TaskResult
 
 Metrics = Literal["headline", "all"]
 """Which metrics a card shows: those that stand for a task, or all that it has."""
@@ -70,10 +70,11 @@ def tasks_of(entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def check_whole(records: Sequence[RunRecord]) -> None:
-    """Check that all numbers are of all data, and all judges healthy.
+    """Check that all numbers are of all of a benchmark's data, and all judges healthy.
 
     Raises:
-        IncompleteError: A number is of a part of its data, or there is none; the text names each.
+        IncompleteError: A number is of a part of its data, or of other data than the benchmark's,
+            or there is none; the text names each.
         UnhealthyJudgeError: All are whole, but too many verdicts of a judge are missing.
     """
     lacking = [pair for record in records for pair in _lacking(record)]
@@ -91,7 +92,7 @@ def check_whole(records: Sequence[RunRecord]) -> None:
 def _lacking(record: RunRecord) -> Iterator[tuple[Mark, str]]:
     for result in record.results:
         marks = own_marks(record, result)
-        if Mark.PARTIAL in marks:
+        if Mark.PARTIAL in marks or result.fingerprint.dataset.own:
             yield Mark.PARTIAL, f"{record.model.name}: {result.task} is {part(result)}"
         elif not result.metrics:
             yield Mark.PARTIAL, f"{record.model.name}: {result.task} has no number"
@@ -103,10 +104,13 @@ def _lacking(record: RunRecord) -> Iterator[tuple[Mark, str]]:
 def part(result: TaskResult) -> str:
     """Of which part of its data a number is, in words."""
     data, failed = result.fingerprint.dataset, result.coverage.failed
-    rows = max(data.rows or 0, data.expected_rows or 0)
     words = []
-    if data.samples is not None and data.samples < rows:
-        words.append(f"of {data.samples:,} of {data.expected_rows or rows:,} samples")
+    if data.own:
+        asked = data.samples or 0
+        count = f"{asked:,}" if asked >= data.size else f"{asked:,} of {data.size:,}"
+        words.append(f"of {count} rows of {WHOSE[data.own]}")
+    elif data.samples is not None and data.samples < data.size:
+        words.append(f"of {data.samples:,} of {data.expected_rows or data.size:,} samples")
     words += ["stopped early"] * bool(result.peeks is not None and result.peeks.stopped)
     words += [f"with {failed:,} failed"] * bool(failed)
     return ", ".join(words)

@@ -37,7 +37,8 @@ def eval_results(
 
     Raises:
         UsageError: The run has no such number, or two values are of one benchmark's task.
-        IncompleteError: A number is self-reported, of a part of its data, or of an unhealthy judge.
+        IncompleteError: A number is self-reported, of a part of its data, of other data than the
+            benchmark's, or of an unhealthy judge.
         MissingExtraError: huggingface_hub is not installed.
     """
     try:
@@ -80,8 +81,9 @@ def _whole(entry: Entry, wanted: Benchmark) -> TaskResult:
         raise UsageError(message)
     if own_marks(entry.record, result):
         message = (
-            f"{wanted.task} of {entry.label} is self-reported, of a part of its data, or of an "
-            "unhealthy judge; in .eval_results only whole, measured numbers may stand."
+            f"{wanted.task} of {entry.label} is self-reported, of a part of its data, of data that "
+            "are not the benchmark's, or of an unhealthy judge; in .eval_results only whole, "
+            "measured numbers may stand."
         )
         raise IncompleteError(message)
     return result

@@ -13,7 +13,7 @@ from evalkit.card.derived import SHAPES
 from evalkit.card.entries import Entry, labels
 from evalkit.card.eval_results import eval_results
 from evalkit.card.model_index import model_index
-from evalkit.card.order import CardOrder, PinnedRecord, load, read_pinned
+from evalkit.card.order import CardOrder, PinnedRecord, ScoresFrom, load, read_pinned
 from evalkit.card.render import Sheet, body, heading, template_text
 from evalkit.errors import UsageError
 
@@ -64,10 +64,11 @@ def derive(order: CardOrder, root: Path) -> Derived:
 
 def sheet_of(order: CardOrder, root: Path) -> Sheet:
     """What the body is made of, read; errors as `derive`."""
+    scores = order.options.scores
     layout = None if order.layout is None else read_pinned(order.layout, root)
     return Sheet(
-        entries=_entries(order.records, root),
-        references=tuple(load(told, root)[0] for told in order.references),
+        entries=_entries(order.records, root, scores),
+        references=tuple(load(told, root, scores)[0] for told in order.references),
         template=template_text(order.template)
         if isinstance(order.template, str)
         else read_pinned(order.template, root),
@@ -78,8 +79,8 @@ def sheet_of(order: CardOrder, root: Path) -> Sheet:
     )
 
 
-def _entries(records: Sequence[PinnedRecord], root: Path) -> tuple[Entry, ...]:
-    held = [load(told, root) for told in records]
+def _entries(records: Sequence[PinnedRecord], root: Path, scores: ScoresFrom) -> tuple[Entry, ...]:
+    held = [load(told, root, scores) for told in records]
     names = labels([record for record, _ in held])
     return tuple(
         Entry(record=record, label=name, scored=scored)

@@ -208,7 +208,7 @@ def _eval_result(
     return EvalResult(
         task_type=TASK,
         dataset_type=repository,
-        dataset_name=_clean(one.result.task + (f" ({one.tag})" if one.tag else "")),
+        dataset_name=_clean(_named(one)),
         dataset_config=config,
         dataset_split=split,
         dataset_revision=revision,
@@ -240,7 +240,7 @@ def _data_args(one: _Part) -> dict[str, Any]:
         "protocol": one.result.protocol,
         "task_version": one.result.version,
         "samples": data.samples,
-        "of": data.expected_rows,
+        "of": data.size if data.own else data.expected_rows,
         "digest": data.digest,
         "prompt": None if prompt is None else f"{prompt.variant} {prompt.digest[:_DIGEST]}",
         "judge": report.judge if report else None,
@@ -267,8 +267,17 @@ def _metric_args(value: MetricValue | float) -> dict[str, Any]:
     return {key: held for key, held in told.items() if held is not None}
 
 
+def _named(one: _Part) -> str:
+    """The dataset's name: the task's, and before it whose data they are if not the benchmark's."""
+    own = one.result.fingerprint.dataset.own
+    before = {"demo": "evalkit demo: ", "local": "local data: "}[own] if own else ""
+    return before + one.result.task + (f" ({one.tag})" if one.tag else "")
+
+
 def _repository(result: TaskResult) -> str:
-    """The dataset's id; of data that the hub does not have, the task's name."""
+    """The dataset's id; of a copy of the benchmark's data the task's name, of others whose."""
+    if own := result.fingerprint.dataset.own:
+        return {"demo": "evalkit-demo", "local": "local-data"}[own]
     name = result.fingerprint.dataset.repository
     return name if name and "/" in name else result.task
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from evalkit.card.bearing import beside, check_borne_out
 from evalkit.card.entries import Metrics
 from evalkit.compare import sides
 from evalkit.errors import StaleError, StoreError, UsageError
@@ -18,6 +19,8 @@ from evalkit.store import RunFolder, load_run, parse
 from evalkit.task import file_stem
 
 _LONGEST = 200  # characters of a path in a sentence
+ScoresFrom = Literal["none"] | None
+"""Where scored samples are taken from: nowhere, or (None) wherever they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +83,16 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardOptions:
-    """What was chosen for a card; see `evalkit.card.render.Sheet`, `Front` and `Benchmark`."""
+    """What was chosen for a card; see `evalkit.card.render.Sheet`, `Front` and `Benchmark`.
+
+    `scores` says whether records must be borne out by their scored samples, where these are there.
+    """
 
     metrics: Metrics = "headline"
     partial: bool = False
     front: Front | None = None
     benchmarks: tuple[Benchmark, ...] = ()
+    scores: ScoresFrom = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,12 +180,15 @@ def read_record(place: Path) -> RunRecord:
     return sides.load(place).record if is_baseline else load_run(place)
 
 
-def load(told: PinnedRecord, root: Path) -> tuple[RunRecord, sides.Scored | None]:
+def load(
+    told: PinnedRecord, root: Path, scores: ScoresFrom
+) -> tuple[RunRecord, sides.Scored | None]:
     """The record that a card names, and its scored samples where the card uses them.
 
     Raises:
         StoreError: It is not there, or damaged.
-        StaleError: It is not what was written, or another than the card was made from.
+        StaleError: It is not what was written, or another than the card was made from, or its
+            scored samples do not bear it out.
     """
     place = placed(told.path, root)
     if not os.path.exists(place):  # noqa: PTH110 - no error of a long name
@@ -198,6 +208,9 @@ def load(told: PinnedRecord, root: Path) -> tuple[RunRecord, sides.Scored | None
             f"{record.digest[:16]}, and was {told.digest[:16]}."
         )
         raise StaleError(message)
+    side = beside(place, record) if scored is None and scores is None else scored
+    if side is not None:
+        check_borne_out(record, side)
     return record, scored
 
 

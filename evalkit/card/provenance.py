@@ -9,7 +9,7 @@ from evalkit.card.invocation import HERE, Invocation, judge_words, public_config
 from evalkit.public import public, public_spec
 from evalkit.report.markdown import markdown_table, published
 from evalkit.report.table import Table, printable, run_table
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import WHOSE, RunRecord, TaskResult
 from evalkit.suites import suite_names
 
 _UNKNOWN = "unknown"
@@ -116,9 +116,11 @@ def _table(record: RunRecord) -> str:
 def _row(result: TaskResult) -> Iterable[str]:
     data, prompt = result.fingerprint.dataset, result.fingerprint.prompt
     yield result.task
-    yield "/".join(filter(None, (data.repository, data.config, data.split))) or _UNKNOWN
+    place = "/".join(filter(None, (data.repository, data.config, data.split))) or _UNKNOWN
+    yield f"{place}: {WHOSE[data.own]}" if data.own else place
     yield data.revision or "none pinned"
-    yield _UNKNOWN if data.samples is None else f"{data.samples:,} of {data.expected_rows or '?'}"
+    rows = data.rows if data.own else data.expected_rows
+    yield _UNKNOWN if data.samples is None else f"{data.samples:,} of {rows or '?'}"
     yield (data.digest or _UNKNOWN)[:_SHOWN]
     yield _UNKNOWN if prompt is None else f"{prompt.variant} {prompt.digest[:_SHOWN]}"
     yield f"{result.protocol}, version {result.version}"

@@ -26,8 +26,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command(
     epilog="A run is its folder, its run.json, MODEL/RUN in results/, or a baseline. Of a card "
     "that is there only the marked block and evalkit's keys of the front matter are replaced. Exit "
-    "codes: 0 written, 12 a number is of a part of its data, 14 of an unhealthy judge (both may "
-    "stand there by --allow-partial, marked), 15 a record was edited, 2 a mistake."
+    "codes: 0 written, 12 a number is of a part of its data, or not of the benchmark's, 14 of an "
+    "unhealthy judge (both may stand there by --allow-partial, marked), 15 a record was edited, or "
+    "its scored samples contradict it, 2 a mistake."
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option(
@@ -57,7 +58,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--scores", type=click.Choice(["auto", "none"]), default="auto", show_default=True,
-    help="Tell the best apart by scored samples where all runs have them, or by intervals.",
+    help="Check records by their scored samples where these are there, and tell the best apart by "
+    "them where all runs have them; or by intervals.",
 )  # fmt: skip
 @click.option("--allow-partial", is_flag=True, help="Let incomplete numbers stand, with marks.")
 @click.option("--copy-records", is_flag=True, help="Put copies of the records beside the card.")
@@ -129,6 +131,7 @@ def _options(given: dict[str, Any], draft: Draft, model: str) -> CardOptions:
         partial=given["allow_partial"],
         front=draft.front(model) if given["front"] else None,
         benchmarks=draft.meta.benchmarks,
+        scores="none" if given["scores"] == "none" else None,
     )
 
 

@@ -5,7 +5,7 @@ makes a sample of each row (`loading`). `select` and `identify` (`subset`) say w
 evaluated.
 """
 
-from evalkit.data.loading import DataSource, LoadedDataset, load, part_note, preflight
+from evalkit.data.loading import DataSource, LoadedDataset, load, preflight
 from evalkit.data.subset import identify, in_random_order, select
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "identify",
     "in_random_order",
     "load",
-    "part_note",
     "preflight",
     "select",
 ]

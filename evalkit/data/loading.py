@@ -14,7 +14,7 @@ from evalkit.data.tables import check_table, open_table, present
 from evalkit.errors import DataError, EvalkitError
 from evalkit.numbering import Numbering
 from evalkit.records import Sample
-from evalkit.run_record import DatasetIdentity
+from evalkit.run_record import WHOSE, DatasetIdentity
 from evalkit.spool import Spool
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def load(task: Task, source: DataSource) -> LoadedDataset:
         digest="",
         images=None,
     )
-    notes = (*found.notes, *_count_notes(task, found, len(samples)))
+    notes = (*found.notes, *_row_notes(task, identity))
     return LoadedDataset(samples=samples, identity=identify(identity, samples), notes=notes)
 
 
@@ -237,19 +237,17 @@ def _check_texts(task: Task, number: int, sample: Sample) -> None:
             raise DataError(message)
 
 
-def part_note(task: Task, rows: int) -> str:
-    """How many of a split's rows a number is about."""
-    return f"{task.name}: {rows} of the {task.dataset.rows} rows of the full split."
-
-
-def _count_notes(task: Task, found: Found, rows: int) -> tuple[str, ...]:
-    expected = task.dataset.rows
+def _row_notes(task: Task, data: DatasetIdentity) -> tuple[str, ...]:
+    """What a reader must know of a split's rows: that they are others than the benchmark's."""
+    rows, expected = data.rows or 0, task.dataset.rows
+    if data.own == "demo":
+        return (f"{task.name}: {rows} rows of {WHOSE['demo']}, not of the benchmark's.",)
+    if data.own == "local" and rows < expected:
+        return (f"{task.name}: {rows} rows of {WHOSE['local']}, whose split has {expected}.",)
     if rows == expected:
         return ()
-    if found.revision is None and rows < expected:
-        return (part_note(task, rows),)
     note = (
-        f"{task.name}: the split {task.dataset.split!r} of {found.repository} has {rows} rows, but "
+        f"{task.name}: the split {data.split!r} of {data.repository} has {rows} rows, but "
         f"the task expects {expected}: numbers may not be comparable with published ones."
     )
     return (note,)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from evalkit.comparison import Mismatch
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import WHOSE, RunRecord, TaskResult
 
 
 class Mark(Enum):
@@ -24,6 +24,8 @@ class Mark(Enum):
     PARTIAL = "§"
     SELF_REPORTED = "¶"
     TRAINED = "△"
+    DEMO = "⁂"
+    LOCAL = "※"
     UNHEALTHY = "⚠"
 
     @property
@@ -43,6 +45,8 @@ _FOOTNOTES = {
     Mark.PARTIAL: "of a part of the data: a limit, failed samples, or an early stop.",
     Mark.SELF_REPORTED: "self-reported: copied from a publication, not measured here.",
     Mark.TRAINED: "said to be of a model that was trained on data of this benchmark.",
+    Mark.DEMO: f"of {WHOSE['demo']}, not of the benchmark's.",
+    Mark.LOCAL: f"of {WHOSE['local']}.",
     Mark.UNHEALTHY: "too many verdicts of its judge are missing.",
 }
 _DATA = {"dataset.samples", "dataset.digest", "dataset.images"}
@@ -69,6 +73,8 @@ def own_marks(record: RunRecord | None, result: TaskResult) -> tuple[Mark, ...]:
         found.append(Mark.PARTIAL)
     if record is not None and record.source == "self-reported":
         found.append(Mark.SELF_REPORTED)
+    own = result.fingerprint.dataset.own
+    found += [Mark.DEMO if own == "demo" else Mark.LOCAL] if own else []
     if result.judge is not None and not result.judge.healthy:
         found.append(Mark.UNHEALTHY)
     return tuple(found)
@@ -109,11 +115,9 @@ def is_partial(result: TaskResult) -> bool:
 
 
 def is_limited(result: TaskResult) -> bool:
-    """Whether fewer samples were asked than the data have."""
+    """Whether fewer samples were asked than the data have, as far as it is known of either."""
     data = result.fingerprint.dataset
-    return (
-        data.samples is not None and data.expected_rows is not None and data.rows is not None
-    ) and data.samples < max(data.rows, data.expected_rows)
+    return data.samples is not None and data.samples < data.size
 
 
 def suffix(marks: Iterable[Mark]) -> str:

@@ -10,6 +10,8 @@ from evalkit.board.making import Choice, make
 from evalkit.errors import UsageError
 from evalkit.run_record import Peeks
 
+from .conftest import answered, record, result, written
+
 
 def column_of(results, **choice):
     return make(read(results).entries, Choice(**choice)).columns[0]
@@ -293,3 +295,24 @@ def test_the_front_of_number_and_size(model, results):
         ("same", "behind"),
         ("big", "near"),
     ]
+
+
+def test_a_self_reported_number_has_no_rank_whatever_its_record_says(model, results):
+    for seed, name in enumerate("ab"):
+        model(name, 0.6, seed)
+    made = record("liar", result(answered(0.9)), source="self-reported")
+    written(results / "liar", made)
+    main, apart = column_of(results).groups
+    assert [one.contender for one in apart.standings] == ["liar"]
+    assert (apart.comparable, apart.standings[0].ranks) == (False, None)
+    assert {one.contender for one in main.standings} == {"a", "b"}
+
+
+def test_the_benchmarks_data_come_before_the_demos(model, results):
+    for seed, name in enumerate("abc"):
+        model(name, 0.9, seed, change=changed("dataset", repository="demo", digest="d" * 64))
+    model("real", 0.6, seed=4)
+    main, apart = column_of(results).groups
+    assert [(one.contender, one.marks) for one in main.standings] == [("real", ())]
+    assert {one.contender for one in apart.standings} == set("abc")
+    assert all("⁂" in one.marks for one in apart.standings)

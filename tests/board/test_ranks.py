@@ -268,9 +268,14 @@ def test_undistinguished_by_scores_where_intervals_touch(results):
     assert undistinguished([(r, t, None) for r, t, _ in held], "accuracy") == {0, 1}
 
 
-def test_of_numbers_without_intervals_nobody_can_say_who_is_best():
+def test_numbers_that_nobody_measured_here_are_never_the_best():
     made = [published(name, value) for name, value in (("a", 0.7), ("b", 0.7), ("c", 0.699))]
-    assert undistinguished([(m, m.results[0], None) for m in made], "accuracy") == frozenset()
+    assert not undistinguished([(m, m.results[0], None) for m in made], "accuracy")
+    told = [record(name, result(answered(share, 1))) for name, share in (("a", 0.9), ("b", 0.4))]
+    told[0] = replace(told[0], source="self-reported")
+    near = record("c", result(answered(0.38, 1)))
+    held = [(one, one.results[0], None) for one in (*told, near)]
+    assert undistinguished(held, "accuracy") == {1, 2}
 
 
 def given_of(*results):

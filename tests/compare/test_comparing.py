@@ -207,7 +207,7 @@ def test_nothing_in_common_is_not_comparable(ran):
 
 
 def test_what_is_stale_is_never_compared(copied, edit, two):
-    edit(copied, lambda raw: raw["results"][0]["metrics"]["accuracy"].update(value=1), seal=True)
+    edit(copied, lambda raw: raw["results"][0]["metrics"]["accuracy"].update(value=0.3), seal=True)
     with pytest.raises(StaleError):
         compare(two[0], sides.load(copied), FAST)
 

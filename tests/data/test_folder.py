@@ -348,7 +348,9 @@ class TestFiles:
 class TestRows:
     def test_a_part_of_the_split_is_noted(self, folder, source):
         parquet(folder / "test.parquet", ROWS[:2])
-        assert load(task(), source).notes == ("made: 2 of the 3 rows of the full split.",)
+        assert load(task(), source).notes == (
+            "made: 2 rows of local data that may not be the benchmark's, whose split has 3.",
+        )
 
     def test_more_rows_than_the_split_has_are_said_loudly(self, folder, source):
         parquet(folder / "test.parquet", [*ROWS, {**ROWS[0], "id": 4}])

@@ -28,13 +28,18 @@ def test_the_demos_card(evalkit, root, tmp_path):
     made = ModelCard(done.out)
     assert made.data.model_name == "demo"
     by_name = {(r.dataset_name, r.metric_type): r for r in made.data.eval_results}
-    assert by_name["gqa", "accuracy"].metric_value == 0.75
-    assert by_name["mme", "perception"].metric_value == 1362.5
-    assert "of 132 of 12,578 samples" in by_name["gqa", "accuracy"].metric_name
+    gqa = by_name["evalkit demo: gqa", "accuracy"]
+    assert (gqa.metric_value, gqa.dataset_type) == (0.75, "evalkit-demo")
+    assert by_name["evalkit demo: mme", "perception"].metric_value == 1362.5
+    assert gqa.metric_name == "gqa accuracy (of 132 rows of the demo's own made-up data)"
+    assert {r.dataset_type for r in made.data.eval_results} == {"evalkit-demo"}
+    assert "12,578" not in done.out
+    assert "12578" not in done.out
     again = eval_results_to_model_index("demo", made.data.eval_results)
     assert again == made.data.to_dict()["model-index"]
-    assert "| gqa       | accuracy      |  0.7500§ |   0.6500 to 0.8289 | 132 |" in made.text
-    assert "- § of a part of the data" in made.text
+    assert "| gqa       | accuracy      |  0.7500⁂ |   0.6500 to 0.8289 | 132 |" in made.text
+    assert "- ⁂ of the demo's own made-up data, not of the benchmark's." in made.text
+    assert "§" not in made.text
     assert "rounded half to even" in made.text
     assert "evalkit run --model demo --data demo gqa mme" in made.text
     assert str(tmp_path.home()) not in done.out
@@ -144,7 +149,7 @@ def test_what_is_not_whole_is_refused_unless_it_is_allowed(evalkit, tmp_path, wr
     write(replace(complete, results=(unhealthy(failed), *rest)))
     assert card(evalkit, tmp_path, "model/run", "--allow-partial").code == 0
     text = read(tmp_path / "card")
-    assert "0.7500§⚠" in text
+    assert "0.7500⁂⚠" in text
     assert "too many verdicts of its judge are missing" in text
 
 

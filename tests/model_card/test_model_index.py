@@ -7,7 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from made_records import judge_report
 
-from evalkit.card.entries import Entry
+from evalkit.card.entries import Entry, check_whole
 from evalkit.card.eval_results import eval_results
 from evalkit.card.front_matter import dumped
 from evalkit.card.model_index import model_index
@@ -131,10 +131,10 @@ def test_another_models_results_are_not_the_cards(complete, early):
 
 def test_what_stands_there_is_what_the_table_shows(demo):
     index = model_index(entries(demo), "headline", {}, None)
-    pope = next(one for one in index if one["dataset"]["name"] == "pope")
+    pope = next(one for one in index if one["dataset"]["name"] == "evalkit demo: pope")
     (metric,) = pope["metrics"]
     assert metric["value"] == 0.8283
-    assert metric["name"] == "pope macro_f1 (of 120 of 9,000 samples)"
+    assert metric["name"] == "pope macro_f1 (of 120 rows of the demo's own made-up data)"
     assert metric["args"]["n"] == 120
     assert "revision" not in pope["dataset"]
 
@@ -166,3 +166,38 @@ def test_eval_results_hold_whole_numbers_alone(complete, demo):
         eval_results(entries(complete), [GQA, GQA], None)
     with pytest.raises(UsageError, match="has no accuracy of mme"):
         eval_results(entries(complete), [replace(GQA, task="mme")], None)
+
+
+def given(result, **data):
+    """The result as if its data were others."""
+    told = replace(result.fingerprint.dataset, **data)
+    return replace(result, fingerprint=replace(result.fingerprint, dataset=told))
+
+
+@pytest.mark.parametrize(
+    ("data", "named", "number"),
+    [
+        (("demo", 132), ("evalkit-demo", "evalkit demo: gqa"), " (of 132 rows of the demo's own"),
+        (("local", 12578), ("local-data", "local data: gqa"), " (of 132 rows of local data that"),
+        (("local", 132), ("gqa", "gqa"), ""),
+        (("lmms-lab/GQA", 132), ("lmms-lab/GQA", "gqa"), ""),
+    ],
+)
+def test_data_that_are_not_the_benchmarks_claim_nothing(complete, data, named, number):
+    own = given(complete.results[0], repository=data[0], expected_rows=data[1], revision=None)
+    (only,) = model_index(entries(replace(complete, results=(own,))), "headline", {}, None)
+    assert (only["dataset"]["type"], only["dataset"]["name"]) == named
+    assert only["metrics"][0]["name"].startswith(f"gqa accuracy{number}")
+    assert only["dataset"]["args"]["of"] == 132
+
+
+def test_data_that_are_not_the_benchmarks_are_refused(complete):
+    for repository, expected in (("demo", 132), ("local", 12578)):
+        own = given(complete.results[0], repository=repository, expected_rows=expected)
+        record = replace(complete, results=(own,))
+        with pytest.raises(IncompleteError, match="gqa is of 132 rows of"):
+            check_whole([record])
+        one = Benchmark(task="gqa", metric="accuracy", dataset="a/b", task_id="gqa")
+        with pytest.raises(IncompleteError, match="not the benchmark's"):
+            eval_results(entries(record), [one], None)
+    check_whole([complete])

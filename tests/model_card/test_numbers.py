@@ -50,9 +50,9 @@ def test_of_two_runs_the_best_and_its_like_are_in_bold(complete, demo, early):
     table = numbers(entries(complete, near), [], "headline", undistinguished)
     assert row(table, "gqa")["demo (near)"].startswith("**0.7500** (")
     table = numbers(entries(demo, early), [], "all", undistinguished)
-    assert row(table, "gqa")["demo"] == "**0.7500**§ (0.6500 to 0.8289)"
-    assert row(table, "gqa")["demo-early"] == "0.5152§ (0.4235 to 0.6058)"
-    assert row(table, "mme", "cognition")["demo-early"].startswith("**200.00**§")
+    assert row(table, "gqa")["demo"] == "**0.7500**⁂ (0.6500 to 0.8289)"
+    assert row(table, "gqa")["demo-early"] == "0.5152⁂ (0.4235 to 0.6058)"
+    assert row(table, "mme", "cognition")["demo-early"].startswith("**200.00**⁂")
     assert "**" not in "".join(row(table, "pope", "yes_ratio").values())
 
 
@@ -156,7 +156,7 @@ def test_every_template_says_how_numbers_are_rounded_and_what_marks_mean(demo, e
         )
         text = body(sheet, undistinguished)
         assert "rounded half to even" in text
-        assert "- § of a part of the data" in text
+        assert "- ⁂ of the demo's own made-up data" in text
         assert "In bold" in text
         if name == "minimal":
             continue

@@ -116,23 +116,23 @@ def test_a_run_shows_its_headlines_with_intervals(record):
     cells = read(record).cells
     assert [cell["metric"] for cell in cells] == ["perception", "cognition", "macro_f1"]
     value = record.results[1].metrics["macro_f1"]
-    assert cells[2]["value"] == f"{value.value:.4f}§"  # the demo set is a part of POPE
+    assert cells[2]["value"] == f"{value.value:.4f}⁂"  # the demo's rows are none of POPE's
     assert cells[2]["95 % interval"] == f"{value.low:.4f} to {value.high:.4f}"
-    assert "§ of a part of the data" in read(record).text
+    assert "⁂ of the demo's own made-up data" in read(record).text
 
 
 def test_marks_of_one_task_are_not_another_tasks(record):
     data = record.results[1].fingerprint.dataset
-    whole = replace(data, expected_rows=data.rows)
+    whole = replace(data, repository="lmms-lab/POPE", expected_rows=data.rows)
     fingerprint = replace(record.results[1].fingerprint, dataset=whole)
     results = (record.results[0], replace(record.results[1], fingerprint=fingerprint))
     cells = read(replace(record, results=results)).cells
-    assert [cell["value"][-1] == "§" for cell in cells] == [True, True, False]
+    assert [cell["value"][-1] == "⁂" for cell in cells] == [True, True, False]
 
 
 def test_self_reported_numbers_are_marked_in_a_record(record):
     shown = read(replace(record, source="self-reported"))
-    assert all(cell["value"].endswith("§¶") for cell in shown.cells)
+    assert all(cell["value"].endswith("¶⁂") for cell in shown.cells)
     assert "¶ self-reported" in shown.text
 
 

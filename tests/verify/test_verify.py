@@ -73,7 +73,7 @@ def test_a_changed_digit(evalkit, copy):
     assert done.code == 15
     where = f"README.md:{line_of(copy, '0.7600')}: in the row 'gqa', expected "
     assert where in done.out
-    assert "found '**0.7600**§ (0.6500 to 0.8289)'" in done.out
+    assert "found '**0.7600**⁂ (0.6500 to 0.8289)'" in done.out
 
 
 def test_a_changed_bold(evalkit, copy):
@@ -94,10 +94,10 @@ def test_a_swapped_row(evalkit, copy):
 
 
 def test_a_removed_footnote(evalkit, copy):
-    note = "- § of a part of the data: a limit, failed samples, or an early stop.\n"
+    note = "- ⁂ of the demo's own made-up data, not of the benchmark's.\n"
     done = evalkit("verify", changed(copy, note, ""))
     assert done.code == 15
-    assert "expected '- § of a part of the data" in done.out
+    assert "expected \"- ⁂ of the demo's own made-up data" in done.out
     assert "found nothing" in done.out
 
 
@@ -137,8 +137,8 @@ def test_a_digit_of_the_front_matter(evalkit, copy):
     done = evalkit("verify", file)
     assert done.code == 15
     line = line_of(copy, "value: 0.9283")
-    said = f"README.md:{line}: model-index, pope: metrics.0.value: expected 0.8283, found 0.9283"
-    assert said in done.out
+    said = f"README.md:{line}: model-index, evalkit demo: pope: metrics.0.value: expected 0.8283"
+    assert f"{said}, found 0.9283" in done.out
 
 
 def test_an_interval_of_the_front_matter(evalkit, copy):

@@ -60,6 +60,12 @@ class Case:
         """The second run's value less the first's."""
         return self.values[1] - self.values[0]
 
+    @property
+    def halves(self) -> npt.NDArray[np.float64]:
+        """Shape (d, k): half of what each discordant cluster's sums differ by."""
+        found: npt.NDArray[np.float64] = self.by_cluster[1] - self.by_cluster[0]
+        return found[self.discordant] / 2
+
     def differences(
         self, first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:

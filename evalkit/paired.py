@@ -30,12 +30,14 @@ __all__ = [
     "DRAWS",
     "LEVEL",
     "Bounds",
+    "Case",
     "Draws",
     "Estimate",
     "Gap",
     "Paired",
     "Sampling",
     "StudentT",
+    "as_large",
     "estimate",
     "gains",
     "gap_of",
@@ -205,31 +207,37 @@ def _exchange_test(case: Case, draws: int, seed: int) -> tuple[float, str]:
     Medical Research Methodology 13 (2013), 91). Of drawn exchanges, what was found is one more
     (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9 (2010), 39).
     """
-    halves = (case.by_cluster[1] - case.by_cluster[0])[case.discordant] / 2
+    halves = case.halves
     if not len(halves):
         return 1.0, "nothing differs"
     if len(halves) <= resampling.ENUMERABLE:
-        p = _as_large(case, halves, resampling.all_exchanges(halves)) / 2 ** len(halves)
+        larger, ties = as_large(case, resampling.all_exchanges(halves))
+        p = (larger + ties / 2) / 2 ** len(halves)
         return p, f"all {2 ** len(halves):,} exchanges, ties half"
     halves = halves if resampling.precedes(halves, -halves) else -halves
-    p = (0.5 + _as_large(case, halves, resampling.exchanged(halves, draws, seed))) / (1 + draws)
+    larger, ties = as_large(case, resampling.exchanged(halves, draws, seed))
+    p = (0.5 + larger + ties / 2) / (1 + draws)
     return min(p, 1.0), f"{draws:,} random exchanges, ties half"
 
 
-def _as_large(case: Case, halves: npt.NDArray[np.float64], moved: npt.NDArray[np.float64]) -> float:
-    """How many exchanges give a larger difference than the one found, ties for half.
+def as_large(case: Case, moved: npt.NDArray[np.float64]) -> tuple[int, int]:
+    """How many exchanges give a larger difference than the one found, and how many one as large.
 
-    What is undefined counts as larger; a difference of 0 surprises nobody, so all count.
+    What is undefined counts as larger; a difference of 0 surprises nobody, so all are larger.
+
+    Args:
+        case: The two runs.
+        moved: Shape (exchanges, k): sums of ± `case.halves`.
     """
     import numpy as np
 
     middle, value = case.by_cluster.sum(axis=1).mean(axis=0), case.metric.value
-    found, tie = halves.sum(axis=0), EQUAL * case.width
+    found, tie = case.halves.sum(axis=0), EQUAL * case.width
     size = abs(value(middle + found) - value(middle - found))
     if size <= tie:
-        return float(len(moved))
+        return len(moved), 0
     beyond = np.abs(value(middle + moved) - value(middle - moved)) - size
-    return float((~(beyond <= tie)).sum() + (np.abs(beyond) <= tie).sum() / 2)
+    return int((~(beyond <= tie)).sum()), int((np.abs(beyond) <= tie).sum())
 
 
 def _outcomes(

@@ -61,9 +61,9 @@ def ranked(
 ) -> Ranking:
     """The rank ranges of numbers that may stand beside each other.
 
-    Pairs of which both have scored samples of the same questions are compared sample by sample;
-    for all others the two intervals, stretched to hold together, must not touch. Where there are
-    pairs of both kinds each kind has half of the error.
+    Pairs of which both have scored samples of the same questions are compared sample by sample; for
+    all others, and where samples say nothing (`adjusted_p`), the two intervals, stretched to hold
+    together, must not touch. Where there are pairs of both kinds each kind has half of the error.
 
     Args:
         rivals: One or more.
@@ -73,16 +73,13 @@ def ranked(
     """
     import numpy as np
 
-    paired = _paired(rivals)
-    count = len(rivals)
-    others = ~paired & ~np.eye(count, dtype=bool)
-    alpha = (1 - level) / (2 if paired.any() and others.any() else 1)
-    ahead = np.zeros((count, count), dtype=bool)
-    places = [i for i in range(count) if paired[i].any()]
-    if places:
-        members = [one for i in places if (one := rivals[i].counted) is not None]
-        sure = adjusted_p(members, seed=seed) <= alpha
-        ahead[np.ix_(places, places)] = sure & _above(rivals, places)
+    p = _paired_p(rivals, seed)
+    paired = ~np.isnan(p)
+    others = ~paired & ~np.eye(len(rivals), dtype=bool)
+    have = np.array([one.value.low is not None and one.value.high is not None for one in rivals])
+    split = paired.any() and (others & np.outer(have, have)).any()
+    alpha = (1 - level) / (2 if split else 1)
+    ahead = (p <= alpha) & _above(rivals)
     if others.any():
         ahead |= others & _apart(rivals, alpha)
     better = ahead if higher else ahead.T
@@ -100,21 +97,26 @@ def ranges(better: npt.NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     return tuple((1 + up, len(better) - down) for up, down in pairs)
 
 
-def _paired(rivals: Sequence[Rival]) -> npt.NDArray[np.bool_]:
-    """Shape (m, m): which pairs are compared sample by sample: those of the commonest samples."""
+def _paired_p(rivals: Sequence[Rival], seed: int) -> npt.NDArray[np.float64]:
+    """Shape (m, m): p-values sample by sample, of those of the commonest samples; else NaN."""
     import numpy as np
 
     digests = [None if one.counted is None else one.counted.samples for one in rivals]
     known = [digest for digest in digests if digest is not None]
     commonest = max(sorted(set(known)), key=known.count, default=None)
-    held = np.array([digest is not None and digest == commonest for digest in digests], dtype=bool)
-    return np.outer(held, held) & ~np.eye(len(rivals), dtype=bool)
+    members = [one.counted for one in rivals if one.counted and one.counted.samples == commonest]
+    places = [i for i, digest in enumerate(digests) if digest is not None and digest == commonest]
+    found = np.full((len(rivals), len(rivals)), np.nan)
+    if members:
+        found[np.ix_(places, places)] = adjusted_p(members, seed=seed)
+    np.fill_diagonal(found, np.nan)
+    return found
 
 
-def _above(rivals: Sequence[Rival], places: Sequence[int]) -> npt.NDArray[np.bool_]:
+def _above(rivals: Sequence[Rival]) -> npt.NDArray[np.bool_]:
     import numpy as np
 
-    values = np.array([rivals[i].value.value for i in places])
+    values = np.array([one.value.value for one in rivals])
     found: npt.NDArray[np.bool_] = values[:, None] > values[None, :]
     return found
 

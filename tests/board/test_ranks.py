@@ -147,11 +147,39 @@ def test_ranges_hold_the_true_ranks_and_say_something():
     assert widths / 60 <= 5
 
 
-def test_a_score_that_has_no_slope_is_ranked_by_nothing():
-    flat = replace(accuracy(), value=lambda sums: np.floor(3 * sums[..., 0] / sums[..., 1]) / 3)
-    right = [i < 200 for i in range(300)]
-    members = [counted(right, flat), counted([0] * 300, flat)]
-    assert adjusted_p(members)[0, 1] == 1.0
+def flat(right, value):
+    """A rival whose score goes by thirds, so that no cluster moves it."""
+    thirds = replace(accuracy(), value=lambda sums: np.floor(3 * sums[..., 0] / sums[..., 1]) / 3)
+    return Rival(value=value, counted=counted(right, thirds))
+
+
+def test_what_has_no_slope_is_ranked_by_intervals():
+    good, bad = ([i < share for i in range(300)] for share in (250, 20))
+    far = [flat(good, number(2 / 3, 0.1)), flat(bad, number(0.0, 0.1))]
+    assert ranked(far).ranges == ((1, 1), (2, 2))
+    assert ranked(far).by == ("intervals",) * 2
+    near = [flat(good, number(2 / 3, 0.4)), flat(bad, number(0.0, 0.4))]
+    assert ranked(near).ranges == ((1, 2), (1, 2))
+    unknown = [flat(good, number(2 / 3)), flat(bad, number(0.0))]
+    assert ranked(unknown).ranges == ((1, 2), (1, 2))
+
+
+def test_the_error_is_shared_only_with_what_can_be_told_apart():
+    base = [1] * 200
+    lost = [0] * 6 + [1] * 194  # 2 of 64 exchanges: sure at 5 %, and not at half of it
+    pair = [replace(rival(one), value=number(float(np.mean(one)), 0.1)) for one in (base, lost)]
+    assert ranked(pair).ranges == ((1, 1), (2, 2))
+    bare = Rival(value=number(0.5), counted=None)
+    assert ranked([*pair, bare]).better[0, 1]
+    spanned = Rival(value=number(0.5, 0.1), counted=None)
+    assert not ranked([*pair, spanned]).better[0, 1]
+
+
+def test_scores_say_no_less_than_intervals_of_few_clusters():
+    good, bad = [1] * 9, [0] * 8 + [1]
+    held = [replace(rival(one), value=number(float(np.mean(one)), 0.2, 9)) for one in (good, bad)]
+    assert ranked(held).ranges == ((1, 1), (2, 2))
+    assert ranked([replace(one, counted=None) for one in held]).ranges == ((1, 1), (2, 2))
 
 
 def test_f1_is_compared_too():

@@ -226,7 +226,6 @@ def test_a_template_of_the_users_is_escaped_and_pinned(evalkit, tmp_path, write,
         "{% include '/etc/passwd' %}",
         "{{ title | safe }}",
         "{% for",
-        "<!-- evalkit:end card -->",
     ],
 )
 def test_a_template_that_reaches_out_is_refused(demo, template):

@@ -88,11 +88,12 @@ def body(sheet: Sheet, best: Best) -> str:
 
     if not sheet.partial:
         check_whole([*(entry.record for entry in sheet.entries), *sheet.references])
-    text = rendered(sheet.template, sheet.name, view_of(_context(sheet, best)))
+    text = rendered(sheet.template, sheet.name, view_of(context_of(sheet, best)))
     return _MARK.sub("<! ", _GAP.sub("\n\n", text)).strip("\n")
 
 
-def _context(sheet: Sheet, best: Best) -> dict[str, Any]:
+def context_of(sheet: Sheet, best: Best) -> dict[str, Any]:
+    """What templates are given, before it is made public; arguments as for `body`."""
     from markupsafe import Markup
 
     made: Callable[[str], Markup] = Markup  # Markdown of this package, in which texts are escaped

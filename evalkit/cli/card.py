@@ -63,6 +63,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def command(runs: tuple[str, ...], out: Path | None, block: str, **given: Any) -> None:
     """Write a model card from run records: tables, provenance, front matter."""
     from evalkit.cli.card_files import Draft, copies, standing, write_card
+    from evalkit.cli.local_places import say_local
     from evalkit.cli.pages import check_places
     from evalkit.cli.show import places_read
     from evalkit.report.table import printable
@@ -88,6 +89,8 @@ def command(runs: tuple[str, ...], out: Path | None, block: str, **given: Any) -
             return
         for path in [*wanted.copied, *write_card(out, made)]:
             print(f"written: {printable(str(path))}", file=sys.stderr)
+        for path, record in wanted.copied.items():
+            say_local(str(path), record)
 
 
 def _meta(path: Path | None, *, asks: bool) -> Meta:

@@ -71,11 +71,18 @@ class _Generator(CodeGenerator):
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802
         node.body.insert(0, _step(node))
+        if node.test is not None:  # it is asked for items, too, of which the body sees none
+            node.iter = nodes.Call(_of_environment("weighed"), [node.iter], [], None, None)
         super().visit_For(node, frame)
 
     def visit_Macro(self, node: nodes.Macro, frame: Frame) -> None:  # noqa: N802
         node.body.insert(0, _step(node, _MACRO))
         super().visit_Macro(node, frame)
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802
+        if isinstance(node.arg, nodes.Slice):  # a copy
+            node.node = nodes.Call(_of_environment("weighed"), [node.node], [], None, None)
+        super().visit_Getitem(node, frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         self.write("environment.joined((")
@@ -93,9 +100,12 @@ class _Generator(CodeGenerator):
 def _step(node: nodes.Node, amount: int = _STEP) -> nodes.Node:
     """A call that counts a step, and the template's own words that it writes."""
     words = sum(len(part.data) for part in node.find_all(nodes.TemplateData))
-    spend = nodes.EnvironmentAttribute("spend")
-    call = nodes.Call(spend, [nodes.Const(amount + words)], [], None, None)
+    call = nodes.Call(_of_environment("spend"), [nodes.Const(amount + words)], [], None, None)
     return nodes.ExprStmt(call).set_lineno(node.lineno, override=True)
+
+
+def _of_environment(name: str) -> nodes.Expr:
+    return nodes.EnvironmentAttribute(name)
 
 
 @pass_eval_context
@@ -213,7 +223,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Whether it is a macro, a global function, or a method that reads."""
         if isinstance(obj, (_Macro, LoopContext, BlockReference, Joiner, _Format)):
             return True
-        if obj == self.spend or any(obj is known for known in self.globals.values()):
+        if obj in (self.spend, self.weighed) or any(
+            obj is known for known in self.globals.values()
+        ):
             return True
         owner = getattr(obj, "__self__", None)
         is_method = isinstance(obj, (types.BuiltinMethodType, types.MethodType))

@@ -166,7 +166,8 @@ ENDLESS = (
     "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(40) }}",
     "{% for i in range(99999) %}" + "a" * 99 + "{% endfor %}",
     *(MANY + "{{ r|sum }}{% endfor %}", MANY + "{{ -1 in r }}{% endfor %}"),
-    MANY + "{{ -1 is in r }}{% endfor %}",
+    *(MANY + "{{ -1 is in r }}{% endfor %}", MANY + "{{ r[1:][0] }}{% endfor %}"),
+    MANY + "{% for j in r if false %}{% endfor %}{% endfor %}",
 )
 
 
@@ -185,6 +186,30 @@ def test_a_line_that_looks_like_a_mark_is_broken_up(demo, hostile):
     told = written(hostile, "{{ runs[0].prompts[0].template }}")
     assert "<! -- evalkit:end c -->" in told
     assert written(demo, "  <!--evalkit:END card -->") == "  <! --evalkit:END card -->".strip("\n")
+
+
+def test_what_is_counted_is_what_it_was(demo):
+    template = (
+        "{% for i in [1, 2, 3] if i != 2 %}{{ i }}{{ loop.last }}{% endfor %}"
+        "{{ [1, 2, 3][1:]|join }}{{ runs[0].record.created[:4] }}{{ 'b' in 'abc' and 1 < 2 <= 2 }}"
+    )
+    assert written(demo, template) == "1False3True23" + demo.created[:4] + "True"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ runs|map(attribute='record._of')|join }}",
+        "{{ '{0._of}'.format(runs[0].record) }}",
+        "{{ runs[0].record|attr('_of') }}",
+        "{{ runs[0].record['_of'].model }}",
+        "{{ (runs|map(attribute='record')|list)[0]._of }}",
+        "{{ range.__self__ }}",
+    ],
+)
+def test_what_is_behind_a_view_is_not_reached(demo, template):
+    with pytest.raises(UsageError, match=r"unsafe|has no attribute"):
+        written(demo, template)
 
 
 def test_filters_are_jinjas(demo):

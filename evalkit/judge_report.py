@@ -64,6 +64,11 @@ class JudgeReport:
     example: str | None = None
 
     @property
+    def is_void(self) -> bool:
+        """Whether verdicts were wanted, and there is not one: its numbers would be of nothing."""
+        return 0 < self.verdicts <= sum(self.failed.values())
+
+    @property
     def unasked(self) -> int:
         """Verdicts that were not asked for, since the budget was spent."""
         return self.failed.get("unasked", 0)

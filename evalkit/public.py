@@ -43,6 +43,7 @@ _VALUE = r"[^\s\"',;{}]+"
 _NAMED = re.compile(
     rf"(?i)((?<=,){_NAME}=)[^,]*"  # an option of a spec
     rf"|({_NAME}=)(?:{_QUOTED}|[^,\s]{{8,}})"
+    r"|((?-i:\b[A-Z][A-Z0-9_]*_(?:KEY|TOKEN|SECRET|PASSWORD)=))[^\s,;\"'`{}|()]+"  # a variable
     rf"|([\"']{_NAME}[\"']\s*[:=]\s*){_QUOTED}"
     rf"|({_NAME}(?:\s*:\s*|\s+))[0-9a-f]{{32,}}\b"
     rf"|(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?){_VALUE}"
@@ -73,11 +74,12 @@ def without_secrets(text: str) -> str:
 _PART = r"[^\s/\\,\"'`<>|()]"  # characters of a folder's name
 _END = r"\s/\\'\"`,;:()<>|@"  # what ends the last part of a path in a sentence
 _START = r"(?:file:/{2,}|(?<![\w/.<])(?:~[\w.-]*(?=/)|(?=/(?!/)))/?|(?<![\w/.<:])//+(?=\w)"
-_START += r"|\b[A-Za-z]:\\)"
+_START += r"|\b[A-Za-z]:\\|(?<![\w\\])\\\\(?=[\w.$-]+\\)"
+_START += r"|(?<![\w/.\\])(?:\.\.[/\\])+(?=(?:home|Users|root)[/\\]))"
 _FOLDER = rf"(?:(?!{_PART}*\.\w{{1,8}} ){_PART}+(?:(?<![:;.]) {_PART}+)*)?[/\\]+"
 _ADDRESS = r"\w://[^\s,;\"'`<>|()]*"
 _LOCAL = re.compile(rf"{_START}(?:{_FOLDER})*(?P<last>[^{_END}]*)|{_ADDRESS}")
-_WHOLE = re.compile(r"(?:file:/|~[^/]*/|/|[A-Za-z]:[\\/])(?s:.*)")
+_WHOLE = re.compile(r"(?:file:/|~[^/]*/|/|\.\.[\\/]|\\\\|[A-Za-z]:[\\/])(?s:.*)")
 
 
 def public(text: str, folders: str = "") -> str:
@@ -109,16 +111,22 @@ def public_spec(spec: str, folders: str = "") -> str:
     first, *options = _NAMED.sub(lambda found: found[found.lastindex or 0] + HIDDEN, spec).split(
         ","
     )
-    pairs = [first.partition(":"), *(option.partition("=") for option in options)]
+    parts = (first, "", "") if re.match(r"[A-Za-z]:\\", first) else first.partition(":")
+    pairs = [parts, *(option.partition("=") for option in options)]
     return ",".join(
-        before + sign + _value(value, folders) if sign else _value(before, folders)
+        before + sign + public_place(value, folders) if sign else public_place(before, folders)
         for before, sign, value in pairs
     )
 
 
-def _value(text: str, folders: str) -> str:
-    """A value of a spec: a path to its end, or a text."""
+def public_place(text: str, folders: str = "") -> str:
+    """What is a path as a whole, whatever its folders are called, or else any text.
+
+    Args:
+        text: The folder of a model or of data, a file, or another value.
+        folders: As for `public`.
+    """
     if _WHOLE.fullmatch(text) is None:
         return public(text, folders)
     last = re.split(r"[/\\]", without_secrets(text))[-1]
-    return folders + last if last else folders.rstrip("/") or "[path]"
+    return folders + last if last.strip(".") else folders.rstrip("/") or "[path]"

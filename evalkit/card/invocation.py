@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 
 from evalkit.judge_report import JudgeReport
-from evalkit.public import public, public_spec
+from evalkit.public import public_place, public_spec
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice
 
 TASK_LIST = "tasks.toml"
@@ -59,8 +59,8 @@ def public_config(config: RunConfig) -> RunConfig:
     return replace(
         config,
         model=public_spec(config.model, HERE),
-        data=None if config.data is None else public(config.data, HERE),
-        task_paths=tuple(public(path, HERE) for path in config.task_paths),
+        data=None if config.data is None else public_place(config.data, HERE),
+        task_paths=tuple(public_place(path, HERE) for path in config.task_paths),
         ray_address=None if config.ray_address is None else "auto",
     )
 

@@ -72,6 +72,7 @@ def sheet_of(order: CardOrder, root: Path) -> Sheet:
         template=template_text(order.template)
         if isinstance(order.template, str)
         else read_pinned(order.template, root),
+        name=order.template if isinstance(order.template, str) else order.template.path,
         metrics=order.options.metrics,
         partial=order.options.partial,
         layout=None if layout is None else parsed_layout(layout),

@@ -1,8 +1,9 @@
 """Runs -> the body of a card's block, by a template. Pure.
 
-Templates are jinja2's, in its sandbox: they can reach neither code nor files, and what is not
-given is an error. All that a template writes is escaped and stripped of local paths, unless it was
-made as Markdown here; so no name, note or answer of a record can form markup.
+Templates are jinja2's, in a sandbox (`evalkit.card.sandbox`): they can reach neither code nor
+files, and what is not given is an error. What they are given is public (`evalkit.card.views`), and
+all that they write is escaped unless it was made as Markdown here; so no name, note or answer of a
+record can form markup, and no line of it a block's mark.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evalkit.card.derived import Shape, derived_layout
 from evalkit.card.entries import Best, Entry, Metrics, check_whole
@@ -21,16 +22,12 @@ from evalkit.card.provenance import fenced, provenance
 from evalkit.card.section import section_context
 from evalkit.card.tables import card_tables
 from evalkit.errors import UsageError
-from evalkit.report.environment import settings
 from evalkit.report.markdown import published
-from evalkit.report.table import number, printable
 from evalkit.run_record import RunRecord
-
-if TYPE_CHECKING:
-    import jinja2
 
 _FOLDER = Path(__file__).parents[1] / "report" / "templates"
 _GAP = re.compile(r"\n{3,}")
+_MARK = re.compile(r"<!(?=--\s*evalkit:)", re.IGNORECASE)  # what would look like a block's mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +38,7 @@ class Sheet:
         entries: The runs, in order; the card is the first one's.
         references: Records whose numbers stand beside.
         template: The template's text.
+        name: What the template is called, for errors.
         metrics: Which metrics are shown.
         partial: Whether numbers of a part of the data may stand there, with their marks.
         layout: What a layout file says, for templates that ask it.
@@ -50,6 +48,7 @@ class Sheet:
     entries: tuple[Entry, ...]
     references: tuple[RunRecord, ...] = ()
     template: str
+    name: str = "of the card"
     metrics: Metrics = "headline"
     partial: bool = False
     layout: Mapping[str, Any] | None = None
@@ -87,49 +86,24 @@ def body(sheet: Sheet, best: Best) -> str:
         UnhealthyJudgeError: Too many verdicts are missing, and that was not allowed.
         UsageError: The template is broken, or asks for what there is not.
     """
-    import jinja2
+    from evalkit.card.made import Made
+    from evalkit.card.sandbox import rendered
+    from evalkit.card.views import view_of
 
     if not sheet.partial:
         check_whole([*(entry.record for entry in sheet.entries), *sheet.references])
-    try:
-        text = _rendered(sheet, best)
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        hint = " Does it need --layout FILE.toml?" if sheet.layout is None else ""
-        message = f"The card's template cannot be used: {printable(str(error))}.{hint}"
-        raise UsageError(message) from error
-    return _GAP.sub("\n\n", text).strip("\n")
-
-
-def _rendered(sheet: Sheet, best: Best) -> str:
-    """The template's text; `provenance` is what all templates say of where numbers are from."""
-    from markupsafe import Markup
-
-    environment, context = _environment(), _context(sheet, best)
+    context = view_of(context_of(sheet, best))
     part = (_FOLDER / "provenance.md.j2").read_text(encoding="utf-8")
-    told = Markup(environment.from_string(part).render(context))  # noqa: S704 - escaped just here
-    return environment.from_string(sheet.template).render({**context, "provenance": told})
+    told = Made(rendered(part, "provenance.md.j2", context))  # what all templates say
+    text = rendered(sheet.template, sheet.name, {**context, "provenance": told})
+    return _MARK.sub("<! ", _GAP.sub("\n\n", text)).strip("\n")
 
 
-def _environment() -> jinja2.Environment:
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+def context_of(sheet: Sheet, best: Best) -> dict[str, Any]:
+    """What templates are given, before it is made public; arguments as for `body`.
 
-    environment = ImmutableSandboxedEnvironment(autoescape=True, finalize=_escaped, **settings())
-    del environment.filters["safe"]
-    environment.filters["number"] = number
-    return environment
-
-
-def _escaped(value: Any) -> Any:
-    """A value as Markdown that can only be its text; what is Markdown already stays."""
-    from jinja2 import Undefined
-    from markupsafe import Markup
-
-    if isinstance(value, (Markup, Undefined)):
-        return value
-    return Markup(published(str(value)))  # noqa: S704 - escaped just here
-
-
-def _context(sheet: Sheet, best: Best) -> dict[str, Any]:
+    Beside it templates have `provenance`: Markdown that says where all numbers are from.
+    """
     from markupsafe import Markup
 
     made: Callable[[str], Markup] = Markup  # Markdown of this package, in which texts are escaped

@@ -80,6 +80,7 @@ def command(runs: tuple[str, ...], out: Path | None, block: str, **given: Any) -
 def _write(runs: Sequence[str], out: Path | None, block: str, given: dict[str, Any]) -> None:
     """Write the card's block, or print the card."""
     from evalkit.cli.card_files import Draft, copies, idle_values, standing, write_card
+    from evalkit.cli.local_places import say_local
     from evalkit.report.table import printable
 
     root = Path() if out is None else out
@@ -99,6 +100,8 @@ def _write(runs: Sequence[str], out: Path | None, block: str, given: dict[str, A
             return
         for path in [*wanted.copied, *write_card(out, made)]:
             print(f"written: {printable(str(path))}", file=sys.stderr)
+        for path, record in wanted.copied.items():
+            say_local(str(path), record)
     if left := idle_values(out, made):
         print(printable(left), file=sys.stderr)
 

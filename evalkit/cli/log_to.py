@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_REASON = 500  # characters of another's error
-
 
 def log_to_option(command: Command) -> Command:
     """Give a command the option."""
@@ -53,28 +51,28 @@ def send(trackers: Mapping[str, Tracker], record: RunRecord, folder: Path) -> No
     """
     if not trackers:
         return
+    from evalkit.public import without_secrets
     from evalkit.report.spoken import spoken
-    from evalkit.trackers.entry import entry_of
 
-    entry = entry_of(record, folder)
     for name, tracker in trackers.items():
         try:
             with redirect_stdout(sys.stderr):  # standard output is the table's, or the record's
-                said = f"  logged to {name}: {tracker.log(entry)}"
-        except Exception as error:  # noqa: BLE001 - a library's code, and the run is safe
-            said = (
-                f"evalkit: the run is finished and on disk, but {name} was not told of it: "
-                f"{_reason(error)} The same command tells it again."
-            )
-        print(spoken(said), file=sys.stderr)
+                said = f"  logged to {name}: {_told(tracker, record, folder)}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - another's code; the run is safe
+            said = _untold(name, error)
+        print(spoken(without_secrets(said)), file=sys.stderr)
 
 
-def _reason(error: Exception) -> str:
-    """Another's error on one line, without passwords in addresses."""
-    from evalkit.public import without_secrets
-    from evalkit.report.table import shortened
+def _told(tracker: Tracker, record: RunRecord, folder: Path) -> str:
+    from evalkit.trackers.entry import entry_of
 
-    first = next((line for line in str(error).splitlines() if line.strip()), "")
+    return str(tracker.log(entry_of(record, folder)))
+
+
+def _untold(name: str, error: BaseException) -> str:
+    from evalkit.trackers import reason
+
     return (
-        shortened(f"{type(error).__name__}: {without_secrets(first)}".rstrip(".: "), _REASON) + "."
+        f"evalkit: the run is finished and on disk, but {name} was not told of it: "
+        f"{reason(error)}. The same command tells it again."
     )

@@ -60,6 +60,7 @@ def command(
 
 
 def _export(library: Library, folder: Path, most: int) -> None:
+    from evalkit.cli.local_places import say_local
     from evalkit.report.table import printable
     from evalkit.view.export import check_folder, export
 
@@ -68,6 +69,8 @@ def _export(library: Library, folder: Path, most: int) -> None:
     for number, path in enumerate(export(library, folder, most), start=1):  # noqa: B007
         pass
     print(f"written: {printable(str(path))} ({number} pages)")
+    for run in library.runs.values():
+        say_local(f"The page of {run.record.model.name}/{run.record.name}", run.record)
 
 
 def _serve(library: Library, port: int, *, opens: bool) -> None:

@@ -273,7 +273,7 @@ _EXAMPLE = 60  # characters of a reply that could not be read
 
 def is_void(report: JudgeReport) -> bool:
     """Whether verdicts were wanted, and there is not one."""
-    return 0 < report.verdicts <= sum(report.failed.values())
+    return report.is_void
 
 
 USUAL_FAILURES = 0.01

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterable
 
 from evalkit.errors import EvalkitError, UsageError
-from evalkit.public import without_secrets
+from evalkit.public import public, without_secrets
 from evalkit.trackers.interface import Tracker
 
 TRACKERS = {
@@ -47,13 +47,17 @@ def _check(name: str, tracker: Tracker) -> None:
     """
     try:
         tracker.check()
-    except EvalkitError:
-        raise
-    except Exception as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split())
-        reason = without_secrets(words)[:_REASON]
-        message = f"--log-to {name}: it is not ready to be told of a run: {reason}"
+    except EvalkitError as error:
+        raise UsageError(without_secrets(str(error))) from error
+    except (Exception, SystemExit) as error:
+        message = f"--log-to {name}: it is not ready to be told of a run: {reason(error)}."
         raise UsageError(message) from error
+
+
+def reason(error: BaseException) -> str:
+    """Another's error as a part of a sentence: on one line, without secrets, and not long."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return public(words)[:_REASON].rstrip(".: ")
 
 
 def _tracker(name: str) -> Tracker:
@@ -67,10 +71,12 @@ def _tracker(name: str) -> Tracker:
         raise UsageError(message)
     try:
         made = getattr(importlib.import_module(module_name), class_name)()
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        message = f"The tracker {place!r} cannot be imported: {error}."
+        is_tracker = isinstance(made, Tracker)
+    except (Exception, SystemExit) as error:
+        message = f"The tracker {place!r} cannot be imported or made: {reason(error)}."
         raise UsageError(message) from error
-    if not isinstance(made, Tracker):
+    if not is_tracker:
         message = f"The tracker {place!r} has no methods check() and log(entry)."
         raise UsageError(message)
-    return made
+    tracker: Tracker = made
+    return tracker

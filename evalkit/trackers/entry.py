@@ -18,7 +18,7 @@ from typing import Any
 
 from evalkit.public import is_secret_option, public, public_spec
 from evalkit.records import plain
-from evalkit.run_record import RunRecord, TaskResult
+from evalkit.run_record import RunRecord
 
 _LOCAL = frozenset(
     {"data", "task_paths", "ray_address"}
@@ -77,19 +77,14 @@ def entry_of(record: RunRecord, folder: Path) -> Entry:
 
 def _numbers(record: RunRecord) -> Iterator[tuple[str, float]]:
     for result in record.results:
-        for name, value in {} if _is_void(result) else result.metrics.items():
+        is_void = result.judge is not None and result.judge.is_void
+        for name, value in {} if is_void else result.metrics.items():
             yield f"{result.task}/{name}", value.value
             if value.low is not None and value.high is not None:
                 yield f"{result.task}/{name}/low", value.low
                 yield f"{result.task}/{name}/high", value.high
         for name, count in plain(result.coverage).items():
             yield f"{result.task}/coverage/{name}", count
-
-
-def _is_void(result: TaskResult) -> bool:
-    """Whether verdicts were wanted, and there is not one: its numbers would be of nothing."""
-    judge = result.judge
-    return judge is not None and 0 < judge.verdicts <= sum(judge.failed.values())
 
 
 def _settings(record: RunRecord) -> Iterator[tuple[str, str]]:

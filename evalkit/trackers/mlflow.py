@@ -8,7 +8,9 @@ are those of the last session.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
@@ -28,6 +30,7 @@ KEY = "evalkit.key"
 _STRANGE = re.compile(r"[^/\w.\- :]|(?<=/)(?=/)")
 _END = re.compile(r"/(low|high)$")
 _NAME = 250  # characters of a name
+_DIGEST = 12  # digits that tell names apart
 _MANY = 100  # parameters, tags or metrics in a request
 
 
@@ -45,9 +48,12 @@ class MLflow:
         client = MlflowClient()
         run = _run(client, entry)
         number, held = run.info.run_id, run.data
-        tags = {_name(k): v for k, v in {**entry.settings, **entry.facts}.items()}
-        params = {_name(k): v for k, v in entry.settings.items() if _name(k) not in held.params}
-        metrics = {_name(_END.sub(r".\1", k)): v for k, v in entry.numbers.items()}
+        told = {**entry.settings, **entry.facts}
+        names = names_of({k: k for k in told})
+        tags = {names[k]: v for k, v in told.items()}
+        params = {names[k]: v for k, v in entry.settings.items() if names[k] not in held.params}
+        ends = names_of({k: _END.sub(r".\1", k) for k in entry.numbers})
+        metrics = {ends[k]: v for k, v in entry.numbers.items()}
         changed = {k: v for k, v in metrics.items() if held.metrics.get(k) != v}
         steps = {
             k: len(client.get_metric_history(number, k)) for k in changed.keys() & held.metrics
@@ -106,6 +112,25 @@ def _parts(held: Mapping[str, Any]) -> Iterator[list[tuple[str, Any]]]:
     rest = iter(held.items())
     while some := list(islice(rest, _MANY)):
         yield some
+
+
+def names_of(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Names that MLflow takes, no two alike.
+
+    Args:
+        wanted: What each key is to be called. Of those that clean or cut to one name each has a
+            digest of its key at its end.
+    """
+    made = {key: _name(text) for key, text in wanted.items()}
+    times = Counter(made.values())
+    return {
+        key: name if times[name] == 1 else f"{name[: _NAME - _DIGEST - 1]}-{_digest(key)}"
+        for key, name in made.items()
+    }
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:_DIGEST]
 
 
 def _name(text: str) -> str:

@@ -33,6 +33,7 @@ PAGES = (
     "tasks/README.md",
     "evalkit/ADDING.md",
     "evalkit/backends/README.md",
+    "evalkit/card/README.md",
     "evalkit/compare/README.md",
     "evalkit/gate/README.md",
     "evalkit/judge/README.md",

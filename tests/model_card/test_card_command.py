@@ -212,6 +212,22 @@ def test_a_record_elsewhere_is_copied_or_refused(evalkit, tmp_path, write, compl
     assert evalkit("verify", here / "card" / "README.md").code == 0
 
 
+def test_what_a_copy_of_a_record_tells_is_said(evalkit, tmp_path, write, complete):
+    write(complete)
+    done = card(evalkit, tmp_path, "model/run", "--copy-records")
+    assert done.code == 0, done.err
+    assert "leave out" not in done.err
+    place = tmp_path / "joe" / "my data"
+    config = replace(complete.config, data=str(place), ray_address="ray://10.0.0.1:1")
+    write(replace(complete, config=config))
+    done = card(evalkit, tmp_path, "model/run", "--copy-records", out="other")
+    assert done.code == 0, done.err
+    (line,) = [line for line in done.err.splitlines() if "leave out" in line]
+    assert "run.json tells what cards leave out: config.ray_address ray://10.0.0.1:1; " in line
+    assert line.endswith("joe/my data.")
+    assert "joe" not in read(tmp_path / "other")
+
+
 def test_two_blocks_of_one_card(evalkit, tmp_path, write, complete):
     write(complete)
     assert card(evalkit, tmp_path, "model/run", "--template", "minimal").code == 0
@@ -250,7 +266,6 @@ def test_a_template_of_the_users_is_escaped_and_pinned(evalkit, tmp_path, write,
         "{% include '/etc/passwd' %}",
         "{{ title | safe }}",
         "{% for",
-        "<!-- evalkit:end card -->",
     ],
 )
 def test_a_template_that_reaches_out_is_refused(demo, template):

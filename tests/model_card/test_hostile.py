@@ -65,12 +65,14 @@ def prose(card):
     return "\n".join(lines)
 
 
-def test_a_prompt_with_a_mark_is_refused(evalkit, tmp_path, write, complete):
+def test_a_prompt_with_a_mark_ends_no_block(evalkit, tmp_path, write, complete):
     gqa, *rest = complete.results
     prompt = replace(gqa.fingerprint.prompt, template="x\n<!-- evalkit:end card -->\n")
     first = replace(gqa, fingerprint=replace(gqa.fingerprint, prompt=prompt))
     write(replace(complete, results=(first, *rest)))
     done = evalkit("card", "model/run", "--out", "card", cwd=tmp_path)
-    assert done.code == 2
-    assert "looks like a mark" in done.err
-    assert not (tmp_path / "card").exists()
+    assert done.code == 0, done.err
+    file = tmp_path / "card" / "README.md"
+    (block,) = blocks_in(file.read_text(encoding="utf-8"), "")
+    assert "\nx\n<! -- evalkit:end card -->\n" in block.body
+    assert evalkit("verify", file).code == 0

@@ -22,6 +22,7 @@ BOUNDARIES = {
     "evalkit/backends/lmms_program.py": {"_docs", "_reply"},  # a library's on bytes, an adapter's
     "evalkit/backends/openai_door.py": {"work"},  # raised again where it is waited for
     "evalkit/backends/pictures.py": {"open_picture"},  # a library's code on somebody's bytes
+    "evalkit/card/sandbox.py": {"rendered"},  # a template of anybody's
     "evalkit/cli/log_to.py": {"send"},  # a tracker's code, after the run
     "evalkit/data/loading.py": {"_sample"},  # a task file's code on a row
     "evalkit/lmms_tasks/answers.py": {"numbers"},  # another harness's aggregation
@@ -36,7 +37,7 @@ BOUNDARIES = {
     "evalkit/score.py": {"_outcome"},  # a task file's scorer
     "evalkit/view/later.py": {"_work"},  # raised again where it is waited for
     "evalkit/view/pictures.py": {"_decoded"},  # a library's code on somebody's bytes
-    "evalkit/trackers/__init__.py": {"_check"},  # a tracker's code, before the run
+    "evalkit/trackers/__init__.py": {"_check", "_tracker"},  # a tracker's code, before the run
     "evalkit/rubric.py": {"__call__"},  # a template of anybody's, a task file's reading
 }
 """Where `except Exception` stands: the functions in which another's error becomes a sentence."""

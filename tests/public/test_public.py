@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evalkit.public import public, public_spec, without_secrets
+from evalkit.public import public, public_place, public_spec, without_secrets
 
 PLAIN = string.ascii_letters + string.digits
 WORD = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)
@@ -43,6 +43,12 @@ NAMES = st.sampled_from(
         ("~/models/x", "x"),
         ("~bob/models/x", "x"),
         ("C:\\Users\\alice\\x.json", "x.json"),
+        ("at \\\\server\\share\\alice\\x", "at x"),
+        ("a \\\\ b, \\\\alpha", None),
+        ("../../home/alice b/x", "x"),
+        ("..\\Users\\alice\\x", "x"),
+        ("{/home/alice/x}|/home/alice/y", "{x}|y"),
+        ("HF_TOKEN=hf_abc; MY_API_KEY=a", "HF_TOKEN=[key]; MY_API_KEY=[key]"),
         ("/data/", "[path]"),
         ("lmms-lab/GQA and ../results/x", "lmms-lab/GQA and ../results/x"),
         ("Yes/No, 3 / 4, a/b", "Yes/No, 3 / 4, a/b"),
@@ -119,6 +125,12 @@ def test_of_a_specs_folder_the_last_part_stays_whatever_it_is_called(folder, las
     assert public_spec(f"hf:{root}{folder}/{last},dtype=auto") == f"hf:{last},dtype=auto"
 
 
+@given(st.text(), FOLDER, st.sampled_from(["/", "~/", "~bob/", "../", "C:\\", "\\\\server\\"]))
+@example("joe's (old), stuff", "x", "/")
+def test_of_a_path_that_is_known_as_one_the_last_part_stays(folder, last, root):
+    assert public_place(f"{root}{folder}/{last}", "path/to/") == f"path/to/{without_secrets(last)}"
+
+
 ORDINARY = st.one_of(
     st.from_regex(r"[A-Za-z]{1,12}[.,;:!?]?", fullmatch=True),
     st.from_regex(r"https?://[a-z]{2,8}\.org(/[A-Za-z0-9_-]{1,8}){0,3}", fullmatch=True),
@@ -143,6 +155,8 @@ def test_a_spec_keeps_its_form():
     assert public_spec("openai:m,api_key=abc,x=1") == "openai:m,api_key=[key],x=1"
     assert public_spec("hf:/home/me/a b/x y,prices=~/p.toml") == "hf:x y,prices=p.toml"
     assert public_spec("hf://home/me/a") == "hf:a"
+    assert public_spec("C:\\Users\\me\\a,x=1") == "a,x=1"
+    assert public_spec("hf:../../my models/a", "path/to/") == "hf:path/to/a"
     assert public_spec("openai:m,base_url=http://me:pw@h:1/v1?k=sk-9") == (
         "openai:m,base_url=http://h:1/v1"
     )

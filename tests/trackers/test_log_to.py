@@ -31,6 +31,43 @@ class Broken(Lines):
         raise ConnectionError("https://me:secret@host/ does not answer\\nat all")
 
 
+class Leaving(Lines):
+    """Ends the program."""
+
+    def log(self, entry):
+        raise SystemExit(7)
+
+
+class Talking(Lines):
+    """Says more than it should."""
+
+    def log(self, entry):
+        return "https://me:secret@host/run?key=secret"
+
+
+class Unmade(Lines):
+    """Cannot be made."""
+
+    def __init__(self):
+        raise RuntimeError("no server at https://me:secret@host/\\nin /home/joe/x")
+
+
+class Quitting(Lines):
+    """Ends the program before the run."""
+
+    def check(self):
+        raise SystemExit(0)
+
+
+class Told(Lines):
+    """Repeats its key."""
+
+    def check(self):
+        from evalkit.errors import EvalkitError
+
+        raise EvalkitError("The key sk-secretsecretsecret is wrong.")
+
+
 class Unready(Lines):
     """Is not set up."""
 
@@ -99,20 +136,34 @@ def test_a_tracker_that_fails_changes_no_exit_code_and_loses_nothing(place, comm
     assert done.code == 0
     assert "macro_f1" in done.out
     (line,) = [line for line in done.err.splitlines() if "Broken" in line]
-    assert "ConnectionError: https://host/ does not answer. The same command" in line
+    assert "ConnectionError: https://host/ does not answer at all. The same command" in line
     assert "secret" not in done.err
     assert len(told(place)) == 1
     assert list(place.glob("results/*/*/run.json"))
 
 
+def test_neither_an_exit_nor_an_address_of_a_tracker_is_the_runs(place, command):
+    done = command(*RUN, "--log-to", "own_tracker:Leaving", "--log-to", "own_tracker:Talking")
+    assert done.code == 0
+    assert "Leaving was not told of it: SystemExit: 7. The same" in done.err
+    assert "logged to own_tracker:Talking: https://host/run\n" in done.err
+
+
 @pytest.mark.parametrize(
-    "name", ["nothing", "own_tracker:Unready", "own_tracker:Upset", "own_tracker:Missing"]
+    "name",
+    [
+        *("nothing", "own_tracker:Unready", "own_tracker:Upset", "own_tracker:Missing"),
+        *("own_tracker:Unmade", "own_tracker:Quitting", "own_tracker:Told", "odd:X", "upset:X"),
+    ],
 )
 def test_what_cannot_be_told_is_refused_before_the_run(place, command, name):
+    (place / "odd.py").write_text("class X(\n")
+    (place / "upset.py").write_text("raise RuntimeError('api_key=secretsecret of /home/joe/x')\n")
     done = command(*RUN, "--log-to", name)
     assert done.code == 2
     assert len(done.err.splitlines()) == 1
     assert "secret" not in done.err
+    assert "joe" not in done.err
     assert not (place / "results").exists()
 
 
@@ -142,3 +193,13 @@ def test_a_scored_file_is_told_where_it_becomes_a_run(place, command):
     assert done.code == 0, done.err
     ((_, numbers),) = told(place)
     assert numbers["pope/coverage/asked"] == 120
+
+
+def test_what_goes_wrong_with_the_record_is_not_the_runs(capsys, tmp_path):
+    from evalkit.cli.log_to import send
+    from evalkit.trackers.tensorboard import TensorBoard
+
+    send({"tensorboard": TensorBoard()}, object(), tmp_path)
+    said = capsys.readouterr().err
+    assert said.startswith("evalkit: the run is finished and on disk, but tensorboard was not told")
+    assert len(said.splitlines()) == 1

@@ -3,12 +3,16 @@
 import http.client
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+
+from evalkit.store import RunFolder, load_run
 
 
 @pytest.fixture
@@ -135,6 +139,18 @@ def test_pages_are_exported_without_the_extra(place):
     )
     subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, check=True)
     assert (place / "pages" / "index.html").is_file()
+
+
+def test_what_exported_pages_tell_of_the_machine_is_said(place, evalkit):
+    results = place / "results" / "hash"
+    record = load_run(results / "one")
+    config = replace(record.config, data="/home/joe/my data, all of it")
+    RunFolder(results / "two").write_record(replace(record, name="two", config=config))
+    done = evalkit("view", "hash/one", "hash/two", "--export", "told", cwd=place)
+    shutil.rmtree(results / "two")
+    assert done.code == 0, done.err
+    (line,) = done.err.splitlines()
+    assert line.startswith("The page of hash/two tells what cards leave out: config.data /home/joe")
 
 
 def test_nothing_is_written_into_a_run(running, place):

@@ -326,6 +326,7 @@ class Standings:
         aggregates: One for each row that has it, the best first; empty where none was asked for.
         left_out: Records that are not in it.
         same: Rows of measured numbers, each with the published rows that it is said to be.
+        unmeasured: Tasks that are not shown, since there are published numbers of them alone.
     """
 
     title: str
@@ -338,3 +339,4 @@ class Standings:
     aggregates: tuple[Aggregate, ...]
     left_out: tuple[LeftOut, ...]
     same: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unmeasured: tuple[str, ...] = ()

@@ -216,6 +216,12 @@ def _ranked_by(standings: Standings) -> Iterator[str]:
         yield f"Ranked {'; '.join(shown)}. The tables say so column by column."
 
 
+def unmeasured(count: int) -> str:
+    """How many tasks have published numbers alone, as the beginning of a sentence."""
+    what = "1 task of which there are" if count == 1 else f"{count} tasks of which there are"
+    return f"{what} only published numbers {'is' if count == 1 else 'are'}"
+
+
 _EXPLAINED = {
     "preprocessing": "what models' own processors do to pictures may differ in a group",
 }
@@ -233,6 +239,8 @@ def sentences(standings: Standings) -> Iterator[str]:
     if count := len(standings.left_out):
         what = "1 place is" if count == 1 else f"{count} places are"
         yield f"{what} left out and named at the end, with the reason."
+    if count := len(standings.unmeasured):
+        yield f"{unmeasured(count)} left out; `--tasks all` shows them."
     if standings.allowed:
         told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
         yield f"Allowed by choice: {'; '.join(told)}."

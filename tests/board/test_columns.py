@@ -265,6 +265,26 @@ def test_only_the_tasks_that_were_asked_for_in_their_order(model, results):
         make(read(results).entries, Choice(tasks=("mme",)))
 
 
+def test_what_nobody_measured_is_shown_only_if_it_is_asked_for(model, results):
+    from evalkit.report.board_cells import sentences
+
+    from .conftest import published, written
+
+    written(results / "published" / "a", published("a", 0.7, task="pope"))
+    alone = make(read(results).entries)
+    assert ([column.task for column in alone.columns], alone.unmeasured) == (["pope"], ())
+    model("a", seed=1)
+    entries = read(results).entries
+    made = make(entries)
+    assert ([column.task for column in made.columns], made.unmeasured) == (["gqa"], ("pope",))
+    told = "1 task of which there are only published numbers is left out; `--tasks all` shows them."
+    assert told in list(sentences(made))
+    for tasks in (("all",), ("gqa", "pope")):
+        made = make(entries, Choice(tasks=tasks))
+        assert [column.task for column in made.columns] == ["gqa", "pope"]
+        assert made.unmeasured == ()
+
+
 def test_an_aggregate_is_of_ranks_and_only_if_asked(model, results):
     for task in ("gqa", "pope"):
         for seed, (name, share) in enumerate((("good", 0.9), ("bad", 0.3))):

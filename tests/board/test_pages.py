@@ -116,7 +116,7 @@ def test_pages_depend_on_nothing_but_records(tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "left out: results/torn/run.json: cannot be read as JSON" in done.stderr
-        made[number] = {p.name: p.read_bytes() for p in (root / "reports").iterdir()}
+        made[number] = {p.name: p.read_bytes() for p in (root / "boards").iterdir()}
     assert made[0] == made[1] == made[2]
     assert len(made[0]) == 4
     assert str(tmp_path).encode() not in b"".join(made[0].values())
@@ -378,7 +378,7 @@ def test_sixty_models_and_nine_columns(results):
         capture_output=True, text=True, check=False, timeout=90,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (first,) = {len(json.loads(Path("reports/leaderboard.json").read_text())["columns"])}
+    (first,) = {len(json.loads(Path("boards/leaderboard.json").read_text())["columns"])}
     assert first == 9
 
 

@@ -51,7 +51,7 @@ class Origin:
         backend: What answered; None of copied numbers.
         protocol: Whose rules counted.
         judge: Who judged; None where nobody did.
-        seconds: Wall time of the run by sample; None where it is not known.
+        seconds: Wall time of the task by sample; None where it is not known.
     """
 
     record: str

@@ -208,8 +208,6 @@ def origin(path: str, record: RunRecord, result: TaskResult) -> Origin:
     """Which run a number is from."""
     known = result.fingerprint
     data = known.dataset
-    asked = sum(each.coverage.asked for each in record.results)
-    measured = record.source == "measured" and asked and record.seconds > 0
     return Origin(
         record=path,
         digest=record.digest,
@@ -226,8 +224,25 @@ def origin(path: str, record: RunRecord, result: TaskResult) -> Origin:
         backend=None if record.source == "self-reported" else record.model.backend,
         protocol=result.protocol,
         judge=None if result.judge is None else result.judge.judge,
-        seconds=record.seconds / asked if measured else None,
+        seconds=seconds(record, result),
     )
+
+
+def seconds(record: RunRecord, result: TaskResult) -> float | None:
+    """Wall time of a task by sample; None where it is not known.
+
+    A run's own time is of all its tasks, so it is the task's where there is no other.
+    """
+    speeds = () if record.telemetry is None else record.telemetry.tasks
+    speed = next((one for one in speeds if one.task == result.task), None)
+    if record.source != "measured":
+        return None
+    if speed is not None:
+        known = speed.samples > 0 and speed.seconds > 0
+        return speed.seconds / speed.samples if known else None
+    asked = result.coverage.asked
+    alone = {each.task for each in record.results} == {result.task}
+    return record.seconds / asked if alone and asked and record.seconds > 0 else None
 
 
 def _decoding(known: Generation) -> str:

@@ -216,6 +216,15 @@ def _ranked_by(standings: Standings) -> Iterator[str]:
         yield f"Ranked {'; '.join(shown)}. The tables say so column by column."
 
 
+def _of_several_runs(standings: Standings) -> Iterator[str]:
+    """Rows of the overview that are put together, each with how many runs it is of."""
+    for section in sections(standings):
+        for row, held in section.rows:
+            count = len({one.origin.record for one in held if one is not None})
+            if count > 1:
+                yield f"{row.label} ({count})"
+
+
 def unmeasured(count: int) -> str:
     """How many tasks have published numbers alone, as the beginning of a sentence."""
     what = "1 task of which there are" if count == 1 else f"{count} tasks of which there are"
@@ -236,6 +245,11 @@ def sentences(standings: Standings) -> Iterator[str]:
         "bold may be first."
     )
     yield from _ranked_by(standings)
+    if mixed := list(_of_several_runs(standings)):
+        yield (
+            f"Numbers of one row are of different runs: {', '.join(mixed)}; each column's own table "
+            "says of which."
+        )
     if count := len(standings.left_out):
         what = "1 place is" if count == 1 else f"{count} places are"
         yield f"{what} left out and named at the end, with the reason."

@@ -229,7 +229,7 @@ def _economy(column: Column, kind: str, held: Sequence[Economy], identifier: str
     front = [point for point in points if point["standing"] == _FRONT]
     path = " ".join(f"{'L' if i else 'M'}{p['x']} {p['y']}" for i, p in enumerate(front))
     shown = "; ".join(point["whole"] for point in points)
-    machine = "" if kind == "parameters" else ", each on the machine of its run"
+    machine = "" if kind == "parameters" else " of this task, each on the machine of its run"
     ends = sorted({min(costs), max(costs)})
     return {
         **frame,

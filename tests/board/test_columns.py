@@ -9,6 +9,9 @@ from evalkit.board.entries import read
 from evalkit.board.making import Choice, make
 from evalkit.errors import UsageError
 from evalkit.run_record import Peeks
+from evalkit.telemetry import TaskSpeed, Telemetry
+
+from .conftest import CLUSTERS, EACH, answered, record, result, written
 
 
 def column_of(results, **choice):
@@ -46,7 +49,7 @@ def test_what_is_the_same_stands_together(model, results):
     ("change", "told"),
     [
         (changed("dataset", digest="f" * 64), "dataset.digest: ffffffffffff, not"),
-        (changed("dataset", samples=30, digest="e" * 64), "dataset.samples: 30, another number"),
+        (changed("dataset", samples=30, digest="e" * 64), "asked 30 samples, another number than"),
         (changed("dataset", images="f" * 64), "dataset.images: ffffffffffff, not"),
         (changed("dataset", context="f" * 64), "dataset.context: ffffffffffff, not"),
         (changed("prompt", variant="qwen"), "prompt.variant: qwen, not llava"),
@@ -118,6 +121,81 @@ def test_the_newest_run_of_a_model_counts_and_others_are_its_history(model, resu
     (history,) = column.histories
     assert [past.created[:4] for past in history.past] == ["2025", "2026"]
     assert [past.value for past in history.past] == sorted(past.value for past in history.past)
+
+
+def limited(result, rows=CLUSTERS * EACH):
+    """The result as that of a limit: its data have more rows than were asked."""
+    data = replace(result.fingerprint.dataset, rows=rows, expected_rows=rows)
+    return replace(result, fingerprint=replace(result.fingerprint, dataset=data))
+
+
+def test_a_trial_run_of_all_models_takes_no_place_of_whole_runs(results):
+    from evalkit.report.board_cells import sentences
+
+    for seed, name in enumerate("abc"):
+        scores = {task: answered(0.7, seed, task=task) for task in ("gqa", "pope")}
+        made = [result(own, task) for task, own in scores.items()]
+        if name != "c":
+            written(results / name / "whole", record(name, *made))
+        small = {task: answered(0.9, seed, clusters=13, task=task) for task in scores}
+        made = [limited(result(own, task)) for task, own in small.items()]
+        written(results / name / "trial", record(name, *made, created="2026-06-01T00:00:00Z"))
+    made = make(read(results).entries)
+    for column in made.columns:
+        main, apart = column.groups
+        assert {one.contender: one.origin.samples for one in main.standings} == {"a": 300, "b": 300}
+        assert {one.contender for one in apart.standings} == set("abc")
+        assert apart.title == "asked 39 samples, another number than the first rows"
+    assert not any("different runs" in line for line in sentences(made))
+
+
+def test_where_other_data_are_allowed_the_fullest_run_counts(results):
+    for seed, (count, created) in enumerate(((100, "2025"), (13, "2026"))):
+        own = answered(0.7, seed, clusters=count)
+        made = record("a", limited(result(own)), created=f"{created}-01-01T00:00:00Z")
+        written(results / "a" / created, made)
+    column = column_of(results, allow=("dataset", "prompt"))
+    ((one,),) = (group.standings for group in column.groups)
+    assert one.origin.samples == 300
+
+
+def test_a_row_of_several_runs_says_so(model, results):
+    from evalkit.report.board_cells import sentences
+
+    for name in "ab":
+        model(name, seed=1)
+    model("a", seed=1, task="pope", run="pope")
+    told = [line for line in sentences(make(read(results).entries)) if "different runs" in line]
+    assert told == [
+        "Numbers of one row are of different runs: a (2); each column's own table says of which."
+    ]
+
+
+def test_seconds_are_of_the_columns_task(results):
+    def speed(task, seconds):
+        return TaskSpeed(
+            task=task, samples=300, seconds=seconds, samples_per_second=300 / seconds,
+            prompt_tokens_per_second=0, output_tokens_per_second=0, model_share=1,
+            waiting_share=0, writing_share=0,
+        )  # fmt: skip
+
+    def went(*tasks):
+        return Telemetry(
+            workers=1, note="", resumed=False, tasks=tasks, peak_mib={}, counters={}
+        )
+
+    gqa = [result(answered(0.5 + seed / 10, seed)) for seed in range(4)]
+    pope = result(answered(0.7, 9, task="pope"), "pope")
+    both = went(speed("gqa", 30), speed("pope", 300))
+    written(results / "a" / "run", record("alone", gqa[0], seconds=60.0))
+    written(results / "b" / "run", record("both", gqa[1], pope, seconds=330.0, telemetry=both))
+    written(results / "c" / "run", record("unknown", gqa[2], pope, seconds=330.0))
+    none = went(replace(speed("gqa", 30), samples=0))
+    written(results / "d" / "run", record("asked nothing", gqa[3], seconds=60.0, telemetry=none))
+    column = column_of(results)
+    found = {one.contender: one.origin.seconds for one in column.groups[0].standings}
+    assert found == {"alone": 0.2, "both": 0.1, "unknown": None, "asked nothing": None}
+    assert {one.contender for one in column.economies["seconds per sample"]} == {"alone", "both"}
 
 
 def test_other_weights_of_one_name_are_another_row(model, results):

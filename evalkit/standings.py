@@ -185,11 +185,6 @@ class Standing:
     unparsed: float | None = None
     trained_on: tuple[TrainedOn, ...] = ()
 
-    @property
-    def half_width(self) -> float | None:
-        """Half the width of its interval; None where there is none."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
@@ -238,6 +233,7 @@ class Past:
         low: Lower end of its interval; None where there is none.
         high: Its upper end.
         record: The record's path.
+        marks: What may be the matter with it, as in `Standing`.
     """
 
     created: str
@@ -247,6 +243,7 @@ class Past:
     low: float | None
     high: float | None
     record: str
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

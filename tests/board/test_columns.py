@@ -6,12 +6,13 @@ import pytest
 from made_records import judge_report
 
 from evalkit.board.entries import read
+from evalkit.board.group import rounded
 from evalkit.board.making import Choice, make
 from evalkit.errors import UsageError
 from evalkit.run_record import Peeks
 from evalkit.telemetry import TaskSpeed, Telemetry
 
-from .conftest import CLUSTERS, EACH, answered, record, result, written
+from .conftest import answered, limited, record, result, written
 
 
 def column_of(results, **choice):
@@ -123,12 +124,6 @@ def test_the_newest_run_of_a_model_counts_and_others_are_its_history(model, resu
     assert [past.value for past in history.past] == sorted(past.value for past in history.past)
 
 
-def limited(result, rows=CLUSTERS * EACH):
-    """The result as that of a limit: its data have more rows than were asked."""
-    data = replace(result.fingerprint.dataset, rows=rows, expected_rows=rows)
-    return replace(result, fingerprint=replace(result.fingerprint, dataset=data))
-
-
 def test_a_trial_run_of_all_models_takes_no_place_of_whole_runs(results):
     from evalkit.report.board_cells import sentences
 
@@ -138,7 +133,7 @@ def test_a_trial_run_of_all_models_takes_no_place_of_whole_runs(results):
         if name != "c":
             written(results / name / "whole", record(name, *made))
         small = {task: answered(0.9, seed, clusters=13, task=task) for task in scores}
-        made = [limited(result(own, task)) for task, own in small.items()]
+        made = [limited(result(own, task), 300) for task, own in small.items()]
         written(results / name / "trial", record(name, *made, created="2026-06-01T00:00:00Z"))
     made = make(read(results).entries)
     for column in made.columns:
@@ -152,7 +147,7 @@ def test_a_trial_run_of_all_models_takes_no_place_of_whole_runs(results):
 def test_where_other_data_are_allowed_the_fullest_run_counts(results):
     for seed, (count, created) in enumerate(((100, "2025"), (13, "2026"))):
         own = answered(0.7, seed, clusters=count)
-        made = record("a", limited(result(own)), created=f"{created}-01-01T00:00:00Z")
+        made = record("a", limited(result(own), 300), created=f"{created}-01-01T00:00:00Z")
         written(results / "a" / created, made)
     column = column_of(results, allow=("dataset", "prompt"))
     ((one,),) = (group.standings for group in column.groups)
@@ -180,9 +175,7 @@ def test_seconds_are_of_the_columns_task(results):
         )  # fmt: skip
 
     def went(*tasks):
-        return Telemetry(
-            workers=1, note="", resumed=False, tasks=tasks, peak_mib={}, counters={}
-        )
+        return Telemetry(workers=1, note="", resumed=False, tasks=tasks, peak_mib={}, counters={})
 
     gqa = [result(answered(0.5 + seed / 10, seed)) for seed in range(4)]
     pope = result(answered(0.7, 9, task="pope"), "pope")
@@ -287,7 +280,9 @@ def test_a_difference_is_what_compare_says(model, results):
     (told,) = compare(load(one), load(two)).comparison.tasks[0].differences
     column = column_of(results, reference=(one / "run.json").as_posix())
     (gap,) = [s.reference for s in column.groups[0].standings if s.reference]
-    assert (gap.difference, gap.low, gap.high) == (told.difference, told.low, told.high)
+    found = (gap.difference, gap.low, gap.high)
+    assert found == tuple(rounded(value) for value in (told.difference, told.low, told.high))
+    assert found == pytest.approx((told.difference, told.low, told.high), rel=1e-11)
     assert gap.method == told.method
 
 

@@ -7,13 +7,14 @@ Only runs called "baseline" are committed; others in `results/` are the user's o
 record is compared in its results, model and configuration; time, machine and versions
 are its own. A page is compared byte for byte with what its record gives. A baseline file must be of
 a committed run, all digests in it must hold, and each committed run must have one: the leaderboard
-ranks by its scored samples. A run that was made anew takes four steps (MODEL is demo or
+ranks by its scored samples. A run that was made anew takes five steps (MODEL is demo or
 demo-early):
 
     evalkit run demo --model MODEL --name baseline
     evalkit baseline accept MODEL/baseline --name MODEL
     python tests/reports/drift.py --write
-    python tests/reports/picture.py
+    python tests/reports/picture.py --write
+    python tests/reports/photo.py
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_the_readmes_command_makes_the_committed_leaderboard(tmp_path):
 
 def test_the_picture_is_of_the_page(tmp_path):
     script = runpy.run_path(str(PICTURE))
-    told = "The picture is of another page; take it anew: python tests/reports/picture.py"
+    told = "The picture is of another page; take it anew: python tests/reports/photo.py"
     assert script["digest_in"]() == script["digest"](), told
     other = tmp_path / "leaderboard.html"
     other.write_bytes(script["PAGE"].read_bytes() + b" ")

@@ -231,13 +231,17 @@ def _in_order(rows: Mapping[str, Contender], columns: Sequence[Column]) -> list[
 
 
 def _aggregates(columns: Sequence[Column], kind: Averaged | None) -> tuple[Aggregate, ...]:
-    """What stands for rows that have a rank in every column's main group, the best first."""
-    if kind is None or not columns:
-        return ()
+    """What stands for rows that have a rank in every column's main group, the best first.
+
+    A column that has none, as one of published numbers alone, says nothing of measured rows.
+    """
     mains = [
         {one.contender: one for one in column.groups[0].standings if one.ranks is not None}
         for column in columns
+        if not column.groups[0].title
     ]
+    if kind is None or not mains:
+        return ()
     labels = sorted(set.intersection(*(set(main) for main in mains)))
     found = []
     for label in labels:

@@ -12,7 +12,7 @@ from evalkit.errors import UsageError
 from evalkit.run_record import Peeks
 from evalkit.telemetry import TaskSpeed, Telemetry
 
-from .conftest import answered, limited, record, result, written
+from .conftest import answered, limited, published, record, result, written
 
 
 def column_of(results, **choice):
@@ -206,8 +206,6 @@ def test_other_weights_of_one_name_are_another_row(model, results):
 
 
 def test_labels_are_unique_whatever_models_are_called(model, results):
-    from .conftest import published, written
-
     model("a", 0.5, 1)
     model("a (card.md)", 0.6, 2)
     written(results / "published" / "a", published("a", 0.7))
@@ -287,8 +285,6 @@ def test_a_difference_is_what_compare_says(model, results):
 
 
 def test_a_published_number_stands_apart_and_beside(model, results):
-    from .conftest import published, written
-
     model("lab/a", 0.7, 1)
     model("lab/b", 0.6, 2)
     written(results / "published" / "a", published("a", 0.65))
@@ -307,8 +303,6 @@ def test_a_published_number_stands_apart_and_beside(model, results):
 
 def test_a_copied_number_is_shown_as_it_is_printed(results):
     from evalkit.report.board_cells import notes, score, unit_of
-
-    from .conftest import published, written
 
     shown = {}
     for name, text, unit, value in (
@@ -341,8 +335,6 @@ def test_only_the_tasks_that_were_asked_for_in_their_order(model, results):
 def test_what_nobody_measured_is_shown_only_if_it_is_asked_for(model, results):
     from evalkit.report.board_cells import sentences
 
-    from .conftest import published, written
-
     written(results / "published" / "a", published("a", 0.7, task="pope"))
     alone = make(read(results).entries)
     assert ([column.task for column in alone.columns], alone.unmeasured) == (["pope"], ())
@@ -368,6 +360,15 @@ def test_an_aggregate_is_of_ranks_and_only_if_asked(model, results):
     assert [(one.contender, one.low, one.high) for one in ranks] == [("good", 1, 1), ("bad", 2, 2)]
     borda = make(entries, Choice(aggregate="borda")).aggregates
     assert [(one.contender, one.low) for one in borda] == [("good", 1.0), ("bad", 0.0)]
+
+
+def test_published_numbers_alone_keep_no_aggregate_away(model, results):
+    for seed, (name, share) in enumerate((("good", 0.9), ("bad", 0.3))):
+        model(name, share, seed)
+    written(results / "published" / "x", published("x", 0.5, metric="binary"))
+    made = make(read(results).entries, Choice(aggregate="mean-rank"))
+    assert [column.metric for column in made.columns] == ["accuracy", "binary"]
+    assert [one.contender for one in made.aggregates] == ["good", "bad"]
 
 
 def test_the_front_of_number_and_size(model, results):

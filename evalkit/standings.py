@@ -51,7 +51,7 @@ class Origin:
         backend: What answered; None of copied numbers.
         protocol: Whose rules counted.
         judge: Who judged; None where nobody did.
-        seconds: Wall time of the run by sample; None where it is not known.
+        seconds: Wall time of the task by sample; None where it is not known.
     """
 
     record: str
@@ -185,11 +185,6 @@ class Standing:
     unparsed: float | None = None
     trained_on: tuple[TrainedOn, ...] = ()
 
-    @property
-    def half_width(self) -> float | None:
-        """Half the width of its interval; None where there is none."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
@@ -238,6 +233,7 @@ class Past:
         low: Lower end of its interval; None where there is none.
         high: Its upper end.
         record: The record's path.
+        marks: What may be the matter with it, as in `Standing`.
     """
 
     created: str
@@ -247,6 +243,7 @@ class Past:
     low: float | None
     high: float | None
     record: str
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +323,7 @@ class Standings:
         aggregates: One for each row that has it, the best first; empty where none was asked for.
         left_out: Records that are not in it.
         same: Rows of measured numbers, each with the published rows that it is said to be.
+        unmeasured: Tasks that are not shown, since there are published numbers of them alone.
     """
 
     title: str
@@ -338,3 +336,4 @@ class Standings:
     aggregates: tuple[Aggregate, ...]
     left_out: tuple[LeftOut, ...]
     same: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unmeasured: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evalkit.errors import UsageError
 from evalkit.report.marks import Mark
-from evalkit.standings import Column, Contender, Standing, TrainedOn
+from evalkit.standings import Column, Contender, History, Standing, TrainedOn
 from evalkit.store import parse
 
 TABLE = "trained"
@@ -80,7 +80,18 @@ def with_training(
         replace(group, standings=tuple(_marked(one, about, models) for one in group.standings))
         for group in column.groups
     ]
-    return replace(column, groups=tuple(groups))
+    known = tuple(_marked_history(found, about, models) for found in column.histories)
+    return replace(column, groups=tuple(groups), histories=known)
+
+
+def _marked_history(
+    found: History, about: Sequence[TrainedOn], models: Mapping[str, str]
+) -> History:
+    names = {found.model, *(label for label, model in models.items() if model == found.model)}
+    if all(names.isdisjoint(said.models) for said in about):
+        return found
+    past = tuple(replace(one, marks=_with_trained(one.marks)) for one in found.past)
+    return replace(found, past=past)
 
 
 def _marked(one: Standing, about: Sequence[TrainedOn], models: Mapping[str, str]) -> Standing:
@@ -88,9 +99,12 @@ def _marked(one: Standing, about: Sequence[TrainedOn], models: Mapping[str, str]
     held = tuple(said for said in about if not names.isdisjoint(said.models))
     if not held:
         return one
-    signs = {*one.marks, Mark.TRAINED.value}
-    marks = tuple(mark.value for mark in Mark if mark.value in signs)
-    return replace(one, marks=marks, trained_on=held)
+    return replace(one, marks=_with_trained(one.marks), trained_on=held)
+
+
+def _with_trained(marks: Sequence[str]) -> tuple[str, ...]:
+    signs = {*marks, Mark.TRAINED.value}
+    return tuple(mark.value for mark in Mark if mark.value in signs)
 
 
 def same_models(pairs: Iterable[Pair], rows: Mapping[str, Contender]) -> dict[str, frozenset[str]]:

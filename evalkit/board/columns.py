@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from evalkit.board.entries import Entry
 from evalkit.compare.comparable import mismatches
 from evalkit.comparison import Mismatch
+from evalkit.report.marks import is_limited
 from evalkit.run_record import TaskResult
 
 UNKNOWN = "how it was asked is not known"
@@ -55,7 +56,7 @@ class Together:
         title: How they differ from the main ones; empty for these.
         differences: All that differs.
         comparable: Whether they may be compared with each other.
-        newest: Of each row the newest.
+        newest: Of each row the newest of the fullest.
         earlier: All others.
     """
 
@@ -72,7 +73,8 @@ def together(
     """Candidates of one column in groups, the main one first.
 
     The main one has the reference, if that is in the column; else it is of the benchmark's own
-    data, if any is, and has the most rows, and of such groups the newest run.
+    data, if any is, then of the fullest (the whole, else the most samples), so that no trial run
+    takes its place; of such groups it has the most rows, and of these the newest run.
 
     Args:
         candidates: The candidates, in any order.
@@ -81,7 +83,7 @@ def together(
     """
     known: list[Candidate] = []
     unknown: list[Candidate] = []
-    for one in sorted(candidates, key=_age, reverse=True):
+    for one in sorted(candidates, key=_order, reverse=True):
         (known if _is_known(one, allow) else unknown).append(one)
     classes = _classes(known, allow)
     classes.sort(key=lambda held: _weight(held, reference), reverse=True)
@@ -101,6 +103,18 @@ def together(
     return tuple(made)
 
 
+def _order(one: Candidate) -> tuple[object, ...]:
+    return *_fullness(one.result), *_age(one)
+
+
+def _fullness(result: TaskResult) -> tuple[bool, int]:
+    """Whether a result is of its whole data, and of how many samples."""
+    stopped = result.peeks is not None and result.peeks.stopped
+    samples = result.fingerprint.dataset.samples
+    whole = samples is not None and not stopped and not is_limited(result)
+    return whole, samples or 0
+
+
 def _age(one: Candidate) -> tuple[str, str, str, str]:
     record = one.entry.record
     return record.created, record.finished, record.digest, one.entry.path
@@ -116,7 +130,7 @@ def _is_known(one: Candidate, allow: Collection[str]) -> bool:
 
 
 def _classes(known: Sequence[Candidate], allow: Collection[str]) -> list[list[Candidate]]:
-    """The candidates by what they may stand beside; the newest of each first."""
+    """The candidates by what they may stand beside, in their order."""
     classes: list[list[Candidate]] = []
     for one in known:
         for held in classes:
@@ -130,8 +144,10 @@ def _classes(known: Sequence[Candidate], allow: Collection[str]) -> list[list[Ca
 
 def _weight(held: Sequence[Candidate], reference: str | None) -> tuple[object, ...]:
     labels = {one.label for one in held}
-    is_benchmark = held[0].result.fingerprint.dataset.own is None
-    return reference in labels, is_benchmark, len(labels), *_age(held[0])
+    first = held[0]
+    is_benchmark = first.result.fingerprint.dataset.own is None
+    full = _fullness(first.result)
+    return reference in labels, is_benchmark, *full, len(labels), *_age(first)
 
 
 def _group(held: Sequence[Candidate], main: Candidate | None, allow: Collection[str]) -> Together:
@@ -142,7 +158,7 @@ def _group(held: Sequence[Candidate], main: Candidate | None, allow: Collection[
 
 
 def _with_waived(held: Sequence[Candidate], allow: Collection[str]) -> list[Candidate]:
-    """The candidates with what of each differs from the newest, and was allowed to."""
+    """The candidates with what of each differs from the first, and was allowed to."""
     first = held[0].result
     return [
         replace(one, waived=tuple(m for m in mismatches(first, one.result, allow) if m.waived))
@@ -155,7 +171,7 @@ def _grouped(
 ) -> Together:
     newest: dict[str, Candidate] = {}
     earlier = []
-    for one in held:  # the newest first
+    for one in held:  # the fullest first, and of these the newest
         if one.label in newest:
             earlier.append(one)
         else:
@@ -180,7 +196,7 @@ def title_of(found: Iterable[Mismatch]) -> str:
 def _difference(m: Mismatch) -> str:
     """A difference in words; a limit in the same words whatever the size of a task's data."""
     if m.part == "dataset.samples":
-        return f"{m.part}: {m.second}, another number"
+        return f"asked {m.second} samples, another number than the first rows"
     return f"{m.part}: {_cut(m.second)}, not {_cut(m.first)}"
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+_DIGITS = 12  # significant ones; the last few of a sum depend on the order of its terms
 _DECIMALS = re.compile(r"\.(\d+)")
 
 
@@ -90,7 +91,7 @@ def _unranked_yet(
     """By row, its number without a rank, set beside nothing but what explains it."""
     return {
         one.label: replace(
-            _standing(one, metric, marks=_marks(held, one), unranked=why[one.label]),
+            _standing(one, metric, marks=marks_of(held, one), unranked=why[one.label]),
             companions=_companions(one.result, tallies[one.entry.path].describing),
         )
         for one in held.newest
@@ -142,7 +143,8 @@ def _ranking(
     return ranked(given, higher=higher)
 
 
-def _marks(held: Together, one: Candidate) -> tuple[str, ...]:
+def marks_of(held: Together, one: Candidate) -> tuple[str, ...]:
+    """What may be the matter with a number, by itself and beside the others, in marks' order."""
     differing = (*one.waived, *(held.differences if held.comparable else ()))
     found = {
         *own_marks(one.entry.record, one.result),
@@ -208,8 +210,6 @@ def origin(path: str, record: RunRecord, result: TaskResult) -> Origin:
     """Which run a number is from."""
     known = result.fingerprint
     data = known.dataset
-    asked = sum(each.coverage.asked for each in record.results)
-    measured = record.source == "measured" and asked and record.seconds > 0
     return Origin(
         record=path,
         digest=record.digest,
@@ -226,8 +226,25 @@ def origin(path: str, record: RunRecord, result: TaskResult) -> Origin:
         backend=None if record.source == "self-reported" else record.model.backend,
         protocol=result.protocol,
         judge=None if result.judge is None else result.judge.judge,
-        seconds=record.seconds / asked if measured else None,
+        seconds=seconds(record, result),
     )
+
+
+def seconds(record: RunRecord, result: TaskResult) -> float | None:
+    """Wall time of a task by sample; None where it is not known.
+
+    A run's own time is of all its tasks, so it is the task's where there is no other.
+    """
+    speeds = () if record.telemetry is None else record.telemetry.tasks
+    speed = next((one for one in speeds if one.task == result.task), None)
+    if record.source != "measured":
+        return None
+    if speed is not None:
+        known = speed.samples > 0 and speed.seconds > 0
+        return speed.seconds / speed.samples if known else None
+    asked = result.coverage.asked
+    alone = {each.task for each in record.results} == {result.task}
+    return record.seconds / asked if alone and asked and record.seconds > 0 else None
 
 
 def _decoding(known: Generation) -> str:
@@ -257,7 +274,8 @@ def _gap(
     if reference is None or reference is one or withheld(reference.result):
         return None
     values = [each.result.metrics[metric].value for each in (reference, one)]
-    gap = Gap(beside=reference.label, value=values[0], difference=values[1] - values[0])
+    difference = rounded(values[1] - values[0])
+    gap = Gap(beside=reference.label, value=values[0], difference=difference)
     pair = [tallies[each.entry.path].counted.get(metric) for each in (reference, one)]
     first, second = pair
     if first is None or second is None or first.samples != second.samples:
@@ -271,10 +289,15 @@ def _gap(
         beside=gap.beside,
         value=gap.value,
         difference=gap.difference,
-        low=max(low, -most),
-        high=min(high, most),
+        low=rounded(max(low, -most)),
+        high=rounded(min(high, most)),
         method=found.method,
     )
+
+
+def rounded(value: float) -> float:
+    """A computed number with the digits that are the same on every processor."""
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def _range(first: Counted, second: Counted) -> float:
@@ -318,7 +341,8 @@ def _published(
         is_same = named if same is None else other.label in same
         if is_same and _like(value, told):
             card = record.name if record.publication is None else record.publication.card
-            gap = Gap(beside=card, value=told.value, difference=value.value - told.value)
+            difference = rounded(value.value - told.value)
+            gap = Gap(beside=card, value=told.value, difference=difference)
             found.append((card, other.entry.path, gap))
     return tuple(gap for *_, gap in sorted(found, key=lambda each: each[:2]))
 

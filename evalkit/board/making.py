@@ -30,6 +30,10 @@ Averaged = Literal["mean-rank", "borda"]
 """What may stand for a row over all columns; never a mean of numbers of unlike units."""
 
 
+ALL = "all"
+"""What a choice of tasks says for all tasks, those of published numbers alone among them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """What a leaderboard is of, and how it is made.
@@ -37,7 +41,8 @@ class Choice:
     Attributes:
         title: Its title.
         reference: Path of the record that all are set beside; None is none.
-        tasks: Names of tasks; none is all.
+        tasks: Names of tasks, or `ALL`; none is those that somebody measured, and all where nobody
+            did.
         allow: Parts of fingerprints, or dotted paths, that may differ in a group.
         aggregate: What stands for a row over all columns; None is nothing.
         published: Measured models, each with the published one that it is said to be; others are
@@ -67,16 +72,17 @@ def make(
     rows = contenders(ordered)
     reference = _reference(choice.reference, rows)
     same = same_models(choice.published, rows)
-    checked_training(choice.trained_on, rows, _tasks(ordered, ()))
+    known, tasks = _tasks(ordered), _chosen(ordered, choice.tasks)
+    checked_training(choice.trained_on, rows, known)
     found: list[Column] = []
     damaged: list[LeftOut] = []
-    for task in _tasks(ordered, choice.tasks):
+    for task in tasks:
         held, tallies, unfit = _candidates(ordered, task, rows)
         damaged += unfit
         field = _Field(task=task, held=held, tallies=tallies, rows=rows, same=same)
         made = _columns(field, reference, choice.allow)
         found += [with_training(column, choice.trained_on, rows) for column in made]
-    if not choice.tasks:  # what nobody has measured comes last
+    if choice.tasks in ((), (ALL,)):  # what nobody has measured comes last
         found.sort(key=lambda column: bool(column.groups[0].title))
     aggregates = _aggregates(found, choice.aggregate)
     order = {one.contender: place for place, one in enumerate(aggregates)}
@@ -93,6 +99,7 @@ def make(
         aggregates=aggregates,
         left_out=tuple(sorted((*left_out, *damaged), key=lambda one: (one.path, one.why))),
         same=tuple((label, tuple(sorted(others))) for label, others in sorted(same.items())),
+        unmeasured=() if choice.tasks else tuple(task for task in known if task not in tasks),
     )
 
 
@@ -105,14 +112,29 @@ def _reference(path: str | None, rows: Mapping[str, Contender]) -> str | None:
     return rows[path].label
 
 
-def _tasks(entries: Sequence[Entry], wanted: Sequence[str]) -> list[str]:
-    known = sorted({result.task for entry in entries for result in entry.record.results})
+def _tasks(entries: Sequence[Entry]) -> list[str]:
+    """The tasks of some records, by name."""
+    return sorted({result.task for entry in entries for result in entry.record.results})
+
+
+def _chosen(entries: Sequence[Entry], wanted: Sequence[str]) -> list[str]:
+    """The tasks that are shown, in their order.
+
+    Raises:
+        UsageError: No record has one that was asked for.
+    """
+    known = _tasks(entries)
+    if not wanted:
+        own = [entry for entry in entries if entry.record.source != "self-reported"]
+        return _tasks(own) or known
+    if ALL in wanted:
+        return known
     if unknown := [name for name in wanted if name not in known]:
         message = (
             f"No record has a task {unknown[0]!r}; the records have: {', '.join(known) or 'none'}."
         )
         raise UsageError(message)
-    return list(dict.fromkeys(wanted)) or known
+    return list(dict.fromkeys(wanted))
 
 
 def _candidates(
@@ -210,13 +232,17 @@ def _in_order(rows: Mapping[str, Contender], columns: Sequence[Column]) -> list[
 
 
 def _aggregates(columns: Sequence[Column], kind: Averaged | None) -> tuple[Aggregate, ...]:
-    """What stands for rows that have a rank in every column's main group, the best first."""
-    if kind is None or not columns:
-        return ()
+    """What stands for rows that have a rank in every column's main group, the best first.
+
+    A column that has none, as one of published numbers alone, says nothing of measured rows.
+    """
     mains = [
         {one.contender: one for one in column.groups[0].standings if one.ranks is not None}
         for column in columns
+        if not column.groups[0].title
     ]
+    if kind is None or not mains:
+        return ()
     labels = sorted(set.intersection(*(set(main) for main in mains)))
     found = []
     for label in labels:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from evalkit.board.columns import Candidate, Together
-from evalkit.board.group import Ranked
+from evalkit.board.group import Ranked, marks_of
 from evalkit.board.rankable import withheld
 from evalkit.standings import Contender, Economy, History, Past
 
@@ -63,18 +63,19 @@ def histories(groups: Sequence[Together], metric: str) -> tuple[History, ...]:
     """The runs of each model that may stand beside each other, where there are several."""
     found = []
     for group in groups:
-        by_model: defaultdict[str, list[Candidate]] = defaultdict(list)
+        by_model: defaultdict[str, list[Past]] = defaultdict(list)
         for one in (*group.newest, *group.earlier) if group.comparable else ():
             if not withheld(one.result):
-                by_model[one.entry.record.model.name].append(one)
+                own = by_model[one.entry.record.model.name]
+                own.append(_past(one, metric, marks_of(group, one)))
         for model, held in sorted(by_model.items()):
             if len(held) > 1:
-                past = sorted((_past(one, metric) for one in held), key=_age)
-                found.append(History(model=model, group=group.title, past=tuple(past)))
+                past = tuple(sorted(held, key=_age))
+                found.append(History(model=model, group=group.title, past=past))
     return tuple(found)
 
 
-def _past(one: Candidate, metric: str) -> Past:
+def _past(one: Candidate, metric: str, marks: tuple[str, ...]) -> Past:
     record, value = one.entry.record, one.result.metrics[metric]
     return Past(
         created=record.created,
@@ -84,6 +85,7 @@ def _past(one: Candidate, metric: str) -> Past:
         low=value.low,
         high=value.high,
         record=one.entry.path,
+        marks=marks,
     )
 
 

@@ -30,14 +30,18 @@ SEPARATE = "nothing"
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
+    default=Path("boards"),
     show_default=True,
     help="Where pages are written.",
 )
 @click.option(
     "--reference", metavar="RUN", help="Set all beside this run: its folder, or MODEL/RUN."
 )
-@click.option("--tasks", multiple=True, metavar="NAMES", help="Only these, in this order.")
+@click.option(
+    "--tasks", multiple=True, metavar="NAMES",
+    help="Only these, in this order; 'all' for all. [default: those that somebody measured; where "
+    "there are published numbers alone, all]",
+)  # fmt: skip
 @click.option("--title", default="Leaderboard", show_default=True)
 @click.option(
     "--allow", multiple=True, metavar="PARTS",

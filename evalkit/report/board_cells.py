@@ -6,7 +6,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evalkit.report.marks import Footnote, Mark, footnotes
-from evalkit.standings import Column, Companion, Contender, Gap, Group, Standing, Standings
+from evalkit.standings import (
+    Column,
+    Companion,
+    Contender,
+    Gap,
+    Group,
+    Past,
+    Standing,
+    Standings,
+)
+
+REVISION = 12
+"""Characters of a commit that are shown."""
+
+_SHOWN = 0.1  # the last place of a number as it is shown
 
 UNPARSED = 0.01
 """From this share on the overview says how many answers were not read."""
@@ -56,18 +70,66 @@ def heading(column: Column) -> str:
 
 
 def score(standing: Standing, unit: Unit) -> str:
-    """The number with half the width of its interval and its marks, or why there is none."""
-    marks = f" {''.join(standing.marks)}" if standing.marks else ""
+    """The number with its interval and its marks, or why there is none."""
+    return " ".join(filter(None, (_bare(standing, unit), spread(standing, unit), signs(standing))))
+
+
+def short_score(standing: Standing, unit: Unit) -> str:
+    """The number with its marks, or why there is none."""
+    return " ".join(filter(None, (_bare(standing, unit), signs(standing))))
+
+
+def _bare(standing: Standing, unit: Unit) -> str:
     if standing.value is None:
-        return f"-({standing.withheld}){marks}"
-    half = standing.half_width
-    spread = "" if half is None else f" ± {unit.text(half)}"
-    return f"{unit.text(standing.value, standing.decimals)}{spread}{marks}"
+        return f"-({standing.withheld})"
+    return unit.text(standing.value, standing.decimals)
+
+
+def signs(one: Standing | Past) -> str:
+    """The marks of a number, as they stand behind it."""
+    return "".join(one.marks)
+
+
+def spread(standing: Standing, unit: Unit) -> str:
+    """How far the interval reaches from the number; empty where there is none.
+
+    Half of its width, where that is right on both sides as far as it is shown; else both sides, so
+    that nobody adds what the number cannot have.
+    """
+    value, low, high = standing.value, standing.low, standing.high
+    if value is None or low is None or high is None:
+        return ""
+    down, up = value - low, high - value
+    if min(down, up) < 0:
+        return f"({ends(low, high, unit)})"
+    if abs(up - down) * unit.factor < _SHOWN:
+        return f"± {unit.text((down + up) / 2)}"
+    return f"-{unit.text(down)}/+{unit.text(up)}"
 
 
 def share(value: float | None) -> str:
     """A share in percent; a dash where it is not known."""
     return "-" if value is None else f"{value:.1%}".replace("%", " %")
+
+
+def is_copied(standing: Standing) -> bool:
+    """Whether a number was copied from a publication: there was no run."""
+    return Mark.SELF_REPORTED.value in standing.marks
+
+
+def day(standing: Standing) -> str:
+    """The day of the run, or that on which the number was copied."""
+    found = standing.origin.created[:10]
+    return f"copied on {found}" if is_copied(standing) else found
+
+
+def data(standing: Standing) -> str:
+    """Which data a number is of, as far as that is known."""
+    found = standing.origin
+    if is_copied(standing):
+        return found.data or "-"
+    revision = found.revision[:REVISION] if found.revision else "(no fixed revision)"
+    return f"{found.data} {revision}"
 
 
 def companion_names(standings: Iterable[Standing]) -> list[str]:
@@ -216,8 +278,29 @@ def _ranked_by(standings: Standings) -> Iterator[str]:
         yield f"Ranked {'; '.join(shown)}. The tables say so column by column."
 
 
+def _put_together(standings: Standings) -> Iterator[str]:
+    """Which rows are of several runs, and what is not there."""
+    mixed = []
+    for section in sections(standings):
+        for row, held in section.rows:
+            count = len({one.origin.record for one in held if one is not None})
+            mixed += [f"{row.label} ({count})"] if count > 1 else []
+    if mixed:
+        yield (
+            f"Numbers of one row are of different runs: {', '.join(mixed)}; each column's own "
+            "table says of which."
+        )
+    if count := len(standings.left_out):
+        what = "1 place is" if count == 1 else f"{count} places are"
+        yield f"{what} left out and named at the end, with the reason."
+    if count := len(standings.unmeasured):
+        what = "1 task of which there are" if count == 1 else f"{count} tasks of which there are"
+        verb = "is" if count == 1 else "are"
+        yield f"{what} only published numbers {verb} left out; `--tasks all` shows them."
+
+
 _EXPLAINED = {
-    "preprocessing": "what models' own processors do to pictures may differ in a group",
+    "preprocessing": "what models' own processors do to pictures",
 }
 
 
@@ -225,17 +308,19 @@ def sentences(standings: Standings) -> Iterator[str]:
     """How the leaderboard is to be read."""
     level = f"{standings.level:.0%}".replace("%", " %")
     yield (
-        f"A number is shown with half the width of its {level} interval. A rank is the range of "
-        f"ranks that the comparisons of a group leave open, all of them at once ({level}); rows in "
-        "bold may be first."
+        f"A number is shown with half the width of its {level} interval, or with both sides where "
+        "they differ. A rank is the range of ranks that the comparisons of a group leave open, all "
+        f"of them at once ({level}); rows in bold may be first."
+    )
+    yield (
+        "In the tables below n is how many units were counted; clusters are groups of samples that "
+        "hang together, mostly by one picture: intervals rest on these."
     )
     yield from _ranked_by(standings)
-    if count := len(standings.left_out):
-        what = "1 place is" if count == 1 else f"{count} places are"
-        yield f"{what} left out and named at the end, with the reason."
+    yield from _put_together(standings)
     if standings.allowed:
-        told = (_EXPLAINED.get(part, f"{part} may differ in a group") for part in standings.allowed)
-        yield f"Allowed by choice: {'; '.join(told)}."
+        told = (_EXPLAINED.get(part, part) for part in standings.allowed)
+        yield f"Among rows that are ranked together may differ: {', '.join(told)}."
     if any(one.companions for one in all_of(standings)):
         yield "What is neither good nor bad, as a yes-ratio, stands with what it explains."
     if any(one.withheld for one in all_of(standings)):
@@ -292,4 +377,7 @@ def _group_notes(column: Column, group: Group) -> Iterator[str]:
 def used_footnotes(standings: Standings) -> tuple[Footnote, ...]:
     """The footnotes of the marks that are on the page."""
     by_sign = {mark.value: mark for mark in Mark}
-    return footnotes(by_sign[sign] for one in all_of(standings) for sign in one.marks)
+    past = (one for column in standings.columns for h in column.histories for one in h.past)
+    used = {sign for one in all_of(standings) for sign in one.marks}
+    used |= {sign for one in past for sign in one.marks}
+    return footnotes(by_sign[sign] for sign in used)

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.report import board_cells as cells
 from evalkit.report.board_cells import Unit, heading, unit_of
 from evalkit.report.table import printable, shortened
-from evalkit.standings import Column, Economy, History, Standing, Standings
+from evalkit.standings import Column, Economy, History, Past, Standing, Standings
 
 Chart = dict[str, Any]
 """What a macro of the template draws."""
@@ -21,9 +21,10 @@ Chart = dict[str, Any]
 WIDTH = 340
 """Of all charts but the heat map: as wide as a small screen allows."""
 
+_TINY = 1e-9  # what no scale tells apart
 _ROW = 36  # height of a row of intervals
-_LABEL = 32  # characters of a label in a row
-_CELL = 64  # width of a cell of the heat map
+_LABEL = 27  # characters of a label in a row
+_CELL = 72  # width of a cell of the heat map
 _NAMES = 176  # width of the names beside it
 _STEPS = 8  # colours of the heat map, less one
 _DARK = 6  # from this step on the colour is dark
@@ -41,8 +42,9 @@ class Scale:
 
     def __init__(self, low: float, high: float, start: float, end: float) -> None:
         """From `low` at the place `start` to `high` at `end`; an empty range is widened."""
-        slack = abs(low) * 0.05 or 0.05
-        self.low, self.high = (low, high) if high > low else (low - slack, high + slack)
+        slack = abs(low) * 0.05 if abs(low) > _TINY else 0.05
+        is_wide = high - low > _TINY * max(abs(low), abs(high), 1.0)
+        self.low, self.high = (low, high) if is_wide else (low - slack, high + slack)
         self.start, self.end = start, end
 
     def at(self, value: float) -> float:
@@ -197,7 +199,7 @@ def _cell(column: Column, one: Standing | None, place: int) -> Chart:
         return {**blank, "text": "-"}
     step = round(_STEPS * _share(column, one.value))
     ink = "on-dark" if step >= _DARK else "on-light"
-    text = unit_of(column).text(one.value)
+    text = cells.short_score(one, unit_of(column))
     return {**blank, "fill": f"h{step}", "ink": ink, "text": text, "leads": one.leads}
 
 
@@ -224,12 +226,16 @@ def _economy(column: Column, kind: str, held: Sequence[Economy], identifier: str
     unit, frame = unit_of(column), _frame([one.value for one in held])
     costs = [math.log10(one.cost) for one in held]
     across = Scale(min(costs), max(costs), frame["left"] + 10, WIDTH - 16)
-    points = [_point(column, kind, one, across, frame["scale"]) for one in held]
+    marks = {one.contender: cells.signs(one) for one in column.groups[0].standings}
+    points = [
+        _point(column, kind, one, across, frame["scale"], marks=marks[one.contender])
+        for one in held
+    ]
     _label(points)
-    front = [point for point in points if point["standing"] == _FRONT]
+    front = [point for point in points if point["standing"] == _FRONT]  # the cheapest first
     path = " ".join(f"{'L' if i else 'M'}{p['x']} {p['y']}" for i, p in enumerate(front))
     shown = "; ".join(point["whole"] for point in points)
-    machine = "" if kind == "parameters" else ", each on the machine of its run"
+    machine = "" if kind == "parameters" else " of this task, each on the machine of its run"
     ends = sorted({min(costs), max(costs)})
     return {
         **frame,
@@ -243,8 +249,8 @@ def _economy(column: Column, kind: str, held: Sequence[Economy], identifier: str
         "points": points,
         "title": printable(f"{heading(column)} beside {kind}"),
         "told": f"{shown}.",
-        "caption": f"Score beside {kind}{machine}. Filled: none that costs no more has a higher "
-        "one; other colour: one is better for sure.",
+        "caption": f"Score beside {kind}{machine}. Filled: none that costs no more has a better "
+        "one; other colour: such a one is better for sure.",
     }
 
 
@@ -262,36 +268,49 @@ def _frame(values: Sequence[float]) -> Chart:
     }
 
 
-def _point(column: Column, kind: str, one: Economy, across: Scale, up: Scale) -> Chart:
+def _point(
+    column: Column, kind: str, one: Economy, across: Scale, up: Scale, *, marks: str
+) -> Chart:
     x = across.at(math.log10(one.cost))
     is_right = x > WIDTH / 2
-    words = {"front": "on the front", "near": "behind, not for sure", "behind": "behind for sure"}
-    told = f"{unit_of(column).text(one.value)}, {cells.cost(kind, one.cost)}"
+    words = {
+        "front": "none that costs no more is better",
+        "near": "another is better, not for sure",
+        "behind": "another is better for sure",
+    }
+    shown = f"{unit_of(column).text(one.value)} {marks}".rstrip()
+    told = f"{shown}, {cells.cost(kind, one.cost)}"
     return {
         "x": x,
         "y": up.at(one.value),
         "standing": one.standing,
-        "label": shortened(one.contender.rpartition("/")[2], _POINT),
+        "label": f"{shortened(one.contender.rpartition('/')[2], _POINT)} {marks}".rstrip(),
         "anchor": "end" if is_right else "start",
         "whole": printable(f"{one.contender}: {told}, {words[one.standing]}"),
     }
 
 
 def _label(points: Sequence[Chart]) -> None:
-    """Place the names of points on the front where there is room; others are told when asked."""
-    taken: list[tuple[float, float, float, float]] = []
-    for point in points:
-        x, y = point["x"], point["y"]
-        width = _LETTER * len(point["label"])
-        start = x - width if point["anchor"] == "end" else x
-        spots = ((start, up, start + width, up + 11) for up in (y - 19, y + 8))
-        free = (spot for spot in spots if not any(_meet(spot, other) for other in taken))
-        spot = next(free, None) if point["standing"] == _FRONT else None
+    """Place the names of points where there is room, of the front first; others are told only."""
+    taken = [(p["x"] - 5, p["y"] - 5, p["x"] + 5, p["y"] + 5) for p in points]
+    for point in sorted(points, key=lambda p: p["standing"] != _FRONT):
+        free = (each for each in _spots(point) if not any(_meet(each[1], other) for other in taken))
+        anchor, spot = next(free, ("", None))
         if spot is None:
             point["label"] = ""
             continue
         taken.append(spot)
-        point["text_y"] = _place(spot[1] + 10)
+        point["anchor"], point["text_y"] = anchor, _place(spot[1] + 10)
+
+
+def _spots(point: Chart) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+    """Where a point's name may stand, each with how it is anchored."""
+    x, y, width = point["x"], point["y"], _LETTER * len(point["label"])
+    for anchor in dict.fromkeys((point["anchor"], "start", "end")):
+        left = x - width if anchor == "end" else x
+        for top in (y - 19, y + 8):
+            if left >= 0 and left + width <= WIDTH and top >= 0:
+                yield anchor, (left, top, left + width, top + 11)
 
 
 def _meet(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
@@ -306,22 +325,11 @@ def history(column: Column, found: History, identifier: str) -> Chart:
     frame = _frame(ends)
     across = Scale(0, len(found.past) - 1, frame["left"] + 10, WIDTH - 16)
     up = frame["scale"]
-    points = []
-    for place, past in enumerate(found.past):
-        commit = f", commit {past.commit[:12]}" if past.commit else ""
-        weights = f", weights {past.revision[:12]}" if past.revision else ""
-        told = f"{past.created[:10]}: {unit.text(past.value)}{commit}{weights}, {past.record}"
-        has = past.low is not None and past.high is not None
-        points.append(
-            {
-                "x": across.at(place),
-                "y": up.at(past.value),
-                "low": up.at(past.low or 0.0) if has else None,
-                "high": up.at(past.high or 0.0) if has else None,
-                "whole": printable(told),
-            }
-        )
     last = len(found.past) - 1
+    points = [
+        _run(past, unit, across.at(place), up, is_last=place == last)
+        for place, past in enumerate(found.past)
+    ]
     return {
         **frame,
         "id": identifier,
@@ -338,4 +346,23 @@ def history(column: Column, found: History, identifier: str) -> Chart:
             f"Runs of {found.model}, the newest at the right"
             + (f" ({found.group})" if found.group else "")
         ),
+    }
+
+
+def _run(past: Past, unit: Unit, x: float, up: Scale, *, is_last: bool) -> Chart:
+    """A run's point; its marks stand beside it."""
+    commit = f", commit {past.commit[:12]}" if past.commit else ""
+    weights = f", weights {past.revision[:12]}" if past.revision else ""
+    marks = cells.signs(past)
+    shown = f"{unit.text(past.value)} {marks}".rstrip()
+    has = past.low is not None and past.high is not None
+    return {
+        "x": x,
+        "y": up.at(past.value),
+        "low": up.at(past.low or 0.0) if has else None,
+        "high": up.at(past.high or 0.0) if has else None,
+        "marks": marks,
+        "marks_x": _place(x - 7 if is_last else x + 7),
+        "anchor": "end" if is_last else "start",
+        "whole": printable(f"{past.created[:10]}: {shown}{commit}{weights}, {past.record}"),
     }

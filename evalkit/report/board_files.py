@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.records import plain
@@ -18,12 +18,12 @@ SCHEMA = 1
 _FORMULA = ("=", "+", "-", "@")
 
 HEADER = (
-    *("task", "metric", "group", "comparable", "rank_low", "rank_high", "ranked", "leads"),
+    *("task", "metric", "group", "comparable", "rank_low", "rank_high", "ranked_by", "leads"),
     *("model", "name", "revision", "dtype", "parameters", "card"),
     *("value", "low", "high", "method", "n", "clusters", "maximum", "failed", "marks", "why_not"),
     *("beside", "unparsed", "trained_on"),
     *("reference", "reference_difference", "reference_low", "reference_high"),
-    *("published", "published_gap", "seconds_per_sample"),
+    *("published", "published_gap", "published_card", "seconds_per_sample"),
     *("created", "commit", "evalkit", "backend", "data", "data_revision", "data_digest"),
     *("prompt", "prompt_digest", "decoding", "protocol", "judge"),
     *("record", "digest"),
@@ -65,13 +65,21 @@ def _row(column: Column, group: Group, one: Standing, row: Contender) -> Iterato
         if found is None
         else (*(found.beside, found.difference, found.low, found.high),)
     )
-    told = one.published[:1]
-    yield from (told[0].value, told[0].difference) if told else (None, None)
+    yield _joined([gap.value for gap in one.published])
+    yield _joined([gap.difference for gap in one.published])
+    yield _joined([gap.beside for gap in one.published])
     origin = one.origin
     yield from (origin.seconds, origin.created, origin.commit, origin.evalkit, origin.backend)
     yield from (origin.data, origin.revision, origin.data_digest, origin.prompt)
     yield from (origin.prompt_digest, origin.decoding, origin.protocol, origin.judge)
     yield from (origin.record, origin.digest)
+
+
+def _joined(values: Sequence[float | str]) -> float | str | None:
+    """Several values in one field; a single one as it is."""
+    if len(values) == 1:
+        return values[0]
+    return "; ".join(map(str, values)) or None
 
 
 def _field(value: Any) -> str:

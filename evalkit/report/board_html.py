@@ -23,8 +23,6 @@ from evalkit.standings import Column, Contender, Standing, Standings
 View = dict[str, Any]
 """What the template shows."""
 
-_REVISION = 12  # characters of a commit
-
 
 def board_html(standings: Standings) -> str:
     """The leaderboard as a page of its own."""
@@ -87,11 +85,10 @@ def _first(column: Column) -> str:
 def _shown(one: Standing, unit: Unit) -> View:
     """A number as the template shows it."""
     signs = {mark.value: mark.footnote for mark in Mark}
-    half = one.half_width
     return {
         "score": None if one.value is None else unit.text(one.value, one.decimals),
         "why": f"-({one.withheld})",
-        "spread": "" if half is None or one.value is None else unit.text(half),
+        "spread": cells.spread(one, unit),
         "marks": [{"sign": sign, "text": signs[sign]} for sign in one.marks],
         "leads": one.leads,
         "rank": cells.rank(one),
@@ -261,10 +258,10 @@ def _digest(found: str | None) -> str:
 
 def _source(one: Standing) -> Sequence[View]:
     found = one.origin
-    data = f"{found.data} {(found.revision or 'unpinned')[:_REVISION]}"
+    data = cells.data(one)
     return (
-        _cell(found.created[:10], found.created, title=found.record),
-        _cell((found.commit or "-")[:_REVISION], found.commit or ""),
+        _cell(cells.day(one), found.created, title=found.record),
+        _cell((found.commit or "-")[: cells.REVISION], found.commit or ""),
         _cell(data, data, title=_digest(found.data_digest)),
         _cell(found.prompt or "unknown", found.prompt or "", title=_digest(found.prompt_digest)),
         _cell(found.decoding or "unknown", found.decoding or ""),

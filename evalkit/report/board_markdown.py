@@ -11,8 +11,6 @@ from evalkit.report.markdown import markdown_table, safe
 from evalkit.report.table import Table
 from evalkit.standings import Column, Group, Standing, Standings
 
-_REVISION = 12  # characters of a commit
-
 Field = tuple[str, bool, Callable[[Standing], str]]
 """A column of a table: its header, whether it stands at the right, and the cell of a number."""
 
@@ -111,9 +109,11 @@ def _fields(column: Column, group: Group, reference: str | None) -> Iterator[Fie
     yield "rank", False, cells.rank
     yield "model", False, lambda one: safe(one.contender)
     yield "score", True, lambda one: _bold(safe(cells.score(one, unit)), one)
-    yield "95 % interval", True, lambda one: cells.ends(one.low, one.high, unit)
-    yield "n", True, lambda one: _count(one.n)
-    yield "clusters", True, lambda one: _count(one.clusters)
+    if any(one.low is not None for one in held):
+        yield "95 % interval", True, lambda one: cells.ends(one.low, one.high, unit)
+    if any(one.n is not None for one in held):
+        yield "n", True, lambda one: _count(one.n)
+        yield "clusters", True, lambda one: _count(one.clusters)
     for name in cells.companion_names(held):
         yield safe(name), True, partial(_companion, name)
     if any(one.unparsed for one in held):
@@ -124,37 +124,42 @@ def _fields(column: Column, group: Group, reference: str | None) -> Iterator[Fie
         yield "published (gap)", True, lambda one: cells.published(one.published, unit)
     if any(one.ranks for one in held):
         yield "ranked by", False, cells.grounds
-    for place, name in enumerate(("run of", "commit", "data", "prompt", "protocol")):
-        yield name, False, partial(_sourced, place)
+    yield from _sources(held)
+
+
+def _sources(held: Sequence[Standing]) -> Iterator[Field]:
+    """Where numbers are from; of copied ones what their publication says."""
+    measured = not all(map(cells.is_copied, held))
+    yield "run of" if measured else "day", False, cells.day
+    if measured:
+        yield "commit", False, lambda one: safe((one.origin.commit or "-")[: cells.REVISION])
+    if any(one.origin.data for one in held):
+        yield "data", False, lambda one: safe(cells.data(one))
+    if measured:
+        yield "prompt", False, lambda one: safe(one.origin.prompt or "unknown")
+        yield "protocol", False, lambda one: safe(one.origin.protocol)
 
 
 def _companion(name: str, one: Standing) -> str:
     return cells.companion(one, name)[0]
 
 
-def _sourced(place: int, one: Standing) -> str:
-    return safe(_source(one)[place])
-
-
 def _count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def _source(one: Standing) -> tuple[str, ...]:
-    found = one.origin
-    revision = (found.revision or "unpinned")[:_REVISION]
-    return (
-        found.created[:10],
-        (found.commit or "-")[:_REVISION],
-        f"{found.data} {revision}",
-        found.prompt or "unknown",
-        found.protocol,
-    )
+_CHEAP = {"parameters": "as small or smaller", "seconds per sample": "as fast or faster"}
 
 
 def _economies(column: Column) -> Iterator[str]:
-    """Who has more than all that cost no more, in a sentence for each kind of cost."""
+    """Who has a better number than all that cost no more, in a sentence for each kind of cost."""
+    unit = unit_of(column)
+    by_label = {one.contender: one for one in column.groups[0].standings}
     for kind, held in column.economies.items():
-        front = [one for one in held if one.standing == "front"]
-        told = ", ".join(f"{one.contender} ({cells.cost(kind, one.cost)})" for one in front)
-        yield safe(f"The front of score and {kind}: {told}.")
+        told = "; ".join(
+            f"{one.contender} ({cells.short_score(by_label[one.contender], unit)}, "
+            f"{cells.cost(kind, one.cost)})"
+            for one in held
+            if one.standing == "front"
+        )
+        yield safe(f"None that is {_CHEAP[kind]} ({kind}) has a better number than: {told}.")

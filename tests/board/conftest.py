@@ -82,6 +82,12 @@ def result(scores: Sequence[SampleScore], task: str = "gqa", **changes) -> TaskR
     return replace(made, scores=digest_of_scores(scores), **changes)
 
 
+def limited(made: TaskResult, rows: int = 600) -> TaskResult:
+    """The result as that of a limit: its data have more rows than were asked."""
+    data = replace(made.fingerprint.dataset, rows=rows, expected_rows=rows)
+    return replace(made, fingerprint=replace(made.fingerprint, dataset=data))
+
+
 def record(model_name: str, *results: TaskResult, **changes) -> RunRecord:
     """The sealed record of a run of a made-up model."""
     model = ModelIdentity(

@@ -53,14 +53,14 @@ def standings_of(results, **choice):
 def test_trained_on_is_a_mark_with_its_footnote_and_who_says_so(board):
     done = board("--trained-on", "facts.toml")
     assert done.returncode == 0, done.stderr
-    page = Path("reports/leaderboard.md").read_text()
+    page = Path("boards/leaderboard.md").read_text()
     (overview, *_) = [line for line in page.splitlines() if line.startswith("| lab/good ")]
     assert "△" in overview
     assert "- △ said to be of a model that was trained on data of this benchmark." in page
     told = "lab/good: trained on the train split of GQA (source: its card, under Training data)."
     assert f"- △ {told} It bears on gqa accuracy." in page
-    assert told in Path("reports/leaderboard.html").read_text()
-    rows = csv.DictReader(Path("reports/leaderboard.csv").read_text().splitlines())
+    assert told in Path("boards/leaderboard.html").read_text()
+    rows = csv.DictReader(Path("boards/leaderboard.csv").read_text().splitlines())
     assert {row["model"]: (row["trained_on"], row["marks"]) for row in rows} == {
         "lab/good": ("the train split of GQA", "△"),
         "lab/other": ("", ""),
@@ -71,7 +71,7 @@ def test_trained_on_is_a_mark_with_its_footnote_and_who_says_so(board):
 def test_a_page_remembers_what_was_said(board):
     board("--trained-on", "facts.toml", "--published", "lab/other=theirs-7b")
     Path("facts.toml").unlink()
-    page = Path("reports/leaderboard.md")
+    page = Path("boards/leaderboard.md")
     assert verify(page) == ()
     text = page.read_text()
     page.write_text(text.replace("of GQA (source", "of VQAv2 (source"))
@@ -82,7 +82,7 @@ def test_a_page_remembers_what_was_said(board):
 
 def test_a_page_without_what_came_later_is_derived_all_the_same(board):
     board()
-    page = Path("reports/leaderboard.md")
+    page = Path("boards/leaderboard.md")
     text = page.read_text()
     older = text.replace(', "trained_on": []', "").replace('"published": [], ', "")
     assert older != text
@@ -102,7 +102,7 @@ def test_a_slip_hides_no_mark(board):
         done = board("--trained-on", "facts.toml")
         assert done.returncode == 2
         assert told in done.stderr
-    assert not Path("reports").exists()
+    assert not Path("boards").exists()
 
 
 def test_training_data_are_read_table_by_table(tmp_path):
@@ -138,11 +138,11 @@ def test_a_published_model_is_named(board, results):
     assert not any(one.published for one in standings_of(results).values())
     done = board("--published", "lab/other = theirs-7b")
     assert done.returncode == 0, done.stderr
-    page = Path("reports/leaderboard.md").read_text()
+    page = Path("boards/leaderboard.md").read_text()
     value = standings_of(results)["lab/other"].value
     assert f"75.0 ¶ ({100 * (value - 0.75):+.1f})" in page
     assert "- Set beside published numbers by choice: lab/other is theirs-7b." in page
-    assert verify(Path("reports/leaderboard.md")) == ()
+    assert verify(Path("boards/leaderboard.md")) == ()
 
 
 @pytest.mark.usefixtures("board")

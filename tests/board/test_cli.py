@@ -37,7 +37,7 @@ def test_a_reference_is_named_in_many_ways(call, model, results, name):
     model("a", 0.5, 1)
     model("b", 0.6, 2)
     assert call(results, "--reference", name).returncode == 0
-    assert '"reference": "a"' in (results.parent / "reports" / "leaderboard.json").read_text()
+    assert '"reference": "a"' in (results.parent / "boards" / "leaderboard.json").read_text()
 
 
 def test_a_reference_that_is_none_is_a_mistake(call, model, results):
@@ -59,7 +59,7 @@ def test_damaged_records_are_named_and_an_error_only_if_asked(call, model, resul
     assert done.stderr.startswith("left out: results/torn/run/run.json: cannot be read as JSON")
     assert call(results, "--strict").returncode == 15
     for kind in ("md", "html"):
-        page = (results.parent / "reports" / f"leaderboard.{kind}").read_text()
+        page = (results.parent / "boards" / f"leaderboard.{kind}").read_text()
         assert "1 place is left out and named at the end, with the reason." in page
         assert "results/torn/run/run" in page.partition("Left out")[2]
 
@@ -71,13 +71,13 @@ def test_where_nothing_is_left_no_page_is_written(call, model, results):
     told, error = done.stderr.splitlines()
     assert told.startswith("left out: results/torn/run/run.json: cannot be read as JSON")
     assert "No record below results can be shown, so no page is written." in error
-    assert not Path("reports").exists()
+    assert not Path("boards").exists()
 
 
 def test_text_around_the_block_stays(call, model, results):
     model("a")
     call(results)
-    path = results.parent / "reports" / "leaderboard.md"
+    path = results.parent / "boards" / "leaderboard.md"
     path.write_text(f"# Our board\n\n{path.read_text()}\nThe end.\n")
     model("b", seed=2)
     call(results)
@@ -90,7 +90,7 @@ def test_text_around_the_block_stays(call, model, results):
 def test_parts_are_allowed_or_not(call, model, results):
     model("a")
     assert call(results, "--allow", "nothing").returncode == 0
-    assert '"allowed": []' in (results.parent / "reports" / "leaderboard.json").read_text()
+    assert '"allowed": []' in (results.parent / "boards" / "leaderboard.json").read_text()
     assert call(results, "--allow", "prompt,generation").returncode == 0
     done = call(results, "--allow", "weather")
     assert done.returncode == 2

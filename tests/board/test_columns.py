@@ -6,11 +6,13 @@ import pytest
 from made_records import judge_report
 
 from evalkit.board.entries import read
+from evalkit.board.group import rounded
 from evalkit.board.making import Choice, make
 from evalkit.errors import UsageError
 from evalkit.run_record import Peeks
+from evalkit.telemetry import TaskSpeed, Telemetry
 
-from .conftest import answered, record, result, written
+from .conftest import answered, limited, published, record, result, written
 
 
 def column_of(results, **choice):
@@ -48,7 +50,7 @@ def test_what_is_the_same_stands_together(model, results):
     ("change", "told"),
     [
         (changed("dataset", digest="f" * 64), "dataset.digest: ffffffffffff, not"),
-        (changed("dataset", samples=30, digest="e" * 64), "dataset.samples: 30, another number"),
+        (changed("dataset", samples=30, digest="e" * 64), "asked 30 samples, another number than"),
         (changed("dataset", images="f" * 64), "dataset.images: ffffffffffff, not"),
         (changed("dataset", context="f" * 64), "dataset.context: ffffffffffff, not"),
         (changed("prompt", variant="qwen"), "prompt.variant: qwen, not llava"),
@@ -122,6 +124,73 @@ def test_the_newest_run_of_a_model_counts_and_others_are_its_history(model, resu
     assert [past.value for past in history.past] == sorted(past.value for past in history.past)
 
 
+def test_a_trial_run_of_all_models_takes_no_place_of_whole_runs(results):
+    from evalkit.report.board_cells import sentences
+
+    for seed, name in enumerate("abc"):
+        scores = {task: answered(0.7, seed, task=task) for task in ("gqa", "pope")}
+        made = [result(own, task) for task, own in scores.items()]
+        if name != "c":
+            written(results / name / "whole", record(name, *made))
+        small = {task: answered(0.9, seed, clusters=13, task=task) for task in scores}
+        made = [limited(result(own, task), 300) for task, own in small.items()]
+        written(results / name / "trial", record(name, *made, created="2026-06-01T00:00:00Z"))
+    made = make(read(results).entries)
+    for column in made.columns:
+        main, apart = column.groups
+        assert {one.contender: one.origin.samples for one in main.standings} == {"a": 300, "b": 300}
+        assert {one.contender for one in apart.standings} == set("abc")
+        assert apart.title == "asked 39 samples, another number than the first rows"
+    assert not any("different runs" in line for line in sentences(made))
+
+
+def test_where_other_data_are_allowed_the_fullest_run_counts(results):
+    for seed, (count, created) in enumerate(((100, "2025"), (13, "2026"))):
+        own = answered(0.7, seed, clusters=count)
+        made = record("a", limited(result(own), 300), created=f"{created}-01-01T00:00:00Z")
+        written(results / "a" / created, made)
+    column = column_of(results, allow=("dataset", "prompt"))
+    ((one,),) = (group.standings for group in column.groups)
+    assert one.origin.samples == 300
+
+
+def test_a_row_of_several_runs_says_so(model, results):
+    from evalkit.report.board_cells import sentences
+
+    for name in "ab":
+        model(name, seed=1)
+    model("a", seed=1, task="pope", run="pope")
+    told = [line for line in sentences(make(read(results).entries)) if "different runs" in line]
+    assert told == [
+        "Numbers of one row are of different runs: a (2); each column's own table says of which."
+    ]
+
+
+def test_seconds_are_of_the_columns_task(results):
+    def speed(task, seconds):
+        return TaskSpeed(
+            task=task, samples=300, seconds=seconds, samples_per_second=300 / seconds,
+            prompt_tokens_per_second=0, output_tokens_per_second=0, model_share=1,
+            waiting_share=0, writing_share=0,
+        )  # fmt: skip
+
+    def went(*tasks):
+        return Telemetry(workers=1, note="", resumed=False, tasks=tasks, peak_mib={}, counters={})
+
+    gqa = [result(answered(0.5 + seed / 10, seed)) for seed in range(4)]
+    pope = result(answered(0.7, 9, task="pope"), "pope")
+    both = went(speed("gqa", 30), speed("pope", 300))
+    written(results / "a" / "run", record("alone", gqa[0], seconds=60.0))
+    written(results / "b" / "run", record("both", gqa[1], pope, seconds=330.0, telemetry=both))
+    written(results / "c" / "run", record("unknown", gqa[2], pope, seconds=330.0))
+    none = went(replace(speed("gqa", 30), samples=0))
+    written(results / "d" / "run", record("asked nothing", gqa[3], seconds=60.0, telemetry=none))
+    column = column_of(results)
+    found = {one.contender: one.origin.seconds for one in column.groups[0].standings}
+    assert found == {"alone": 0.2, "both": 0.1, "unknown": None, "asked nothing": None}
+    assert {one.contender for one in column.economies["seconds per sample"]} == {"alone", "both"}
+
+
 def test_other_weights_of_one_name_are_another_row(model, results):
     def weights(record_of):
         return replace(record_of, revision="other")
@@ -137,8 +206,6 @@ def test_other_weights_of_one_name_are_another_row(model, results):
 
 
 def test_labels_are_unique_whatever_models_are_called(model, results):
-    from .conftest import published, written
-
     model("a", 0.5, 1)
     model("a (card.md)", 0.6, 2)
     written(results / "published" / "a", published("a", 0.7))
@@ -211,13 +278,13 @@ def test_a_difference_is_what_compare_says(model, results):
     (told,) = compare(load(one), load(two)).comparison.tasks[0].differences
     column = column_of(results, reference=(one / "run.json").as_posix())
     (gap,) = [s.reference for s in column.groups[0].standings if s.reference]
-    assert (gap.difference, gap.low, gap.high) == (told.difference, told.low, told.high)
+    found = (gap.difference, gap.low, gap.high)
+    assert found == tuple(rounded(value) for value in (told.difference, told.low, told.high))
+    assert found == pytest.approx((told.difference, told.low, told.high), rel=1e-11)
     assert gap.method == told.method
 
 
 def test_a_published_number_stands_apart_and_beside(model, results):
-    from .conftest import published, written
-
     model("lab/a", 0.7, 1)
     model("lab/b", 0.6, 2)
     written(results / "published" / "a", published("a", 0.65))
@@ -236,8 +303,6 @@ def test_a_published_number_stands_apart_and_beside(model, results):
 
 def test_a_copied_number_is_shown_as_it_is_printed(results):
     from evalkit.report.board_cells import notes, score, unit_of
-
-    from .conftest import published, written
 
     shown = {}
     for name, text, unit, value in (
@@ -267,6 +332,24 @@ def test_only_the_tasks_that_were_asked_for_in_their_order(model, results):
         make(read(results).entries, Choice(tasks=("mme",)))
 
 
+def test_what_nobody_measured_is_shown_only_if_it_is_asked_for(model, results):
+    from evalkit.report.board_cells import sentences
+
+    written(results / "published" / "a", published("a", 0.7, task="pope"))
+    alone = make(read(results).entries)
+    assert ([column.task for column in alone.columns], alone.unmeasured) == (["pope"], ())
+    model("a", seed=1)
+    entries = read(results).entries
+    made = make(entries)
+    assert ([column.task for column in made.columns], made.unmeasured) == (["gqa"], ("pope",))
+    told = "1 task of which there are only published numbers is left out; `--tasks all` shows them."
+    assert told in list(sentences(made))
+    for tasks in (("all",), ("gqa", "pope")):
+        made = make(entries, Choice(tasks=tasks))
+        assert [column.task for column in made.columns] == ["gqa", "pope"]
+        assert made.unmeasured == ()
+
+
 def test_an_aggregate_is_of_ranks_and_only_if_asked(model, results):
     for task in ("gqa", "pope"):
         for seed, (name, share) in enumerate((("good", 0.9), ("bad", 0.3))):
@@ -277,6 +360,15 @@ def test_an_aggregate_is_of_ranks_and_only_if_asked(model, results):
     assert [(one.contender, one.low, one.high) for one in ranks] == [("good", 1, 1), ("bad", 2, 2)]
     borda = make(entries, Choice(aggregate="borda")).aggregates
     assert [(one.contender, one.low) for one in borda] == [("good", 1.0), ("bad", 0.0)]
+
+
+def test_published_numbers_alone_keep_no_aggregate_away(model, results):
+    for seed, (name, share) in enumerate((("good", 0.9), ("bad", 0.3))):
+        model(name, share, seed)
+    written(results / "published" / "x", published("x", 0.5, metric="binary"))
+    made = make(read(results).entries, Choice(aggregate="mean-rank"))
+    assert [column.metric for column in made.columns] == ["accuracy", "binary"]
+    assert [one.contender for one in made.aggregates] == ["good", "bad"]
 
 
 def test_the_front_of_number_and_size(model, results):

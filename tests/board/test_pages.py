@@ -118,7 +118,7 @@ def test_pages_depend_on_nothing_but_records(tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "left out: results/torn/run.json: cannot be read as JSON" in done.stderr
-        made[number] = {p.name: p.read_bytes() for p in (root / "reports").iterdir()}
+        made[number] = {p.name: p.read_bytes() for p in (root / "boards").iterdir()}
     assert made[0] == made[1] == made[2]
     assert len(made[0]) == 4
     assert str(tmp_path).encode() not in b"".join(made[0].values())
@@ -309,6 +309,36 @@ def test_full_precision(model, results):
     assert {one["contender"]: one["value"] for one in standings} == known
 
 
+def test_published_numbers_are_all_told_with_their_day(model, results):
+    model("lab/a", 0.7, 1)
+    model("lab/b", 0.7, 2)
+    for card, value in (("one.md", 0.65), ("two.md", 0.9)):
+        written(results / "published" / card, published("a", value, card=card))
+    made = all_pages(results)
+    rows = {row["model"]: row for row in csv.DictReader(io.StringIO(made["leaderboard.csv"]))}
+    own = rows["lab/a"]
+    assert (own["published"], own["published_card"]) == ("0.65; 0.9", "one.md; two.md")
+    gaps = [float(gap) for gap in own["published_gap"].lstrip("'").split("; ")]
+    assert gaps == pytest.approx([float(own["value"]) - 0.65, float(own["value"]) - 0.9], abs=1e-12)
+    assert own["ranked_by"] == "scores"
+    assert (rows["lab/b"]["published"], rows["lab/b"]["published_card"]) == ("", "")
+    for page in (made["leaderboard.md"], made["leaderboard.html"]):
+        assert page.count("copied on 2026-01-01") == 2
+        assert "unpinned" not in page
+
+
+def test_computed_numbers_have_no_digit_that_a_processor_decides(model, results):
+    for seed, name in enumerate("abc"):
+        model(name, 0.61 + 0.07 * seed, seed)
+    written(results / "published" / "x", published("a", 0.1 + 0.2))
+    reference = (results / "c" / "run" / "run.json").as_posix()
+    rows = csv.DictReader(io.StringIO(all_pages(results, reference=reference)["leaderboard.csv"]))
+    names = ("reference_difference", "reference_low", "reference_high", "published_gap")
+    told = [row[name] for row in rows for name in names if row[name]]
+    assert len(told) == 7
+    assert all(float(text) == float(f"{float(text):.12g}") for text in told)
+
+
 def test_bold_are_those_that_may_be_first(model, results):
     for seed, (name, share) in enumerate((("good", 0.85), ("near", 0.83), ("bad", 0.3))):
         model(name, share, seed)
@@ -396,7 +426,7 @@ def test_sixty_models_and_nine_columns(results):
         capture_output=True, text=True, check=False, timeout=90,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (first,) = {len(json.loads(Path("reports/leaderboard.json").read_text())["columns"])}
+    (first,) = {len(json.loads(Path("boards/leaderboard.json").read_text())["columns"])}
     assert first == 9
 
 

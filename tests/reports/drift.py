@@ -7,13 +7,14 @@ Only runs called "baseline" are committed; others in `results/` are the user's o
 record is compared in its results, model and configuration; time, machine and versions
 are its own. A page is compared byte for byte with what its record gives. A baseline file must be of
 a committed run, all digests in it must hold, and each committed run must have one: the leaderboard
-ranks by its scored samples. A run that was made anew takes four steps (MODEL is demo or
+ranks by its scored samples. A run that was made anew takes five steps (MODEL is demo or
 demo-early):
 
     evalkit run demo --model MODEL --name baseline
     evalkit baseline accept MODEL/baseline --name MODEL
     python tests/reports/drift.py --write
-    python tests/reports/picture.py
+    python tests/reports/picture.py --write
+    python tests/reports/photo.py
 """
 
 from __future__ import annotations
@@ -23,14 +24,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evalkit.board.claims import read_training
-from evalkit.board.entries import Entry, read
+from evalkit.board.entries import read
 from evalkit.board.making import Choice, make
 from evalkit.board.pages import options_of, pages
 from evalkit.compare import sides
 from evalkit.errors import EvalkitError
 from evalkit.records import differences
 from evalkit.report.markdown import run_page
-from evalkit.run_record import TaskResult
 from evalkit.store import load_run
 
 ROOT = Path(__file__).parents[2]
@@ -60,12 +60,11 @@ def stale_pages() -> Iterator[str]:
 
 
 def board_pages() -> dict[Path, str]:
-    """The leaderboard of what is committed: runs, published numbers, and baselines' scores."""
+    """The leaderboard of what is committed, as README's command makes it where nothing else is."""
     found = read(ROOT / "results", scores="baselines", root=ROOT)
     entries = [entry for entry in found.entries if is_committed(entry.path)]
-    tasks = {result.task for entry in entries for result in measured(entry)}
     told = read_training(ROOT / "results" / "published" / "trained_on.toml")
-    choice = Choice(tasks=tuple(sorted(tasks)), trained_on=told)
+    choice = Choice(trained_on=told)
     made = pages(make(entries, choice), options_of(choice), entries)
     return {ROOT / "reports" / name: text for name, text in made.items()}
 
@@ -73,11 +72,6 @@ def board_pages() -> dict[Path, str]:
 def is_committed(path: str) -> bool:
     """Whether a record is in the repository, and not one of the user's own runs."""
     return ROOT / path in (*RUNS, *BASELINES) or path.startswith("results/published/")
-
-
-def measured(entry: Entry) -> Iterator[TaskResult]:
-    """The results that somebody has measured here."""
-    yield from entry.record.results if entry.record.source == "measured" else ()
 
 
 def stale_baselines() -> Iterator[str]:

@@ -40,16 +40,28 @@
     });
   }
 
-  // Filtering: by a part of the model's name, and by task.
+  // Filtering: by a part of the model's name, and by task: rows that have nothing of it are none.
+  function lacks(row) {
+    const own = find("td", row).filter((cell) => cell.dataset.task === task.value);
+    return task.value !== "" && row.closest("[data-section]") !== null
+      && own.every((cell) => "none" in cell.dataset);
+  }
+
+  function isAway(row) {
+    const part = row.closest("section[data-task]");
+    return task.value !== "" && (part === null || part.dataset.task !== task.value)
+      && row.closest("[data-section]") === null;
+  }
+
   function show() {
     const wanted = filter.value.trim().toLowerCase();
     const models = new Set();
     const shown = new Set();
     find("tr[data-model]").forEach((row) => {
       const name = row.dataset.model;
-      row.hidden = !name.toLowerCase().includes(wanted);
+      row.hidden = !name.toLowerCase().includes(wanted) || lacks(row);
       models.add(name);
-      if (!row.hidden) shown.add(name);
+      if (!row.hidden && !isAway(row)) shown.add(name);
     });
     find("tbody").forEach((body) => {
       body.hidden = !find("tr[data-model]", body).some((row) => !row.hidden);
@@ -61,7 +73,7 @@
       const rows = find("tr[data-model]", part).some((row) => !row.hidden);
       part.hidden = !rows || find("th[data-task]", part).every((head) => head.hidden);
     });
-    const some = wanted === "" ? "All" : String(shown.size) + " of";
+    const some = shown.size === models.size ? "All" : String(shown.size) + " of";
     const tasks = task.value === "" ? "" : ", task " + task.value;
     count.textContent = some + " " + models.size + (models.size === 1 ? " model" : " models")
       + " shown" + tasks + ".";

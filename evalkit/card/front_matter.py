@@ -197,8 +197,14 @@ def _length(own: str) -> int:
 
 
 def dumped(value: Any) -> str:
-    """A value as the hub writes it (keys in order, Unicode as it is), but each on one line."""
-    text = _yaml().safe_dump(value, sort_keys=False, allow_unicode=True, width=float("inf"))
+    """A value as the hub writes it (keys in order, Unicode as it is), but each on one line.
+
+    PyYAML writes some line ends inside of quotes so that it reads others back: these are escaped.
+    """
+    yaml, width = _yaml(), float("inf")
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=width)
+    if yaml.safe_load(text) != value:
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False, width=width)
     return str(text).rstrip("\n")
 
 

@@ -149,7 +149,7 @@ def test_what_is_not_whole_is_refused_unless_it_is_allowed(evalkit, tmp_path, wr
     write(replace(complete, results=(unhealthy(failed), *rest)))
     assert card(evalkit, tmp_path, "model/run", "--allow-partial").code == 0
     text = read(tmp_path / "card")
-    assert "0.7500⁂⚠" in text
+    assert "0.7500§⚠" in text
     assert "too many verdicts of its judge are missing" in text
 
 

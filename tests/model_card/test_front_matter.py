@@ -41,6 +41,7 @@ def the_card(data, body, ending="\n"):
 
 @given(keys, bodies, values, st.sampled_from(["\n", "\r\n"]))
 @example({}, "---\nx", "---", "\n")
+@example({"x-a": "a\x85b"}, "", "\x85", "\n")
 def test_one_key_is_set_and_all_else_stays(data, body, value, ending):
     card = the_card(data, body, ending)
     made = with_keys(card, {"license": value}, "README.md")

@@ -117,6 +117,15 @@ def test_an_export_has_a_file_for_each_sample_that_is_cut(evalkit, long, key, tm
     assert not (tmp_path / "pages" / f"{key}-long+0.html").exists()
 
 
+def test_an_export_searches_whole_texts(evalkit, long, key, tmp_path):
+    done = evalkit("view", "--export", tmp_path / "pages", cwd=long)
+    assert done.code == 0, done.err
+    page = (tmp_path / "pages" / f"{key}-long.html").read_text()
+    searched = re.findall(r'data-searched="([^"]*)"', page)
+    for told, (sample_id, texts) in zip(searched, ROWS.items(), strict=True):
+        assert sorted(json.loads(html.unescape(told))) == sorted([sample_id, "no", *texts])
+
+
 def test_a_short_text_is_whole_on_its_card(client_of, long, key):
     page = client_of(long).get(f"/run/{key}/long").text
     assert "a" * LONGEST in page

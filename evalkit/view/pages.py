@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from evalkit.records import plain
 from evalkit.report.environment import page_environment
@@ -41,12 +41,14 @@ class Site:
 
     Attributes:
         exported: Whether they are files.
+        generator: What every page says of who made it.
         policy: The content security policy, for a page that must say it itself; empty else.
         head: What stands in the head of every page, as HTML that this package made.
         foot: The same at the end of the body.
     """
 
     exported: bool
+    generator: ClassVar[str] = '<meta name="generator" content="evalkit view">'
     policy: str = ""
     head: str = ""
     foot: str = ""

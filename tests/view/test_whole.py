@@ -110,6 +110,8 @@ def test_there_is_no_page_of_a_sample_that_there_is_not(client_of, long, key, ad
 def test_an_export_has_a_file_for_each_sample_that_is_cut(evalkit, long, key, tmp_path):
     done = evalkit("view", "--export", tmp_path / "pages", cwd=long)
     assert done.code == 0, done.err
+    assert "(5 pages)" in done.out
+    assert len(list((tmp_path / "pages").glob("*.html"))) == 5
     page = (tmp_path / "pages" / f"{key}-long.html").read_text()
     assert links(page) == [[], [f"{key}-long+1.html"], [f"{key}-long+2.html"]]
     assert texts((tmp_path / "pages" / f"{key}-long+1.html").read_text())["question"] == uncut(LONG)

@@ -262,12 +262,18 @@ def _side(
         "finish": prediction.finish if prediction is not None else None,
         "rule": shortened(score.rule, LINE),
         "ambiguous": score.ambiguous,
-        "points": "" if math.isnan(points) else f"{points:.4g}",
+        "points": _points(points, is_share=opened.index.is_share),
         "values": [(printable(name), f"{value:.4g}") for name, value in score.values.items()],
         "verdicts": list(map(_verdict, verdicts)),
         "group": _group(opened, row),
         "whole": _whole(places, opened, row, said_texts(score, made, verdicts)),
     }
+
+
+def _points(points: float, *, is_share: bool) -> str:
+    if math.isnan(points):
+        return ""
+    return f"{points:.4g} of 1" if is_share else f"{points:.4g}"
 
 
 def _group(opened: OpenTask, row: int) -> str:

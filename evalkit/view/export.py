@@ -14,7 +14,8 @@ from evalkit.errors import StoreError
 from evalkit.view.beside import Beside
 from evalkit.view.cards import PictureAt, Places
 from evalkit.view.filters import Query, in_state, states_of
-from evalkit.view.opened import Library, OpenTask, Run
+from evalkit.view.library import Library
+from evalkit.view.opened import OpenTask, Run
 from evalkit.view.pages import (
     Site,
     others,

@@ -12,8 +12,9 @@ from evalkit.report.environment import page_environment
 from evalkit.report.table import printable, shortened
 from evalkit.view.cards import Card
 from evalkit.view.filters import PAGE, Query, states_of
+from evalkit.view.library import Library
 from evalkit.view.numbers import run_numbers, slice_numbers, task_numbers
-from evalkit.view.opened import Library, OpenTask, Run
+from evalkit.view.opened import OpenTask, Run
 from evalkit.view.questions import Questions
 from evalkit.view.whole import LINE, asked_of, asked_texts, said_texts, uncut
 
@@ -115,7 +116,24 @@ def runs_page(site: Site, library: Library) -> str:
         for run in library.runs.values()
     ]
     troubles = list(map(printable, library.troubles))
-    return _render("runs.html.j2", site, title="Runs", runs=runs, troubles=troubles)
+    pairs = list(_pairs(site, library))
+    return _render("runs.html.j2", site, title="Runs", runs=runs, troubles=troubles, pairs=pairs)
+
+
+def _pairs(site: Site, library: Library) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The first run beside each other that shares a task: their names, and the ways there.
+
+    Pages of runs lead to the other pairs.
+    """
+    first = next(iter(library.runs.values()))
+    shared: dict[str, list[tuple[str, str]]] = {}
+    for stem, result in first.results.items():
+        if first.folder.scores_path(stem).exists():
+            for other in others(library, first, stem):
+                link = printable(result.task), site.task(first, stem, other.key)
+                shared.setdefault(other.key, []).append(link)
+    for key, links in shared.items():
+        yield f"{printable(first.label)} beside {printable(library.runs[key].label)}", links
 
 
 def _about(run: Run) -> Iterator[tuple[str, str]]:

@@ -50,7 +50,7 @@ GROUPED = {
 
 _LONGEST = 500  # characters of anything that is searched for
 _MOST_PAGES = 10_000_000
-_AT_ONCE = 10_000  # texts that are searched together
+_AT_ONCE = 1000  # texts that are searched together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +250,7 @@ def _writers_of(words: str, texts: Iterator[tuple[str, str]]) -> Iterator[str]:
     import pyarrow as pa
 
     while some := list(islice(texts, _AT_ONCE)):
-        column = pa.array((text.encode("utf-8", "replace") for _, text in some), pa.large_string())
+        column = pa.array([text for _, text in some], pa.large_string())
         held = _holds(column, words)
         yield from (sample_id for (sample_id, _), has in zip(some, held, strict=True) if has)
 

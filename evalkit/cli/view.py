@@ -17,7 +17,8 @@ from evalkit.store import RunFolder
 if TYPE_CHECKING:
     from evalkit.data import DataSource
     from evalkit.run_record import RunRecord
-    from evalkit.view.opened import Library, Run
+    from evalkit.view.library import Library
+    from evalkit.view.opened import Run
 
 _KEY = 12  # digits of a digest that name a run in addresses
 
@@ -107,7 +108,7 @@ def _library(names: Sequence[str], data: str | None, task_paths: Sequence[str]) 
         StaleError: One that is named was edited.
         UsageError: One that is named is a baseline.
     """
-    from evalkit.view.opened import Library
+    from evalkit.view.library import Library
 
     troubles: list[str] = []
     found = [_run(_place(name)) for name in names] if names else _all_runs(troubles)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.records import differences
@@ -83,7 +82,6 @@ def _group_gains(
     return gains
 
 
-@lru_cache(maxsize=4)
 def set_beside(one: OpenTask, two: OpenTask) -> Beside:
     """Find each sample of a task in another run."""
     import numpy as np

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.records import Prediction, SampleScore, Verdict
+from evalkit.records import Prediction, Sample, SampleScore, Verdict
 from evalkit.report.compare_page import shown
 from evalkit.report.flips import is_said
 from evalkit.report.table import printable, shortened
@@ -17,7 +17,17 @@ from evalkit.view.filters import GROUPED, PAIRED
 from evalkit.view.index import LONGEST_CHOICE
 from evalkit.view.opened import OpenTask
 from evalkit.view.questions import Questions
-from evalkit.view.whole import LETTERS, LINE, Text, asked_texts, is_cut, said_texts, turns_of
+from evalkit.view.whole import (
+    LETTERS,
+    LINE,
+    Text,
+    Turns,
+    asked_of,
+    asked_texts,
+    is_cut,
+    said_texts,
+    searched_texts,
+)
 
 _MOST_MATES = 6  # samples of a group that are linked one by one
 
@@ -58,6 +68,7 @@ class Card:
         turns: What the model was asked: (role, text) turn by turn.
         pictures: Addresses of small and of large pictures.
         whole: Where its texts stand whole, where what was asked is cut here; empty else.
+        searched: The texts that search looks at, as they are.
         flags: The states of `evalkit.view.filters` in which it is, but for wrong and right.
         slices: "name=value" of its tags, as they are.
         rule: The rule that took the answer, as it is.
@@ -89,6 +100,7 @@ class Card:
     group_moved: str
     mates: tuple[tuple[str, str], ...]
     whole: str
+    searched: tuple[str, ...]
     sides: tuple[Mapping[str, Any], ...]
 
 
@@ -115,23 +127,31 @@ def cards(
         others = beside.opened.scores([place for place in there if place >= 0])
     found = []
     for row in rows:
-        sides = [_side(opened, row, scores[row], places)]
+        made = opened.answer(row, scores[row].sample_id)
+        sides = [_side(opened, row, scores[row], made, places)]
         if beside is not None:
-            place = int(beside.places[row])
-            sides.append(
-                _side(beside.opened, place, others[place], places)
-                if place >= 0
-                else {"absent": True}
-            )
+            sides.append(_other_side(beside, int(beside.places[row]), others, places))
+        sample, turns = asked_of(questions, row)
         given = {
-            **_asked(questions, row, places.picture),
+            **_asked(sample, turns, row, places.picture),
             **_compared(beside, row),
             "mates": tuple(_mates(opened, row, places)),
-            "whole": _whole(places, opened, row, asked_texts(questions, row, scores[row])),
+            "whole": _whole(places, opened, row, asked_texts(sample, turns, scores[row])),
+            "searched": searched_texts(scores[row], sample, made),
         }
         given["flags"] = (*_flags(scores[row]), *given["flags"])
         found.append(_card(scores[row], sides, row=row, **given))
     return found
+
+
+def _other_side(
+    beside: Beside, place: int, scores: Mapping[int, SampleScore], places: Places
+) -> dict[str, Any]:
+    """What the other run made of a sample; where it has none its place is -1."""
+    if place < 0:
+        return {"absent": True}
+    made = beside.opened.answer(place, scores[place].sample_id)
+    return _side(beside.opened, place, scores[place], made, places)
 
 
 def _whole(places: Places, opened: OpenTask, row: int, texts: Iterator[Text]) -> str:
@@ -203,15 +223,14 @@ def _tags(score: SampleScore) -> Iterator[str]:
 # What was asked
 
 
-def _asked(questions: Questions | None, row: int, picture_at: PictureAt) -> dict[str, Any]:
-    if questions is None:
+def _asked(sample: Sample | None, turns: Turns, row: int, picture_at: PictureAt) -> dict[str, Any]:
+    if sample is None:
         return {"question": "", "choices": (), "turns": (), "pictures": ()}
-    sample = questions.samples[row]
     lettered = zip(LETTERS, sample.choices, strict=False)
     return {
         "question": shown(sample.question),
         "choices": tuple(f"({letter}) {shown(choice)}" for letter, choice in lettered),
-        "turns": tuple((printable(r), shown(text)) for r, text in turns_of(questions, row)),
+        "turns": tuple((printable(r), shown(text)) for r, text in turns),
         "pictures": tuple(picture_at(row, number) for number in range(len(sample.images))),
     }
 
@@ -219,9 +238,15 @@ def _asked(questions: Questions | None, row: int, picture_at: PictureAt) -> dict
 # What was answered
 
 
-def _side(opened: OpenTask, row: int, score: SampleScore, places: Places) -> dict[str, Any]:
+def _side(
+    opened: OpenTask,
+    row: int,
+    score: SampleScore,
+    made: Prediction | str | None,
+    places: Places,
+) -> dict[str, Any]:
     """What one run made of a sample."""
-    made = opened.answer(row, score.sample_id)
+    verdicts = opened.verdicts.get(score.sample_id, ())
     prediction = made if isinstance(made, Prediction) else None
     written = None if prediction is None else prediction.text
     failure = None if prediction is None else prediction.failure
@@ -237,12 +262,18 @@ def _side(opened: OpenTask, row: int, score: SampleScore, places: Places) -> dic
         "finish": prediction.finish if prediction is not None else None,
         "rule": shortened(score.rule, LINE),
         "ambiguous": score.ambiguous,
-        "points": "" if math.isnan(points) else f"{points:.4g}",
+        "points": _points(points, is_share=opened.index.is_share),
         "values": [(printable(name), f"{value:.4g}") for name, value in score.values.items()],
-        "verdicts": list(map(_verdict, opened.verdicts.get(score.sample_id, ()))),
+        "verdicts": list(map(_verdict, verdicts)),
         "group": _group(opened, row),
-        "whole": _whole(places, opened, row, said_texts(opened, row, score)),
+        "whole": _whole(places, opened, row, said_texts(score, made, verdicts)),
     }
+
+
+def _points(points: float, *, is_share: bool) -> str:
+    if math.isnan(points):
+        return ""
+    return f"{points:.4g} of 1" if is_share else f"{points:.4g}"
 
 
 def _group(opened: OpenTask, row: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from evalkit.errors import StoreError
 from evalkit.view.beside import Beside
 from evalkit.view.cards import PictureAt, Places
 from evalkit.view.filters import Query, in_state, states_of
-from evalkit.view.opened import Library, OpenTask, Run
+from evalkit.view.library import Library
+from evalkit.view.opened import OpenTask, Run
 from evalkit.view.pages import (
     Site,
     others,
@@ -64,7 +66,7 @@ def export(library: Library, folder: Path, most: int = MOST) -> Iterator[Path]:
         most: Samples of a task; of more, those that failed, flipped or are wrong come first.
 
     Yields:
-        Each page that stands.
+        Each page that stands, once.
 
     Raises:
         UnwritableError: One cannot be written.
@@ -90,6 +92,8 @@ class _Sheets:
     library: Library
     folder: Path
     most: int
+    wholes: dict[str, None] = field(default_factory=dict)
+    """Names of the pages of whole texts that stand."""
 
     def of(self, run: Run) -> Iterator[Path]:
         """Those of a run; of the first one also beside each other run."""
@@ -97,15 +101,21 @@ class _Sheets:
         for stem in run.results:
             if run.folder.scores_path(stem).exists():
                 opened = self.library.open(run, stem)
-                yield self._page(opened)
-                for other in others(self.library, run, stem) if is_first else ():
-                    yield self._page(opened, other.key)
+                keys = [run.key for run in others(self.library, run, stem)] if is_first else []
+                for key in ("", *keys):
+                    before = len(self.wholes)
+                    page = self._page(opened, key)
+                    yield from (self.folder / name for name in list(self.wholes)[before:])
+                    yield page
 
     def _whole(self, opened: OpenTask, row: int) -> str:
-        """Write a sample's whole texts."""
+        """Write a sample's whole texts, where they do not stand there yet."""
         name = self.site.whole(opened.run, opened.stem, row)
-        page = whole_page(self.site, opened, row, opened.questions(None))
-        return _written(self.folder / name, page).name
+        if name not in self.wholes:
+            page = whole_page(self.site, opened, row, opened.questions(None))
+            _written(self.folder / name, page)
+            self.wholes[name] = None
+        return name
 
     def _page(self, opened: OpenTask, other: str = "") -> Path:
         beside = beside_of(self.library, opened, other)
@@ -164,14 +174,50 @@ def check_folder(folder: Path, library: Library) -> None:
     """Check that pages may be written to a folder.
 
     Raises:
-        StoreError: It is a file, or a run's folder or within one.
+        StoreError: It is a file, a run's folder or within one, a folder that holds runs, or one
+            with a page in the place of one of these that is not one of these.
     """
+    if folder.exists() and not folder.is_dir():
+        message = f"{folder} is a file; give a folder for the pages."
+        raise StoreError(message)
+    _check_runs(folder, library)
+    for path in sorted(folder.glob("*.html")):
+        if _is_named(path.name, library) and not _is_own(path):
+            message = (
+                f"{path} would be replaced, and is no page of `evalkit view --export`; give the "
+                "pages another folder, or take the file away."
+            )
+            raise StoreError(message)
+
+
+def _check_runs(folder: Path, library: Library) -> None:
     place = folder.resolve()
     for run in library.runs.values():
         own = run.folder.path.resolve()
         if place == own or own in place.parents:
             message = f"{folder} is the folder of a run; give the pages another place."
             raise StoreError(message)
-    if folder.exists() and not folder.is_dir():
-        message = f"{folder} is a file; give a folder for the pages."
+    depths = ("run.json", "*/run.json", "*/*/run.json")
+    if (held := next(chain(*map(folder.glob, depths)), None)) is not None:
+        message = f"{folder} holds runs ({held.parent}); give the pages a folder of their own."
         raise StoreError(message)
+
+
+def _is_named(name: str, library: Library) -> bool:
+    """Whether an export of these runs may write a page of this name."""
+    return (
+        name == "index.html"
+        or name.removesuffix(".html").split("-")[0].split("+")[0] in library.runs
+    )
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a page says that an export made it; an unreadable one does not."""
+    try:
+        with path.open("rb") as file:
+            return Site.generator.encode() in file.read(_HEAD)
+    except OSError:
+        return False
+
+
+_HEAD = 2000  # bytes in which a page says who made it

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -49,6 +50,7 @@ GROUPED = {
 
 _LONGEST = 500  # characters of anything that is searched for
 _MOST_PAGES = 10_000_000
+_AT_ONCE = 1000  # texts that are searched together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +228,10 @@ def _equal(column: Any, value: str) -> npt.NDArray[np.bool_]:
 def _said(
     opened: OpenTask, words: str, questions: Questions | None, among: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Which rows have the words in id, answer, question or in what the model wrote."""
+    """Which rows have the words in id, answer, question or in what the model wrote.
+
+    An exported page looks at the same (`evalkit.view.whole.searched_texts`).
+    """
     words = words.encode("utf-8", "replace").decode()
     index = opened.index
     found = _holds(index.ids, words) | _holds(index.answers, words)
@@ -234,11 +239,20 @@ def _said(
         found |= _holds(questions.texts, words)
     rest = among & ~found
     if rest.any():
-        folded = words.casefold()
-        written = {i for i, text in opened.answers.texts() if folded in text.casefold()}
+        written = set(_writers_of(words, opened.answers.texts()))
         if written:
             found |= _any_of(index.ids, written)
     return found
+
+
+def _writers_of(words: str, texts: Iterator[tuple[str, str]]) -> Iterator[str]:
+    """The ids of texts with the words; upper and lower case are one as they are in columns."""
+    import pyarrow as pa
+
+    while some := list(islice(texts, _AT_ONCE)):
+        column = pa.array([text for _, text in some], pa.large_string())
+        held = _holds(column, words)
+        yield from (sample_id for (sample_id, _), has in zip(some, held, strict=True) if has)
 
 
 def _any_of(ids: Any, chosen: set[str]) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.run_record import TaskResult
 from evalkit.score_rows import score_columns
 from evalkit.view.groups import Groups, read_groups
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _POINTS = ("correct", "score", "official", "answer")
 """Values that say how good an answer is, in the order in which they are taken; else the first."""
+
+_SHARES = ("correct", "official")
+"""Values from 0 to 1 by their meaning: MME adds up the one, MM-Vet multiplies the other."""
 
 _MOST_SLICES = 400
 """Values of a tag that are offered as a choice; of more none is."""
@@ -84,18 +88,19 @@ class Index:
         return found
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: Path, result: TaskResult) -> Index:
     """The columns of a task's scores.
+
+    Args:
+        path: Their file.
+        result: What the record says of the task.
 
     Raises:
         StoreError: They are not there, or damaged.
     """
-    import numpy as np
-
     table = score_columns(path, ("answer", "rule"))
     name = _points_name(table.column_names)
     points = _numbers(table, name)
-    known = points[~np.isnan(points)]
     return Index(
         path=path,
         ids=table["sample_id"],
@@ -105,7 +110,7 @@ def read_index(path: Path) -> Index:
         ambiguous=_flags(table, "ambiguous"),
         points=points,
         points_name=name,
-        is_share=bool(len(known) and known.min() >= 0 and known.max() <= 1),
+        is_share=_is_share(points, name, result),
         tags={
             column.removeprefix("tag."): table[column]
             for column in table.column_names
@@ -118,6 +123,22 @@ def read_index(path: Path) -> Index:
 def _points_name(columns: Sequence[str]) -> str:
     names = [name.removeprefix("value.") for name in columns if name.startswith("value.")]
     return next((name for name in _POINTS if name in names), names[0] if names else "")
+
+
+def _is_share(points: npt.NDArray[np.float64], name: str, result: TaskResult) -> bool:
+    """Whether a value is from 0 (wrong) to 1 (right): points of a judge may happen to be.
+
+    A record tells the ends of numbers, not of values: those of `_SHARES` are shares whatever their
+    metrics make of them, and others where headline numbers can be 1 and no more.
+    """
+    import numpy as np
+
+    known = points[~np.isnan(points)]
+    if not len(known) or known.min() < 0 or known.max() > 1:
+        return False
+    names = result.headline or tuple(result.metrics)
+    ends = {result.metrics[one].maximum for one in names if one in result.metrics} - {None}
+    return name in _SHARES or ends == {1}
 
 
 def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.float64]:

@@ -36,6 +36,5 @@ class Later(Generic[Made]):
         try:
             return self._future.result(seconds)
         except Late:
-            if self._future.done():  # what was raised is such an error itself
-                raise
-            return None
+            # It may have ended since, or what was raised is such an error itself.
+            return self._future.result() if self._future.done() else None

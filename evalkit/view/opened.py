@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class OpenTask:
         """
         self.run, self.stem = run, stem
         self.result = run.results[stem]
-        self.index: Index = read_index(run.folder.scores_path(stem))
+        self.index: Index = read_index(run.folder.scores_path(stem), self.result)
         self.answers = Answers(run.folder.predictions_path(stem))
         self.verdicts, self.verdicts_trouble = _verdicts(run.folder, stem, self.result)
         self._questions = Later(lambda: self._read_questions(source_of, tasks))
@@ -145,50 +145,3 @@ def _other_verdicts(path: Path, result: TaskResult) -> str:
         return ""
     state = "is not the file with which" if path.exists() else "is gone, with which"
     return f"{path} {state} the run's record was made."
-
-
-class Library:
-    """The runs that are looked at; their tasks are opened when they are first asked for."""
-
-    def __init__(
-        self,
-        runs: Sequence[Run],
-        source_of: SourceOf,
-        *,
-        task_paths: Sequence[str] = (),
-        troubles: Sequence[str] = (),
-    ) -> None:
-        """Open nothing yet.
-
-        Args:
-            runs: The runs.
-            source_of: Where the data of a run are.
-            task_paths: Files or folders with further tasks.
-            troubles: Sentences on runs that cannot be shown.
-        """
-        self.runs = {run.key: run for run in runs}
-        self.troubles = tuple(troubles)
-        self._source_of = source_of
-        self._task_paths = tuple(task_paths)
-        self._open: OrderedDict[tuple[str, str], OpenTask] = OrderedDict()
-        self._lock = Lock()
-
-    def open(self, run: Run, stem: str) -> OpenTask:
-        """A task of a run; the last few are kept open.
-
-        Raises:
-            StoreError: Its scores are not at hand, or damaged.
-        """
-        key = (run.key, stem)
-        with self._lock:
-            if key not in self._open:
-                places = (run.folder.path,)
-                tasks = RecordedTasks.of(run.record, self._task_paths, places=places)
-                self._open[key] = OpenTask(run, stem, self._source_of, tasks)
-                if len(self._open) > _KEPT_OPEN:
-                    self._open.popitem(last=False)
-            self._open.move_to_end(key)
-            return self._open[key]
-
-
-_KEPT_OPEN = 8

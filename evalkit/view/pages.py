@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from evalkit.records import plain
 from evalkit.report.environment import page_environment
-from evalkit.report.marks import footnotes, own_marks, suffix
-from evalkit.report.table import (
-    Table,
-    breakdown_tables,
-    interval,
-    number,
-    numeric_columns,
-    printable,
-    run_table,
-    shortened,
-)
-from evalkit.run_record import TaskResult
+from evalkit.report.table import printable, shortened
 from evalkit.view.cards import Card
 from evalkit.view.filters import PAGE, Query, states_of
-from evalkit.view.opened import Library, OpenTask, Run
+from evalkit.view.library import Library
+from evalkit.view.numbers import run_numbers, slice_numbers, task_numbers
+from evalkit.view.opened import OpenTask, Run
 from evalkit.view.questions import Questions
-from evalkit.view.whole import LINE, asked_texts, said_texts, uncut
+from evalkit.view.whole import LINE, asked_of, asked_texts, said_texts, uncut
 
 if TYPE_CHECKING:
     from evalkit.view.beside import Beside
@@ -51,12 +42,14 @@ class Site:
 
     Attributes:
         exported: Whether they are files.
+        generator: What every page says of who made it.
         policy: The content security policy, for a page that must say it itself; empty else.
         head: What stands in the head of every page, as HTML that this package made.
         foot: The same at the end of the body.
     """
 
     exported: bool
+    generator: ClassVar[str] = '<meta name="generator" content="evalkit view">'
     policy: str = ""
     head: str = ""
     foot: str = ""
@@ -103,15 +96,6 @@ def _render(name: str, site: Site, **given: Any) -> str:
     return page_environment("evalkit.view").get_template(name).render(site=site, **given)
 
 
-def _shown_table(table: Table) -> dict[str, Any]:
-    return {
-        "header": list(map(printable, table.header)),
-        "right": numeric_columns(table),
-        "rows": [list(map(printable, row)) for row in table.rows],
-        "notes": list(map(printable, table.notes)),
-    }
-
-
 def error_page(site: Site, text: str) -> str:
     """A sentence where a page was asked for."""
     return _render("error.html.j2", site, title="This page cannot be shown", text=printable(text))
@@ -127,12 +111,29 @@ def runs_page(site: Site, library: Library) -> str:
             "title": printable(run.label),
             "address": site.run(run),
             "about": list(_about(run)),
-            "table": _shown_table(run_table(run.record)),
+            "table": run_numbers(run.record),
         }
         for run in library.runs.values()
     ]
     troubles = list(map(printable, library.troubles))
-    return _render("runs.html.j2", site, title="Runs", runs=runs, troubles=troubles)
+    pairs = list(_pairs(site, library))
+    return _render("runs.html.j2", site, title="Runs", runs=runs, troubles=troubles, pairs=pairs)
+
+
+def _pairs(site: Site, library: Library) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The first run beside each other that shares a task: their names, and the ways there.
+
+    Pages of runs lead to the other pairs.
+    """
+    first = next(iter(library.runs.values()))
+    shared: dict[str, list[tuple[str, str]]] = {}
+    for stem, result in first.results.items():
+        if first.folder.scores_path(stem).exists():
+            for other in others(library, first, stem):
+                link = printable(result.task), site.task(first, stem, other.key)
+                shared.setdefault(other.key, []).append(link)
+    for key, links in shared.items():
+        yield f"{printable(first.label)} beside {printable(library.runs[key].label)}", links
 
 
 def _about(run: Run) -> Iterator[tuple[str, str]]:
@@ -150,23 +151,21 @@ def _about(run: Run) -> Iterator[tuple[str, str]]:
 def run_page(site: Site, library: Library, run: Run) -> str:
     """A run: its numbers, what they are numbers of, and the ways to its samples."""
     record = run.record
-    marks = {mark for result in record.results for mark in own_marks(record, result)}
     return _render(
         "run.html.j2",
         site,
         title=printable(run.label),
         tasks=[_task_row(site, library, run, stem) for stem in run.results],
-        table=_shown_table(run_table(record, every_metric=True)),
-        footnotes=[(note.mark.value, note.text) for note in footnotes(marks)],
+        table=run_numbers(record, every_metric=True),
         facts=list(_facts(run)),
         fingerprints=[
             (printable(result.task), list(_flat(plain(result.fingerprint))))
             for result in record.results
         ],
         breakdowns=[
-            (f"{printable(result.task)} {printable(name)}", _shown_table(table))
+            (f"{printable(result.task)} {printable(name)}", table)
             for result in record.results
-            for name, table in breakdown_tables(result)
+            for name, table in slice_numbers(record, result)
         ],
     )
 
@@ -175,7 +174,7 @@ def _task_row(site: Site, library: Library, run: Run, stem: str) -> dict[str, An
     result = run.results[stem]
     here = run.folder.scores_path(stem).exists()
     return {
-        "name": printable(result.task) + suffix(own_marks(run.record, result)),
+        "name": printable(result.task),
         "address": site.task(run, stem) if here else "",
         "samples": f"{result.coverage.asked:,}",
         "failed": f"{result.coverage.failed:,}",
@@ -277,7 +276,7 @@ def samples_page(
         task=printable(result.task),
         labels=labels,
         run_address=site.run(run),
-        numbers=_shown_table(_numbers([opened, *([beside.opened] if beside else [])])),
+        numbers=task_numbers([opened, *([beside.opened] if beside else [])]),
         query=query,
         samples=samples,
         states=_states(samples, opened, beside),
@@ -294,22 +293,6 @@ def samples_page(
 
 def _tags(opened: OpenTask) -> list[tuple[str, list[str]]]:
     return [(name, words) for name, words in opened.index.choices().items() if name]
-
-
-def _numbers(shown: Sequence[OpenTask]) -> Table:
-    """The task's headline numbers with their intervals, of one run or two."""
-    rows = [(one.run.label, name, *cells) for one in shown for name, cells in _headline(one.result)]
-    notes = tuple(dict.fromkeys(note for one in shown for note in one.result.notes))
-    header = ("run", "metric", "value", "95 % interval", "n")
-    start = 0 if len(shown) > 1 else 1  # of one run alone the page's title says which
-    return Table(header=header[start:], rows=tuple(row[start:] for row in rows), notes=notes)
-
-
-def _headline(result: TaskResult) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for name, value in result.metrics.items():
-        if name in result.headline:
-            n = "-" if value.n is None else f"{value.n:,}"
-            yield name, (number(value.value, value.maximum), interval(value), n)
 
 
 def _states(
@@ -334,7 +317,8 @@ def whole_page(site: Site, opened: OpenTask, row: int, questions: Questions | st
     """
     score = opened.scores([row])[row]
     known = questions if isinstance(questions, Questions) else None
-    texts = [*asked_texts(known, row, score), *said_texts(opened, row, score)]
+    made, verdicts = opened.answer(row, score.sample_id), opened.verdicts.get(score.sample_id, ())
+    texts = [*asked_texts(*asked_of(known, row), score), *said_texts(score, made, verdicts)]
     missing = "Questions are still being read: look again." if questions is None else ""
     return _render(
         "whole.html.j2",

@@ -13,7 +13,8 @@ from evalkit.records import Image
 from evalkit.view.cards import Places
 from evalkit.view.door import LOOPBACK, Door
 from evalkit.view.filters import Query
-from evalkit.view.opened import Library, OpenTask, Run
+from evalkit.view.library import Library
+from evalkit.view.opened import OpenTask, Run
 from evalkit.view.pages import (
     STATIC,
     Site,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from evalkit.errors import UsageError
 from evalkit.records import Prediction
 from evalkit.report.table import printable
-from evalkit.view.beside import Beside, set_beside
+from evalkit.view.beside import Beside
 from evalkit.view.cards import Places, cards
 from evalkit.view.filters import PAGE, Query, in_state, matching, states_of
-from evalkit.view.opened import PATIENCE, Library, OpenTask
+from evalkit.view.library import Library
+from evalkit.view.opened import PATIENCE, OpenTask
 from evalkit.view.pages import Samples
 from evalkit.view.questions import Questions
 
@@ -41,7 +42,7 @@ def beside_of(library: Library, opened: OpenTask, key: str) -> Beside | None:
     if other is None or opened.stem not in other.results:
         message = f"There is no other run {key[:40]!r} that has {opened.result.task}."
         raise UsageError(message)
-    return set_beside(opened, library.open(other, opened.stem))
+    return library.beside(opened, library.open(other, opened.stem))
 
 
 def samples_of(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from evalkit.errors import EvalkitError
-from evalkit.records import Image, Message, Prediction, SampleScore
+from evalkit.records import Image, Message, Prediction, Sample, SampleScore, Verdict
 from evalkit.report.compare_page import LONGEST
 from evalkit.report.table import printable
-from evalkit.view.opened import OpenTask
 from evalkit.view.questions import Questions
 
 LINE = 200
@@ -37,24 +36,27 @@ def uncut(text: str) -> str:
     return "\n".join(map(printable, text.splitlines()))
 
 
-def asked_texts(questions: Questions | None, row: int, score: SampleScore) -> Iterator[Text]:
+Turns = Sequence[tuple[str, str]]
+"""A conversation as (role, text) turn by turn, with pictures in their places."""
+
+
+def asked_texts(sample: Sample | None, turns: Turns, score: SampleScore) -> Iterator[Text]:
     """What a sample is, what was asked, and what would have been right.
 
     Args:
-        questions: What was asked; None where it is not known.
-        row: The sample's place among the scores.
+        sample: The sample; None where it is not known.
+        turns: The conversation; empty where it is not known.
         score: The sample, scored.
     """
     yield Text("id", score.sample_id, LINE)
     if score.group is not None:
         yield Text("scored in the group", score.group, LINE)
-    if questions is not None:
-        sample = questions.samples[row]
+    if sample is not None:
         yield Text("question", sample.question)
         for letter, choice in zip(LETTERS, sample.choices, strict=False):
             yield Text(f"choice {letter}", choice)
-        for role, text in turns_of(questions, row):
-            yield Text(f"prompt, {printable(role)}", text)
+    for role, text in turns:
+        yield Text(f"prompt, {printable(role)}", text)
     for target in dict.fromkeys(score.targets):
         yield Text("right", target)
     for name, held in score.tags.items():
@@ -62,31 +64,53 @@ def asked_texts(questions: Questions | None, row: int, score: SampleScore) -> It
         yield Text("tag", f"{name}: {text}", LINE)
 
 
-def turns_of(questions: Questions, row: int) -> Iterator[tuple[str, str]]:
-    """The conversation as (role, text), with pictures in their places."""
+def asked_of(questions: Questions | None, row: int) -> tuple[Sample | None, Turns]:
+    """A sample and its conversation; None and nothing where questions are not known."""
+    if questions is None:
+        return None, ()
     try:
         messages = questions.messages(row)
     except EvalkitError as error:
         messages = (Message(role="not known", content=(str(error),)),)
-    for message in messages:
-        parts = ["[picture]" if isinstance(p, Image) else p for p in message.content]
-        yield message.role, "\n".join(parts)
+    turns = [(message.role, "\n".join(map(_part, message.content))) for message in messages]
+    return questions.samples[row], turns
 
 
-def said_texts(opened: OpenTask, row: int, score: SampleScore) -> Iterator[Text]:
-    """What a run made of a sample: how it was read, what the model wrote, what a judge said."""
+def _part(part: str | Image) -> str:
+    return "[picture]" if isinstance(part, Image) else part
+
+
+def said_texts(
+    score: SampleScore, made: Prediction | str | None, verdicts: Iterable[Verdict]
+) -> Iterator[Text]:
+    """What a run made of a sample: how it was read, what the model wrote, what a judge said.
+
+    Args:
+        score: The sample, scored.
+        made: What the model wrote (`OpenTask.answer`).
+        verdicts: What a judge said.
+    """
     if score.answer is not None:
         yield Text("answer", score.answer)
     yield Text("read by", score.rule, LINE)
-    made = opened.answer(row, score.sample_id)
     if isinstance(made, Prediction):
         if made.text is not None:
             yield Text("wrote", made.text)
         if made.failure is not None:
             yield Text("failure", f"{made.failure.kind}: {made.failure.message}")
-    for verdict in opened.verdicts.get(score.sample_id, ()):
+    for verdict in verdicts:
         name = f"verdict {verdict.repetition}"
         if verdict.reply is not None:
             yield Text(name, verdict.reply)
         if verdict.failure is not None:
             yield Text(f"{name}, failure", verdict.failure.message)
+
+
+def searched_texts(
+    score: SampleScore, sample: Sample | None, made: Prediction | str | None
+) -> tuple[str, ...]:
+    """What search looks at, each text once: id, answer, question, and what the model wrote."""
+    texts = [score.sample_id, score.answer]
+    texts.append(None if sample is None else sample.question)
+    texts.append(made.text if isinstance(made, Prediction) else None)
+    return tuple(dict.fromkeys(text for text in texts if text))

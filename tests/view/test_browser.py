@@ -8,6 +8,7 @@ import re
 import shutil
 from itertools import pairwise
 from time import monotonic
+from urllib.parse import quote
 
 import pytest
 
@@ -180,6 +181,19 @@ def test_a_filter_changes_samples_address_and_what_is_said(samples):
     assert shown(tab) == wrong
 
 
+COUNT = """() => [...document.querySelectorAll("p")]
+  .filter((e) => /^[\\d,]+ of [\\d,]+ samples/.test(e.textContent.trim()) && !e.closest(".unseen"))
+  .map((e) => e.textContent.trim())"""
+"""What a reader sees of how many samples there are."""
+
+
+def test_the_count_stands_once(samples):
+    tab = samples()
+    assert tab.evaluate(COUNT) == ["40 of 40 samples; these are 1 to 40"]
+    filtered(tab, q="is 12 even")
+    assert tab.evaluate(COUNT) == ["1 of 40 samples; these are 1 to 1"]
+
+
 def test_two_runs_side_by_side_and_what_flipped(samples):
     tab = samples()
     filtered(tab, other=tab.eval_on_selector("select[name=other] option >> nth=1", "o => o.value"))
@@ -327,12 +341,45 @@ def test_exported_pages_work_from_files(tab_of, exported):
     press(tab, "j", *flipped)
 
 
+WORDS = (
+    "score",
+    "PROMPT",
+    "Even",
+    "is 1",
+    "YES",
+    "q03",
+    "low",
+    "kind",
+    "read by",
+    "Answer",
+    "(*[",
+    "\u017f",
+)
+"""Words of cards, of samples, of both, and of none; the last is an s in any case."""
+
+
+def test_search_finds_in_an_exported_page_what_the_server_finds(
+    tab_of, exported, client_of, place, key_of
+):
+    one, two = (key_of(place / "results" / name) for name in ("hash/one", "constant/two"))
+    client, tab, counts = client_of(place), tab_of(), set()
+    for words in WORDS:
+        page = client.get(f"/run/{one}/toy", params={"q": words, "other": two}).text
+        count = re.search(r'class="count"><b>(\d+)</b>', page)[1]
+        tab.goto(f"{exported.as_uri()}#q={quote(words)}")
+        until(tab, lambda count=count: tab.evaluate(COUNT) == [f"{count} of 40 samples"])
+        counts.add(count)
+    assert len(counts) > 2
+    tab.goto(f"{exported.as_uri()}#q=score")
+    until(tab, lambda: tab.evaluate(COUNT) == ["0 of 40 samples"])
+
+
 def test_hostile_texts_do_nothing_in_exported_pages(tab_of, hostile, monkeypatch, tmp_path):
     monkeypatch.chdir(hostile)
     tab = tab_of()
     for path in export(_library((), None, ()), tmp_path / "pages"):
         tab.goto(path.as_uri())
-        if "-" in path.name:
+        if path.name.endswith("-hostile.html"):
             count = tab.locator("article").count()
             for link in tab.locator("article h2 a").all():
                 wanted = [link.text_content().strip()]

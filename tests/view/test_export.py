@@ -108,6 +108,33 @@ def test_a_file_in_the_folders_place_is_a_sentence(evalkit, place):
     assert (place / "pages").read_text() == "mine"
 
 
+@pytest.mark.parametrize("folder", ["results", "results/hash"])
+def test_pages_are_not_scattered_among_runs(evalkit, place, folder):
+    done = evalkit("view", "--export", folder, cwd=place)
+    assert done.code == 2
+    assert f"{folder} holds runs (" in done.err
+    assert done.err.count("\n") == 1
+    assert not list((place / "results").rglob("*.html"))
+
+
+@pytest.mark.parametrize("name", ["index.html", "{}.html", "{}-toy.html", "{}-toy+0.html"])
+def test_another_page_is_not_replaced(evalkit, exported, place, key_of, name):
+    mine = place / "pages" / name.format(key_of(place / "results" / "hash" / "one"))
+    mine.parent.mkdir()
+    mine.write_text("<!doctype html>\n<title>mine</title>")
+    (place / "pages" / "mine.html").write_text("mine, too")
+    done = evalkit("view", "--export", "pages", cwd=place)
+    assert done.code == 2
+    assert f"pages/{mine.name} would be replaced" in done.err
+    assert done.err.count("\n") == 1
+    assert len(list((place / "pages").iterdir())) == 2
+    assert "mine" in mine.read_text()
+    mine.unlink()
+    first = exported()
+    assert exported() == first
+    assert first["mine.html"] == "mine, too"
+
+
 def test_an_export_says_which_pages_stand(place, monkeypatch):
     monkeypatch.chdir(place)
     written = list(export(_library(("hash/one",), None, ()), place / "pages"))

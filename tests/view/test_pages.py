@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from io import BytesIO
 
 import PIL.Image
@@ -119,6 +120,36 @@ def test_flips_are_samples_whose_score_differs(samples, place, other):
     otherwise = [i for i in one if one[i].answer != two[i].answer]
     assert ids(samples(show="otherwise", other=other)) == otherwise
     assert ids(samples(show="missing", other=other)) == []
+
+
+def test_a_last_bit_is_no_flip(client_of, place, key_of):
+    one, two = (place / "results" / run for run in ("hash/one", "constant/two"))
+    held = [
+        replace(score, values={**score.values, "correct": score.values["correct"] * (1 - 1e-12)})
+        for score in RunFolder(one).read_scores("toy")
+    ]
+    RunFolder(two).write_scores("toy", held)
+    address = f"/run/{key_of(one)}/toy?other={key_of(two)}"
+    page = client_of(place).get(address).text
+    assert len(ids(page)) == 40
+    assert "flipped (0)" in page
+    assert 'class="moved' not in page
+
+
+def test_the_first_run_leads_to_each_other_by_the_tasks_they_share(client_of, place, key_of):
+    one, two = (key_of(place / "results" / run) for run in ("hash/one", "constant/two"))
+    page = client_of(place, "hash/one", "constant/two").get("/").text
+    words = "toy: hash (one) beside constant:yes (two)"
+    assert f'<a href="/run/{one}/toy?other={two}">{words}</a>' in page
+    assert "beside" not in client_of(place, "hash/one").get("/").text
+    shutil.rmtree(place / "results" / "constant" / "two" / "scores")
+    assert "beside" not in client_of(place, "hash/one", "constant/two").get("/").text
+
+
+def test_a_score_is_no_count(samples, place):
+    own = scores(place / "results" / "hash" / "one")["q001"].values["correct"]
+    page = samples(sample="q001")
+    assert f'<dt>Score</dt><dd>{own:.0f} of 1 <span class="dim">(correct)</span></dd>' in page
 
 
 def test_two_runs_stand_side_by_side(samples, other):

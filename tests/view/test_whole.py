@@ -110,11 +110,22 @@ def test_there_is_no_page_of_a_sample_that_there_is_not(client_of, long, key, ad
 def test_an_export_has_a_file_for_each_sample_that_is_cut(evalkit, long, key, tmp_path):
     done = evalkit("view", "--export", tmp_path / "pages", cwd=long)
     assert done.code == 0, done.err
+    assert "(5 pages)" in done.out
+    assert len(list((tmp_path / "pages").glob("*.html"))) == 5
     page = (tmp_path / "pages" / f"{key}-long.html").read_text()
     assert links(page) == [[], [f"{key}-long+1.html"], [f"{key}-long+2.html"]]
     assert texts((tmp_path / "pages" / f"{key}-long+1.html").read_text())["question"] == uncut(LONG)
     assert texts((tmp_path / "pages" / f"{key}-long+2.html").read_text())["wrote"] == uncut(LONG)
     assert not (tmp_path / "pages" / f"{key}-long+0.html").exists()
+
+
+def test_an_export_searches_whole_texts(evalkit, long, key, tmp_path):
+    done = evalkit("view", "--export", tmp_path / "pages", cwd=long)
+    assert done.code == 0, done.err
+    page = (tmp_path / "pages" / f"{key}-long.html").read_text()
+    searched = re.findall(r'data-searched="([^"]*)"', page)
+    for told, (sample_id, texts) in zip(searched, ROWS.items(), strict=True):
+        assert sorted(json.loads(html.unescape(told))) == sorted([sample_id, "no", *texts])
 
 
 def test_a_short_text_is_whole_on_its_card(client_of, long, key):

@@ -10,6 +10,12 @@ function query() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 
+// What the server searches, too: id, question, answer and what the model wrote, in any case.
+function saying(words) {
+  const pattern = new RegExp(words.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "iu");
+  return (card) => JSON.parse(card.dataset.searched).some((text) => pattern.test(text));
+}
+
 function fits(card, asked) {
   if (asked.sample) return card.dataset.id === asked.sample;
   if (asked.group && card.dataset.group !== asked.group) return false;
@@ -17,8 +23,7 @@ function fits(card, asked) {
     if (!(asked.show === "wrong" && card.dataset.state.startsWith("failed"))) return false;
   }
   if (asked.tag && !JSON.parse(card.dataset.tags).includes(asked.tag)) return false;
-  if (asked.rule && card.dataset.rule !== asked.rule) return false;
-  return !asked.q || card.textContent.toLowerCase().includes(asked.q.toLowerCase());
+  return !asked.rule || card.dataset.rule === asked.rule;
 }
 
 function filter() {
@@ -29,7 +34,8 @@ function filter() {
     if (form.elements[name]) form.elements[name].value = asked[name] ?? "";
   }
   const cards = [...document.querySelectorAll("article.card")];
-  const found = cards.filter((card) => fits(card, asked));
+  const words = asked.sample ? "" : asked.q;
+  const found = cards.filter((card) => fits(card, asked)).filter(words ? saying(words) : () => true);
   const last = Math.max(1, Math.ceil(found.length / PAGE));
   shown = Math.min(Math.max(1, Number.parseInt(asked.page, 10) || 1), last);
   const visible = new Set(found.slice((shown - 1) * PAGE, shown * PAGE));
@@ -40,7 +46,9 @@ function filter() {
   for (const button of document.querySelectorAll("[data-go]")) {
     button.disabled = button.dataset.go === "next" ? shown === last : shown === 1;
   }
-  say(`${found.length} of ${cards.length} samples`);
+  const [few, all] = [found, cards].map((held) => held.length.toLocaleString("en"));
+  document.querySelector(".count b").textContent = few;
+  say(`${few} of ${all} samples`, false);
 }
 
 function ask(changes) {

@@ -5,9 +5,12 @@
 
 const byId = (id) => document.getElementById(id);
 
-function say(text) {
+// What stands on the page anyway, such as the count, is only read out.
+function say(text, seen = true) {
   const status = byId("status");
-  if (status) status.textContent = text;
+  if (!status) return;
+  status.textContent = text;
+  status.classList.toggle("unseen", !seen);
 }
 
 // Samples, one by one
@@ -84,7 +87,7 @@ async function swap(address, push = true) {
   put(page, "checks");
   put(page, "results");
   const lines = document.querySelectorAll("#results .count, #checks .warning");
-  say([...lines].map((line) => line.textContent).join(" "));
+  say([...lines].map((line) => line.textContent).join(" "), false);
   wait();
 }
 
@@ -126,7 +129,7 @@ async function look(isPending, number) {
   const page = await fetched(location.href);
   if (number !== asked || !page?.getElementById("results")) return;
   put(page, "checks");
-  for (const line of document.querySelectorAll("#checks .warning")) say(line.textContent);
+  for (const line of document.querySelectorAll("#checks .warning")) say(line.textContent, false);
   if (isPending) {
     const here = document.activeElement.closest("article.card")?.id;
     put(page, "results");

@@ -15,6 +15,7 @@ from evalkit.card.eval_results import eval_results
 from evalkit.card.model_index import model_index
 from evalkit.card.order import CardOrder, PinnedRecord, load, read_pinned
 from evalkit.card.render import Sheet, body, heading, template_text
+from evalkit.card.titles import titles
 from evalkit.errors import UsageError
 
 
@@ -65,9 +66,11 @@ def derive(order: CardOrder, root: Path) -> Derived:
 def sheet_of(order: CardOrder, root: Path) -> Sheet:
     """What the body is made of, read; errors as `derive`."""
     layout = None if order.layout is None else read_pinned(order.layout, root)
+    entries, front = _entries(order.records, root), order.options.front
+    references = tuple(load(told, root)[0] for told in order.references)
     return Sheet(
-        entries=_entries(order.records, root),
-        references=tuple(load(told, root)[0] for told in order.references),
+        entries=entries,
+        references=references,
         template=template_text(order.template)
         if isinstance(order.template, str)
         else read_pinned(order.template, root),
@@ -75,6 +78,9 @@ def sheet_of(order: CardOrder, root: Path) -> Sheet:
         partial=order.options.partial,
         layout=None if layout is None else parsed_layout(layout),
         shape=next((shape for shape in SHAPES if shape == order.template), None),
+        titles=titles([*(entry.record for entry in entries), *references]),
+        name=None if front is None else front.name,
+        indexed=None if front is None else entries[0].label,
     )
 
 

@@ -43,7 +43,7 @@ class Cell:
     better: Better | None = None
     bold: bool = False
     foreign: bool = False
-    style: Style = Style()
+    style: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

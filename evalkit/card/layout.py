@@ -2,7 +2,7 @@
 
     published = "printed"            published numbers as they are printed; else "value": formatted
     marks = "mixed"                  the mark of self-reported numbers only beside others; "always"
-    intervals = false                no table of intervals and n below each table of measured numbers
+    intervals = false                no intervals and n of measured numbers below each table
 
     [references]                     links by key; only those that are used are defined
     gqa = "https://..."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from evalkit.card.entries import Best, Entry, Metrics, shown_metrics, tasks_of
+from evalkit.card.titles import Titled, Titles
 from evalkit.compare.comparable import mismatches
 from evalkit.records import MetricValue
 from evalkit.report.markdown import markdown_table, published
@@ -20,7 +21,6 @@ from evalkit.report.marks import (
     suffix,
 )
 from evalkit.report.table import Table, interval, is_void, number
-from evalkit.card.titles import Titled, Titles
 from evalkit.run_record import RunRecord, TaskResult
 
 ROUNDING = (
@@ -271,7 +271,7 @@ def _method(name: str) -> str:
 
 _METHODS = {
     "Wilson": "Wilson's score interval",
-    "cluster-robust t": "a t interval from the spread between clusters (cluster-robust t)",
+    "cluster-robust t": "a cluster-robust t interval",
 }
 _ADJUSTED = {
     "stratified": "within the strata of the data",

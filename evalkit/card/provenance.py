@@ -87,7 +87,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
 
 
 def _model(record: RunRecord) -> str:
-    """The model as it was named; of a local folder its last part, and that it is one."""
+    """The model as it was named; of a local folder or file its last part, and what it is."""
     shown = public_spec(record.model.spec, HERE)
     if HERE not in shown:
         return shown
@@ -96,7 +96,12 @@ def _model(record: RunRecord) -> str:
     told = f", with {', '.join(options).replace(HERE, '')}" if options else ""
     if not name.startswith(HERE):
         return f"{first}{told}"
-    return f'a local folder "{name.removeprefix(HERE)}", read by the backend {backend}{told}'
+    kind = "file" if backend in _OF_FILES else "folder"
+    return f'a local {kind} "{name.removeprefix(HERE)}", read by the backend {backend}{told}'
+
+
+_OF_FILES = ("replay", "file")
+"""Backends of which a local path is a file's."""
 
 
 def _notes(record: RunRecord) -> Iterator[str]:

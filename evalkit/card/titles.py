@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evalkit.errors import EvalkitError
-from evalkit.registry import load_task, task_files
+from evalkit.registry import TaskFile, load_task, task_files
 from evalkit.run_record import RunRecord, TaskResult
 
 _TITLE = re.compile(r"([^:\n]{1,40}): ")
@@ -56,26 +56,31 @@ def titles(records: Sequence[RunRecord]) -> dict[str, Titled]:
     names = dict.fromkeys(
         result.task for record in records for result in record.results if _is_installed(result)
     )
-    found: dict[str, Titled] = {}
     files = task_files()
-    for name in names:
-        file = files.get(name.partition(":")[0])
-        if file is None or not (file.module or "").startswith(_OWN):
-            continue
-        try:
-            task = load_task(name)
-        except EvalkitError:  # a variant that this version does not have
-            continue
-        text = ast.get_docstring(ast.parse(file.path.read_text(encoding="utf-8"))) or ""
-        if title := _TITLE.match(text):
-            paper = _PAPER.search(text)
-            ways = (task.metrics, *(one.metrics for one in task.protocols.values()))
-            found[name] = Titled(
-                title=title[1],
-                paper=f"https://arxiv.org/abs/{paper[1]}" if paper else None,
-                units={metric.name: metric.unit for way in reversed(ways) for metric in way},
-            )
-    return found
+    made = {
+        name: _titled(name, file)
+        for name in names
+        if (file := files.get(name.partition(":")[0])) and (file.module or "").startswith(_OWN)
+    }
+    return {name: titled for name, titled in made.items() if titled is not None}
+
+
+def _titled(name: str, file: TaskFile) -> Titled | None:
+    """The title of a task or of its variant; None where this evalkit has none of that name."""
+    try:
+        task = load_task(name)
+    except EvalkitError:
+        return None
+    text = ast.get_docstring(ast.parse(file.path.read_text(encoding="utf-8"))) or ""
+    title, paper = _TITLE.match(text), _PAPER.search(text)
+    if title is None:
+        return None
+    ways = (task.metrics, *(protocol.metrics for protocol in task.protocols.values()))
+    return Titled(
+        title=", ".join(filter(None, (title[1], name.partition(":")[2]))),
+        paper=f"https://arxiv.org/abs/{paper[1]}" if paper else None,
+        units={metric.name: metric.unit for way in reversed(ways) for metric in way},
+    )
 
 
 def _is_installed(result: TaskResult) -> bool:

@@ -1,6 +1,8 @@
 """`evalkit card` as people call it: what it writes, keeps and refuses, with its exit codes."""
 
 import json
+import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -30,7 +32,10 @@ def test_the_demos_card(evalkit, root, tmp_path):
     assert "of 132 of 12,578 samples" in by_name["gqa", "accuracy"].metric_name
     again = eval_results_to_model_index("demo", made.data.eval_results)
     assert again == made.data.to_dict()["model-index"]
-    assert "| gqa       | accuracy      |  0.7500§ |   0.6500 to 0.8289 | 132 |" in made.text
+    row = (
+        "| [GQA](https://arxiv.org/abs/1902.09506) (gqa) | accuracy | 0.7500§ | 0.6500 to 0.8289 |"
+    )
+    assert f"{row} 132 samples |" in re.sub(" +", " ", made.text)
     assert "- § of a part of the data" in made.text
     assert "rounded half to even" in made.text
     assert "evalkit run --model demo --data demo gqa mme" in made.text
@@ -283,3 +288,50 @@ def test_published_numbers_are_a_card_and_stand_beside_one(evalkit, tmp_path, wr
     assert "published: paper" in read(tmp_path / "card")
     for name in ("card", "paper"):
         assert evalkit("verify", tmp_path / name / "README.md").code == 0
+
+
+def test_a_card_of_several_models_says_so_and_of_whom_the_front_matter_is(
+    evalkit, tmp_path, write, complete
+):
+    write(complete)
+    write(replace(complete, model=replace(complete.model, name="other")), "other")
+    done = evalkit("card", "model/run", "other/run", cwd=tmp_path)
+    assert "\n# Comparison of two models\n" in done.out
+    assert "holds the numbers of demo alone" in done.out
+    assert ModelCard(done.out).data.model_name == "demo"
+    done = evalkit("card", "model/run", "other/run", "--no-front-matter", cwd=tmp_path)
+    assert "\n# Comparison of two models\n" in f"\n{done.out}"
+    assert "front matter (" not in done.out
+    done = evalkit("card", "model/run", cwd=tmp_path)
+    assert "\n# demo\n" in done.out
+    assert "front matter (" not in done.out
+    meta = tmp_path / "meta.toml"
+    meta.write_text('name = "My models"\n', encoding="utf-8")
+    done = evalkit("card", "model/run", "other/run", "--meta", meta, cwd=tmp_path)
+    assert "\n# My models\n" in done.out
+
+
+def test_a_published_record_is_found_by_its_short_name(evalkit, root, tmp_path, write, complete):
+    write(complete)
+    name = "llava-gemma/llava-gemma-2b-clip-pretrained"
+    shutil.copytree(root / "results" / "published" / name, tmp_path / "results/published" / name)
+    done = evalkit("card", "model/run", "--reference", name, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "published: llava-gemma-2b" in done.out
+    done = evalkit("card", "model/run", "--reference", f"{name}x", cwd=tmp_path)
+    assert done.code != 0
+    assert f"Did you mean results/published/{name}?" in done.err
+
+
+@pytest.mark.parametrize("template", ["grid", "ablation"])
+def test_layouts_show_intervals_and_units_of_measured_numbers(
+    evalkit, tmp_path, write, complete, template
+):
+    write(complete)
+    done = evalkit("card", "model/run", "--template", template, cwd=tmp_path)
+    text = re.sub(" +", " ", done.out)
+    assert "| GQA | accuracy | demo | 0.6500 to 0.8289 | 132 samples |" in text
+    assert "| MMVP | pair_accuracy | demo | 0.1836 to 0.5497 | 30 groups |" in text
+    assert "[MME perception][mme] (of 2000)" in text
+    assert "\n[mme]: https://arxiv.org/abs/2306.13394\n" in text
+    assert "Intervals are of 95 %" in text

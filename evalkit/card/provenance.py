@@ -125,9 +125,11 @@ def _counted(result: TaskResult, told: str) -> str:
 
 
 _RULES = {
-    "as written": "as written",
     "lower case": "after lower-casing",
-    "compared as written": "compared as written",
+    "compared as written (people unanimous)": "compared as written (all people agree)",
+    "normalised": "after normalising",
+    "letter alone": "as a letter alone",
+    "letter at the start": "by the letter at the start",
 }
 """Names of rules that say too little by themselves."""
 

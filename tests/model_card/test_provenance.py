@@ -74,6 +74,8 @@ def test_how_answers_were_decoded_stands_with_each_task(complete, generation, to
 def test_how_answers_were_read_is_a_sentence(demo):
     notes = provenance(demo).notes
     assert "How the answers to gqa were read: 131 as written, 1 after lower-casing." in notes
+    told = "77 compared as written (all people agree), 23 after normalising."
+    assert f"How the answers to vqav2 were read: {told}" in notes
     assert not [note for note in notes if "read by" in note]
 
 

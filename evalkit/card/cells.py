@@ -32,6 +32,7 @@ class Cell:
         better: What is better, as the layout says it.
         bold: Whether it is set in bold.
         foreign: Whether the text is a record's, and not the layout's.
+        style: How its number is written.
     """
 
     text: str
@@ -42,11 +43,12 @@ class Cell:
     better: Better | None = None
     bold: bool = False
     foreign: bool = False
+    style: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridRow:
-    """A row: its head, its cells, and the marks that all its numbers share."""
+    """A row: its head, its cells, and the mark of what holds for all its numbers."""
 
     head: Line
     section: Line | None
@@ -61,7 +63,7 @@ class Grid:
     Attributes:
         columns: The columns; of kind "spans" those of all groups.
         rows: The rows, sections one after the other.
-        marks: Marks that all numbers of a column share, by column.
+        marks: The mark of what holds for all numbers of a column, by column.
         used: All marks that stand somewhere.
     """
 
@@ -221,6 +223,7 @@ def _cell(layout: Layout, table: TableLayout, place: Line, choice: Choice) -> Ce
         marks=marks,
         better=place.better,
         foreign=True,
+        style=place.style,
     )
 
 
@@ -307,7 +310,10 @@ def _held(cells: Sequence[Cell]) -> Iterator[tuple[RunRecord, TaskResult, str, B
 
 
 def _gathered(table: TableLayout, columns: tuple[Line, ...], rows: Sequence[GridRow]) -> Grid:
-    """The grid: marks that all numbers of a model share stand at the head of its row or column."""
+    """The grid: that all numbers of a model are self-reported is said at its row or column's head.
+
+    All other marks belong to numbers, and stand at them.
+    """
     used = frozenset(mark for row in rows for cell in row.cells for mark in cell.marks)
     shared = [_shared([row.cells[place] for row in rows]) for place in range(len(columns))]
     if table.kind != "pivot":
@@ -325,4 +331,4 @@ def _gathered(table: TableLayout, columns: tuple[Line, ...], rows: Sequence[Grid
 
 def _shared(cells: Sequence[Cell]) -> frozenset[Mark]:
     held = [cell.marks for cell in cells if cell.record is not None]
-    return frozenset.intersection(*held) if held else frozenset()
+    return frozenset.intersection(*held) & {Mark.SELF_REPORTED} if held else frozenset()

@@ -2,6 +2,7 @@
 
     published = "printed"            published numbers as they are printed; else "value": formatted
     marks = "mixed"                  the mark of self-reported numbers only beside others; "always"
+    intervals = false                no intervals and n of measured numbers below each table
 
     [references]                     links by key; only those that are used are defined
     gqa = "https://..."
@@ -163,6 +164,7 @@ class Layout:
         models: Factors of models by their names.
         published: Whether published numbers stand as they are printed.
         marks: Whether self-reported numbers are marked always, or where there are others too.
+        intervals: Whether intervals and n of measured numbers stand below each table.
     """
 
     place: str
@@ -171,6 +173,7 @@ class Layout:
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     published: Texts = "value"
     marks: Literal["always", "mixed"] = "always"
+    intervals: bool = True
 
 
 _STYLE = ("scale", "decimals", "suffix", "better")
@@ -198,7 +201,7 @@ _TABLE = (
     *("name", "kind", "title", "reference", "section", "corner", "align", "missing", *_STYLE),
     *("notes", "drop_empty"),
 )
-_TOP = ("published", "marks", "references", "models", "tables")
+_TOP = ("published", "marks", "intervals", "references", "models", "tables")
 _KEY = re.compile(r"[\w+.-]+")
 _LINK = re.compile(r"https?://[^\s<>()\\]+")
 _MOST_DECIMALS = 15
@@ -244,6 +247,7 @@ def parse_layout(raw: Mapping[str, Any], place: str) -> Layout:
         models={name: _texts(named, name) for name in named.raw},
         published=top.word("published", "value", ("value", "printed")),
         marks=top.word("marks", "always", ("always", "mixed")),
+        intervals=_flag(top, "intervals", default=True),
     )
 
 

@@ -15,6 +15,7 @@ from evalkit.card.eval_results import eval_results
 from evalkit.card.model_index import model_index
 from evalkit.card.order import CardOrder, PinnedRecord, ScoresFrom, load, read_pinned
 from evalkit.card.render import Sheet, body, heading, template_text
+from evalkit.card.titles import titles
 from evalkit.errors import UsageError
 
 
@@ -66,17 +67,22 @@ def sheet_of(order: CardOrder, root: Path) -> Sheet:
     """What the body is made of, read; errors as `derive`."""
     scores = order.options.scores
     layout = None if order.layout is None else read_pinned(order.layout, root)
+    entries, front = _entries(order.records, root, scores), order.options.front
+    references = tuple(load(told, root, scores)[0] for told in order.references)
     return Sheet(
-        entries=_entries(order.records, root, scores),
-        references=tuple(load(told, root, scores)[0] for told in order.references),
+        entries=entries,
+        references=references,
         template=template_text(order.template)
         if isinstance(order.template, str)
         else read_pinned(order.template, root),
-        name=order.template if isinstance(order.template, str) else order.template.path,
+        called=order.template if isinstance(order.template, str) else order.template.path,
         metrics=order.options.metrics,
         partial=order.options.partial,
         layout=None if layout is None else parsed_layout(layout),
         shape=next((shape for shape in SHAPES if shape == order.template), None),
+        titles=titles([*(entry.record for entry in entries), *references]),
+        name=None if front is None else front.name,
+        indexed=None if front is None else entries[0].label,
     )
 
 

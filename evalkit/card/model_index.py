@@ -103,13 +103,13 @@ def _hub() -> Any:
 def _results(
     entries: Sequence[Entry], metrics: Metrics, slices: Mapping[str, str], source: str | None
 ) -> Iterator[EvalResult]:
-    parts = [one for entry in _own(entries) for one in _parts(entry.record, metrics, slices)]
+    parts = [one for entry in own_entries(entries) for one in _parts(entry.record, metrics, slices)]
     for one, config in zip(parts, _configs(parts), strict=True):
         for name, value in one.metrics.items():
             yield _eval_result(one, config, name, value, source)
 
 
-def _own(entries: Sequence[Entry]) -> list[Entry]:
+def own_entries(entries: Sequence[Entry]) -> list[Entry]:
     """The runs of the card's model: the first, and those of the same weights.
 
     What is published names no weights, so it may be of others than a measured run of its name.

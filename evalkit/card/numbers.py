@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from evalkit.card.entries import Best, Entry, Metrics, shown_metrics, tasks_of
+from evalkit.card.titles import Titled, Titles
 from evalkit.compare.comparable import mismatches
 from evalkit.records import MetricValue
 from evalkit.report.markdown import markdown_table, published
@@ -33,6 +35,13 @@ BOLD = (
 )
 """What is in bold, for the reader of a card."""
 
+PROTOCOLS = (
+    "The protocol names whose rules score the answers: official is the benchmark's own published "
+    "evaluator, a harness's name (lmms-eval, vlmevalkit) that harness, any other word rules of "
+    "evalkit's."
+)
+"""What a protocol is, for the reader of a card."""
+
 MISSING = "-"
 
 
@@ -46,6 +55,7 @@ class Numbers:
         right: Which columns are set to the right.
         marks: Marks that were used.
         is_ranked: Whether some number is in bold.
+        has_groups: Whether some number counts groups of samples.
     """
 
     header: tuple[str, ...]
@@ -53,6 +63,7 @@ class Numbers:
     right: tuple[bool, ...]
     marks: frozenset[Mark]
     is_ranked: bool
+    has_groups: bool = False
 
     @property
     def markdown(self) -> str:
@@ -97,7 +108,11 @@ def _value(result: TaskResult, metric: str) -> MetricValue | None:
 
 
 def numbers(
-    entries: Sequence[Entry], references: Sequence[RunRecord], metrics: Metrics, best: Best
+    entries: Sequence[Entry],
+    references: Sequence[RunRecord],
+    metrics: Metrics,
+    best: Best,
+    titles: Titles = MappingProxyType({}),
 ) -> Numbers:
     """The table of some runs.
 
@@ -106,6 +121,7 @@ def numbers(
         references: Records whose numbers stand beside, such as published ones.
         metrics: Which metrics are shown.
         best: Which results of a row may be the best.
+        titles: What readers call the tasks, as far as it is known.
     """
     rows = list(_rows(entries, metrics))
     several = len(entries) > 1
@@ -114,7 +130,7 @@ def numbers(
     cells = []
     for row, places in zip(rows, bold, strict=True):
         beside = (_reference(one, row, marks) for one in references)
-        cells.append((*_cells(entries, row, places, marks), *beside))
+        cells.append((*_cells(entries, row, places, marks, titles.get(row.task)), *beside))
     return Numbers(
         header=tuple(_header(entries, references)),
         rows=tuple(cells),
@@ -122,6 +138,9 @@ def numbers(
         + (True,) * len(references),
         marks=frozenset(marks),
         is_ranked=any(bold),
+        has_groups=any(
+            row.task in titles and titles[row.task].units.get(row.metric) == "group" for row in rows
+        ),
     )
 
 
@@ -159,13 +178,32 @@ def _best(entries: Sequence[Entry], row: _Row, best: Best) -> frozenset[int]:
 
 
 def _cells(
-    entries: Sequence[Entry], row: _Row, bold: frozenset[int], marks: set[Mark]
+    entries: Sequence[Entry],
+    row: _Row,
+    bold: frozenset[int],
+    marks: set[Mark],
+    titled: Titled | None,
 ) -> tuple[str, ...]:
     told = []
     for place, (entry, result) in enumerate(zip(entries, row.results, strict=True)):
         text, ends = _number(entry.record, result, row, is_bold=place in bold, marks=marks)
+        text += of_maximum(row.maximum) if text != MISSING else ""
         told += [text, ends] if len(entries) == 1 else [_with(text, ends)]
-    return (published(row.task), published(row.metric), *told, _n(row), _protocol(row))
+    return (_task(row, titled), published(row.metric), *told, _n(row, titled), _protocol(row))
+
+
+def _task(row: _Row, titled: Titled | None) -> str:
+    """The benchmark's title, with a link to its paper, and the task's name."""
+    name = published(row.task)
+    if titled is None:
+        return name
+    title = published(titled.title)
+    return f"{title if titled.paper is None else f'[{title}]({titled.paper})'} ({name})"
+
+
+def of_maximum(maximum: float | None) -> str:
+    """Of how much a number is, where its scale is not of fractions or percent."""
+    return "" if maximum in (None, 1, 100) else f" of {maximum:g}"
 
 
 def _number(
@@ -187,10 +225,13 @@ def _with(text: str, ends: str) -> str:
     return text if ends == MISSING else f"{text} ({ends})"
 
 
-def _n(row: _Row) -> str:
-    """How many units were counted; where runs differ, of each."""
+def _n(row: _Row, titled: Titled | None) -> str:
+    """How many units were counted; where runs differ, of each; and what they are."""
     counts = [MISSING if v is None or v.n is None else f"{v.n:,}" for v in row.values]
-    return counts[0] if len(set(counts)) == 1 else " / ".join(counts)
+    told = counts[0] if len(set(counts)) == 1 else " / ".join(counts)
+    most = max((v.n for v in row.values if v is not None and v.n is not None), default=None)
+    unit = "" if titled is None or most is None else titled.unit(row.metric, most)
+    return f"{told} {unit}" if unit else told
 
 
 def _protocol(row: _Row) -> str:
@@ -209,7 +250,7 @@ def _reference(record: RunRecord, row: _Row, marks: set[Mark]) -> str:
 
 
 def methods(entries: Sequence[Entry], metrics: Metrics) -> tuple[str, ...]:
-    """How the intervals were made, each once."""
+    """How the intervals were made, each once, as a reader of cards knows it."""
     used: Mapping[str, None] = dict.fromkeys(
         result.metrics[name].method
         for entry in entries
@@ -217,4 +258,23 @@ def methods(entries: Sequence[Entry], metrics: Metrics) -> tuple[str, ...]:
         for name in shown_metrics(result, metrics)
         if result.metrics[name].low is not None
     )
-    return tuple(used)
+    return tuple(dict.fromkeys(map(_method, used)))
+
+
+def _method(name: str) -> str:
+    """A method in words: what is in parentheses is how it was adjusted."""
+    first, _, how = name.removesuffix(")").partition(" (")
+    first = _METHODS.get(first, first)
+    told = [_ADJUSTED.get(each, each) for each in how.split(", ") if each]
+    return first + (f" ({' and '.join(told)})" if told else "")
+
+
+_METHODS = {
+    "Wilson": "Wilson's score interval",
+    "cluster-robust t": "a cluster-robust t interval",
+}
+_ADJUSTED = {
+    "stratified": "within the strata of the data",
+    "jackknife": "its error by the jackknife",
+    "no variation": "where all clusters agree",
+}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalkit.card.invocation import HERE, Invocation, judge_words, public_config, run_invocation
+from evalkit.card.spelled import linked_data, spelled
 from evalkit.public import public, public_spec
-from evalkit.report.markdown import markdown_table, published
-from evalkit.report.table import Table, printable, run_table
+from evalkit.records import Generation
+from evalkit.report.markdown import markdown_table
+from evalkit.report.table import Table, audit_line, printable, run_table
 from evalkit.run_record import WHOSE, RunRecord, TaskResult
 from evalkit.suites import suite_names
 
@@ -48,7 +50,7 @@ def provenance(record: RunRecord) -> Provenance:
         facts=tuple(_facts(record)),
         table=_table(record),
         prompts=tuple(_prompts(record)),
-        notes=tuple(public(note) for note in run_table(record).notes),
+        notes=tuple(public(note) for note in _notes(record)),
         command="" if command is None else printable(command.line),
         task_list="" if command is None else _lines(command.task_list or ""),
         remarks=tuple(_remarks(record)),
@@ -69,7 +71,7 @@ def fenced(text: str, language: str = "") -> str:
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     model = record.model
-    yield "model", public_spec(model.spec, HERE)
+    yield "model", _model(record)
     if model.revision or model.digest:
         name = "revision" if model.revision else "weights"
         yield name, model.revision or f"SHA-256 {(model.digest or '')[:_DIGEST]}"
@@ -84,14 +86,64 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "record", f"{record.name}, SHA-256 {record.digest[:_DIGEST]}"
 
 
+def _model(record: RunRecord) -> str:
+    """The model as it was named; of a local folder or file its last part, and what it is."""
+    shown = public_spec(record.model.spec, HERE)
+    if HERE not in shown:
+        return shown
+    first, *options = shown.split(",")
+    backend, _, name = first.partition(":")
+    told = f", with {', '.join(options).replace(HERE, '')}" if options else ""
+    if not name.startswith(HERE):
+        return f"{first}{told}"
+    kind = "file" if backend in _OF_FILES else "folder"
+    return f'a local {kind} "{name.removeprefix(HERE)}", read by the backend {backend}{told}'
+
+
+_OF_FILES = ("replay", "file")
+"""Backends of which a local path is a file's."""
+
+
+def _notes(record: RunRecord) -> Iterator[str]:
+    """What a reader must see, with how answers were read in plain words."""
+    bare = replace(record, results=tuple(replace(one, audit=None) for one in record.results))
+    yield from run_table(bare).notes
+    for result in record.results:
+        if result.audit is not None:
+            told = audit_line(result.audit, result).removeprefix("read by ")
+            yield f"How the answers to {result.task} were read: {_counted(result, told)}"
+
+
+def _counted(result: TaskResult, told: str) -> str:
+    """An audit's line with each rule behind its number, and names of rules as such."""
+    audit = result.audit
+    if audit is None or not audit.rules:
+        return told
+    _, mark, rest = told.partition("; ")
+    rules = ", ".join(f"{n:,} {_RULES.get(rule, rule)}" for rule, n in audit.rules.items())
+    return rules + (mark + rest if mark else ".")
+
+
+_RULES = {
+    "lower case": "after lower-casing",
+    "compared as written (people unanimous)": "compared as written (all people agree)",
+    "normalised": "after normalising",
+    "letter alone": "as a letter alone",
+    "letter at the start": "by the letter at the start",
+}
+"""Names of rules that say too little by themselves."""
+
+
 def _making(record: RunRecord) -> Iterator[tuple[str, str]]:
     """When, by what and on what it was made."""
     if record.publication is not None:
         yield "published in", f"{record.publication.title} ({record.publication.card})"
         return
     yield "date", f"{record.created} to {record.finished} (UTC)"
-    yield "source", f"{record.source} by evalkit, commit {record.commit or _UNKNOWN}"
-    yield "versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())
+    yield "source", f"{record.source} by {_evalkit(record)}"
+    others = ", ".join(f"{name} {v}" for name, v in record.versions.items() if name != "evalkit")
+    if others:
+        yield "other versions", others
     if record.hardware is not None:
         held = record.hardware
         accelerators = ", ".join(held.accelerators) or "no accelerator"
@@ -100,16 +152,43 @@ def _making(record: RunRecord) -> Iterator[tuple[str, str]]:
             f"{held.processor}, {held.cores} cores, {held.memory_gib:g} GiB, {accelerators}",
         )
     if record.source == "measured":
-        yield "pictures", record.config.image_preprocess
+        way = record.config.image_preprocess
+        yield "pictures", _PICTURES.get(way, way)
+
+
+_PICTURES = {
+    "processor": "prepared as the model's own processor does it",
+    "pad-square": "padded to a square, then prepared as the model's own processor does it",
+}
+
+
+def _evalkit(record: RunRecord) -> str:
+    """Which evalkit it was, so that it can be asked for: distribution, version and commit."""
+    version = record.versions.get("evalkit")
+    told = f"evalkit (the Python distribution evalkit-vlm, version {version or _UNKNOWN})"
+    if not record.commit:
+        return told
+    commit, plus, _ = record.commit.partition("+changes")
+    changed = ", with changes that were not committed" if plus else ""
+    return f"{told}, at commit {commit} of its source{changed}"
+
+
+_COLUMNS = (
+    *("task", "data", "revision", "samples", "data digest", "prompt variant, digest"),
+    *("decoding", "rules (protocol)", "judge"),
+)
 
 
 def _table(record: RunRecord) -> str:
-    header = ("task", "data", "revision", "samples", "data digest", "prompt", "rules", "judge")
-    rows = [tuple(_row(result)) for result in record.results]
+    rows = [tuple(map(spelled, _row(result))) for result in record.results]
+    linked = [
+        (row[0], linked_data(result.fingerprint.dataset) or row[1], *row[2:])
+        for row, result in zip(rows, record.results, strict=True)
+    ]
     return markdown_table(
-        Table(header=header, rows=tuple(rows), notes=()),
-        cell=published,
-        right=[False, False, False, True, False, False, False, False],
+        Table(header=_COLUMNS, rows=tuple(linked), notes=()),
+        cell=lambda text: text,
+        right=[name == "samples" for name in _COLUMNS],
     )
 
 
@@ -122,9 +201,24 @@ def _row(result: TaskResult) -> Iterable[str]:
     rows = data.rows if data.own else data.expected_rows
     yield _UNKNOWN if data.samples is None else f"{data.samples:,} of {rows or '?'}"
     yield (data.digest or _UNKNOWN)[:_SHOWN]
-    yield _UNKNOWN if prompt is None else f"{prompt.variant} {prompt.digest[:_SHOWN]}"
+    yield _UNKNOWN if prompt is None else f"{prompt.variant}, {prompt.digest[:_SHOWN]}"
+    yield _decoding(result.fingerprint.generation)
     yield f"{result.protocol}, version {result.version}"
     yield _judge(result)
+
+
+def _decoding(told: Generation | None) -> str:
+    """How answers were decoded, in words."""
+    if told is None:
+        return _UNKNOWN
+    how = "greedy" if told.temperature == 0 else f"sampled at temperature {told.temperature:g}"
+    parts = [how if told.num_beams == 1 else f"{how}, {told.num_beams} beams"]
+    if told.temperature > 0 and told.top_p < 1:
+        parts.append(f"top-p {told.top_p:g}")
+    parts.append(f"at most {told.max_new_tokens:,} new tokens")
+    if told.stop:
+        parts.append("ended by " + " or ".join(map(repr, told.stop)))
+    return ", ".join(parts)
 
 
 def _judge(result: TaskResult) -> str:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalkit.card.derived import Shape, derived_layout
 from evalkit.card.entries import Best, Entry, Metrics, check_whole
 from evalkit.card.layout import Layout, parse_layout
-from evalkit.card.numbers import BOLD, ROUNDING, methods, numbers
+from evalkit.card.model_index import own_entries
+from evalkit.card.numbers import BOLD, PROTOCOLS, ROUNDING, methods, numbers
 from evalkit.card.provenance import fenced, provenance
 from evalkit.card.section import section_context
+from evalkit.card.spelled import spelled
 from evalkit.card.tables import card_tables
+from evalkit.card.titles import GROUPS, Titles
 from evalkit.errors import UsageError
 from evalkit.report.markdown import published
 from evalkit.run_record import RunRecord
@@ -38,21 +41,27 @@ class Sheet:
         entries: The runs, in order; the card is the first one's.
         references: Records whose numbers stand beside.
         template: The template's text.
-        name: What the template is called, for errors.
+        called: What the template is called, for errors.
         metrics: Which metrics are shown.
         partial: Whether numbers of a part of the data may stand there, with their marks.
         layout: What a layout file says, for templates that ask it.
         shape: What the tables look like where no layout says it; None: there are no tables.
+        titles: What readers call the tasks, as far as it is known.
+        name: The model's name on a card; None is what the first record says.
+        indexed: The model that the front matter's `model-index` is of; None where there is none.
     """
 
     entries: tuple[Entry, ...]
     references: tuple[RunRecord, ...] = ()
     template: str
-    name: str = "of the card"
+    called: str = "of the card"
     metrics: Metrics = "headline"
     partial: bool = False
     layout: Mapping[str, Any] | None = None
     shape: Shape | None = None
+    titles: Titles = field(default_factory=dict)
+    name: str | None = None
+    indexed: str | None = None
 
 
 def template_names() -> tuple[str, ...]:
@@ -95,7 +104,7 @@ def body(sheet: Sheet, best: Best) -> str:
     context = view_of(context_of(sheet, best))
     part = (_FOLDER / "provenance.md.j2").read_text(encoding="utf-8")
     told = Made(rendered(part, "provenance.md.j2", context))  # what all templates say
-    text = rendered(sheet.template, sheet.name, {**context, "provenance": told})
+    text = rendered(sheet.template, sheet.called, {**context, "provenance": told})
     return _MARK.sub("<! ", _GAP.sub("\n\n", text)).strip("\n")
 
 
@@ -107,13 +116,16 @@ def context_of(sheet: Sheet, best: Best) -> dict[str, Any]:
     from markupsafe import Markup
 
     made: Callable[[str], Markup] = Markup  # Markdown of this package, in which texts are escaped
-    table = numbers(sheet.entries, sheet.references, sheet.metrics, best)
+    table = numbers(sheet.entries, sheet.references, sheet.metrics, best, sheet.titles)
     return {
         "title": sheet.entries[0].record.model.name,
         "table": made(table.markdown),
         "footnotes": table.footnotes,
         "is_ranked": table.is_ranked,
         "methods": methods(sheet.entries, sheet.metrics),
+        "groups": GROUPS if table.has_groups else "",
+        "protocols": PROTOCOLS,
+        "scope": _scope(sheet),
         "bold": BOLD,
         "rounding": ROUNDING,
         "runs": [_run(entry, made) for entry in sheet.entries],
@@ -130,13 +142,14 @@ def _tables(sheet: Sheet, best: Best) -> dict[str, Any]:
     both = (*(entry.record for entry in sheet.entries), *sheet.references)
     records = list({record.digest: record for record in both}.values())
     layout = _layout(sheet, records)
-    return section_context(layout, card_tables(layout, records, best=best, scored=scored))
+    tables = card_tables(layout, records, best=best, scored=scored, titles=sheet.titles)
+    return section_context(layout, tables)
 
 
 def _layout(sheet: Sheet, records: Sequence[RunRecord]) -> Layout:
     if sheet.layout is not None:
         return parse_layout(sheet.layout, "The layout")
-    return derived_layout(records, sheet.shape or "grid", sheet.metrics)
+    return derived_layout(records, sheet.shape or "grid", sheet.metrics, sheet.titles)
 
 
 def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:
@@ -146,6 +159,8 @@ def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:
         "label": entry.label,
         "record": entry.record,
         "provenance": told,
+        "facts": [(what, made(spelled(value))) for what, value in told.facts],
+        "notes": [made(spelled(note)) for note in told.notes],
         "provenance_table": made(told.table),
         "prompts": [
             {"variant": variant, "tasks": tasks, "template": made(fenced(template, "jinja"))}
@@ -157,5 +172,25 @@ def _run(entry: Entry, made: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def heading(sheet: Sheet) -> str:
-    """The title of a new card, as Markdown."""
-    return f"# {published(sheet.entries[0].record.model.name)}"
+    """The title of a new card, as Markdown: the model's name, or that it compares several."""
+    first = sheet.entries[0].record.model.name
+    models = len({entry.record.model.name for entry in sheet.entries})
+    if sheet.name is not None and sheet.name != first:
+        return f"# {published(sheet.name)}"
+    if models > 1:
+        count = _COUNTS[models] if models < len(_COUNTS) else str(models)
+        return f"# Comparison of {count} models"
+    return f"# {published(first)}"
+
+
+_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def _scope(sheet: Sheet) -> str:
+    """That the front matter is of one model alone, where the card is of several."""
+    if sheet.indexed is None or len(own_entries(sheet.entries)) == len(sheet.entries):
+        return ""
+    return (
+        f"The front matter (model-index) holds the numbers of {sheet.indexed} alone, since the hub "
+        "takes a card to be of one model."
+    )

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from evalkit.card.layout import Layout
+from evalkit.card.spelled import spelled
 from evalkit.card.tables import BESIDE, CardTable, definitions
 from evalkit.report.markdown import escaped, safe
 from evalkit.report.marks import footnotes
@@ -40,6 +41,7 @@ def section_context(layout: Layout, tables: Sequence[CardTable]) -> dict[str, An
         is_ranked: Whether some number is in bold.
         sources: A sentence on each publication whose numbers they have.
         slips: A sentence on each printed number that is known to be wrong.
+        intervals: Whether tables of intervals stand below some of them.
         rounding: How their numbers are rounded, in a sentence or two.
         definitions: The links that they use, as Markdown.
     """
@@ -52,6 +54,7 @@ def section_context(layout: Layout, tables: Sequence[CardTable]) -> dict[str, An
         "is_ranked": any(cell.bold for cell in _cells(held)),
         "sources": tuple(Markup(line) for line in _sources(held)),  # noqa: S704 - escaped there
         "slips": tuple(Markup(line) for line in _slips(held)),  # noqa: S704 - escaped there
+        "intervals": any(table.intervals for table in held),
         "rounding": _rounding(layout, held),
         "definitions": definitions(layout, held),
     }
@@ -89,7 +92,7 @@ def _sources(tables: Sequence[CardTable]) -> Iterator[str]:
         if (source := record.publication) is not None:
             yield (
                 f"Published numbers are copied from {safe(source.title)} ({safe(source.card)}, "
-                f"SHA-256 {safe(digest[:12])}), not measured here."
+                f"SHA-256 {spelled(digest[:12])}), not measured here."
             )
 
 

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 from evalkit.card.cells import Cell, Choice, Grid, GridRow, grids
 from evalkit.card.entries import Best, labels
+from evalkit.card.intervals import intervals
 from evalkit.card.layout import Align, Kind, Layout, Line, TableLayout, Texts
+from evalkit.card.titles import Titles
 from evalkit.compare.sides import Scored
 from evalkit.report.markdown import escaped, safe
 from evalkit.report.marks import Footnote, footnotes, suffix
@@ -44,6 +46,8 @@ class CardTable:
         section: The heading below which it stands; None where there is none.
         heading: Its title as Markdown; empty where it has none.
         text: The table: Markdown, a list with one entry, or HTML.
+        intervals: A table of the intervals and n of its measured numbers, as Markdown; empty where
+            there are none, or the layout wants none.
         notes: Sentences below it, as Markdown.
         footnotes: What its marks say.
         references: Keys of the links that it uses.
@@ -55,6 +59,7 @@ class CardTable:
     section: str | None
     heading: Markup
     text: Markup
+    intervals: Markup
     notes: tuple[Markup, ...]
     footnotes: tuple[Footnote, ...]
     references: frozenset[str]
@@ -68,6 +73,7 @@ def card_tables(
     published: Texts | None = None,
     best: Best | None = None,
     scored: Mapping[str, Scored | None] | None = None,
+    titles: Titles | None = None,
 ) -> tuple[CardTable, ...]:
     """The tables of a layout, filled from records, in the layout's order.
 
@@ -78,6 +84,7 @@ def card_tables(
             like others; None is what the layout says.
         best: Which of some results of one metric are set in bold; called with at least two.
         scored: Scored samples by the record's digest, where the best are told apart by them.
+        titles: What readers call the tasks, as far as it is known.
 
     Raises:
         UsageError: A cell could be of several records.
@@ -92,7 +99,8 @@ def card_tables(
     made, section = [], None
     for table, cells in zip(layout.tables, grids(layout, choice), strict=True):
         section = table.section or section
-        made.append(replace(_table(table, cells), section=section))
+        found = intervals(cells, choice.labels, titles or {}) if layout.intervals else ""
+        made.append(replace(_table(table, cells), section=section, intervals=_markdown(found)))
     return tuple(made)
 
 
@@ -115,6 +123,7 @@ def _table(table: TableLayout, cells: Grid) -> CardTable:
         section=table.section,
         heading=_markdown(_heading(table)),
         text=_markdown(write(table, cells)),
+        intervals=_markdown(""),
         notes=tuple(_markdown(printable(note).replace("<", "&lt;")) for note in table.notes),
         footnotes=footnotes(cells.used, BESIDE),
         references=frozenset(key for key in used if key is not None),

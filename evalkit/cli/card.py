@@ -24,11 +24,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(
-    epilog="A run is its folder, its run.json, MODEL/RUN in results/, or a baseline. Of a card "
-    "that is there only the marked block and evalkit's keys of the front matter are replaced. Exit "
-    "codes: 0 written, 12 a number is of a part of its data, or not of the benchmark's, 14 of an "
-    "unhealthy judge (both may stand there by --allow-partial, marked), 15 a record was edited, or "
-    "its scored samples contradict it, 2 a mistake."
+    epilog="A run is its folder, its run.json, MODEL/RUN in results/ or results/published/, or a "
+    "baseline. Of a card that is there only the marked block and evalkit's keys of the front "
+    "matter are replaced. Exit codes: 0 written, 12 a number is of a part of its data, or not of "
+    "the benchmark's, 14 of an unhealthy judge (both may stand there by --allow-partial, marked), "
+    "15 a record was edited, or its scored samples contradict it, 2 a mistake."
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option(

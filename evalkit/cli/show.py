@@ -15,6 +15,9 @@ from evalkit.writing import write_text
 RESULTS = Path("results")
 """Where runs are kept."""
 
+PUBLISHED = RESULTS / "published"
+"""Where records of published numbers stand, by MODEL/RUN or PUBLICATION/MODEL."""
+
 BASELINES = RESULTS / "baselines"
 """Where baselines are kept by name."""
 
@@ -55,13 +58,13 @@ def place_of(run: str, what: str = "run") -> Path:
     """Where the run stands.
 
     Args:
-        run: Its folder, its record, or MODEL/RUN in results/.
+        run: Its folder, its record, or MODEL/RUN in results/, or in results/published/.
         what: What it could be instead, in words, for the error's text.
 
     Raises:
         StoreError: There is none there, or it was not finished; the text says what to do.
     """
-    place = next((p for p in (Path(run), RESULTS / run) if p.exists()), None)
+    place = next((p for p in _places(run) if p.exists()), None)
     if place is None:
         message = f"There is no {what} at {run}, nor in {RESULTS}/.{_near(run)}"
         raise StoreError(message)
@@ -76,6 +79,11 @@ def place_of(run: str, what: str = "run") -> Path:
         raise StoreError(message)
     message = f"There is no run record in {place}.{_near(run)}"
     raise StoreError(message)
+
+
+def _places(run: str) -> tuple[Path, ...]:
+    """Where a run of that name may stand, the first of them first."""
+    return Path(run), RESULTS / run, PUBLISHED / run
 
 
 def side_of(name: str) -> Path:
@@ -101,16 +109,14 @@ def kept_at(name: str) -> Path | None:
 def places_read(names: Iterable[str]) -> list[Path]:
     """All places at which a side of such a name may stand: nothing is written there."""
     return [
-        place
-        for name in names
-        for place in (Path(name), RESULTS / name, kept_at(name))
-        if place is not None
+        place for name in names for place in (*_places(name), kept_at(name)) if place is not None
     ]
 
 
 def _near(run: str) -> str:
     """The run folders that may have been meant: those below, and those of a like name."""
-    found = sorted(file.parent for file in RESULTS.glob("*/*/run.json"))
+    files = [*RESULTS.glob("*/*/run.json"), *PUBLISHED.glob("*/*/run.json")]
+    found = sorted(file.parent for file in files)
     below = [path for path in found if Path(run).resolve() in path.resolve().parents]
     by_name = {path.name: path for path in found}
     close = get_close_matches(Path(run).name, by_name, n=3, cutoff=0.5)

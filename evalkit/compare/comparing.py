@@ -86,6 +86,10 @@ class Compared:
         )
         return replace(self, flips=tuple(found), comparison=replace(self.comparison, tasks=tasks))
 
+    def _repr_html_(self) -> str:
+        """The comparison as a table: what a notebook shows."""
+        return self.comparison._repr_html_()
+
 
 def compare(first: Scored, second: Scored, choice: Choice = Choice()) -> Compared:
     """Compare a run with a reference, on the samples that both have, paired by id.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from evalkit.comparison import Comparison, Difference, Side, TaskComparison
 from evalkit.report.table import Table, number, p_words, shortened, signed
@@ -51,11 +51,12 @@ def _counted(comparison: Comparison) -> str:
     return f"{', '.join(words)} of {total} headline metric{'' if total == 1 else 's'}"
 
 
-def compare_table(comparisons: Sequence[Comparison]) -> Table:
+def compare_table(comparisons: Sequence[Comparison], left_out: Container[str] = ()) -> Table:
     """One row a task, metric and run, and below it what the numbers are.
 
     Args:
         comparisons: One or more, all with the same reference.
+        left_out: Columns that will not be shown, of which no note is needed.
     """
     many = len(comparisons) > 1
     rows = [row for key in _keys(comparisons) for row in _rows(key, comparisons)]
@@ -65,7 +66,7 @@ def compare_table(comparisons: Sequence[Comparison]) -> Table:
         *("value" if many else "run", "difference", level, "p", "p Holm", "won", "lost"),
         *("could see", "n", "clusters", "r"),
     )
-    return Table(header=header, rows=tuple(rows), notes=tuple(notes(comparisons)))
+    return Table(header=header, rows=tuple(rows), notes=tuple(notes(comparisons, left_out)))
 
 
 def _keys(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
@@ -182,7 +183,7 @@ def who(side: Side) -> str:
 # What to know
 
 
-def notes(comparisons: Sequence[Comparison]) -> Iterable[str]:
+def notes(comparisons: Sequence[Comparison], left_out: Container[str] = ()) -> Iterable[str]:
     """The sentences below the table: flips, what a reader must see, and how numbers were made."""
     names = labels(comparisons)[1:]
     allowed = [tuple(waivers(comparison)) for comparison in comparisons]
@@ -204,7 +205,7 @@ def notes(comparisons: Sequence[Comparison]) -> Iterable[str]:
         yield from (f"{prefix}not compared: {line}." for line in comparison.absent)
     if len(set(allowed)) == 1:
         yield from allowed[0]
-    yield from methods(comparisons)
+    yield from methods(comparisons, left_out)
     yield f"reference: {who(comparisons[0].first)}"
     for name, comparison in zip(names, comparisons, strict=True):
         yield f"{name if len(names) > 1 else 'run'}: {who(comparison.second)}"
@@ -273,7 +274,7 @@ def waivers(comparison: Comparison) -> Iterable[str]:
         yield f"allowed to differ in {where}: {', '.join(parts)} ({values})."
 
 
-def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:
+def methods(comparisons: Sequence[Comparison], left_out: Container[str] = ()) -> Iterable[str]:
     """How intervals and p-values were made, and what the columns mean."""
     found = [
         (task.task, d)
@@ -297,8 +298,14 @@ def methods(comparisons: Sequence[Comparison]) -> Iterable[str]:
         f"corrected for {family} headline{'' if family == 1 else 's'}{raw}; verdicts go by it at "
         f"{alpha:.4g}."
     )
-    yield (
-        "values are over the samples that both have; could see: the true difference that these "
-        "samples show with 80 % power by itself, before any correction; won, lost: units of n that "
-        "are better, or worse, than in the reference; r: correlation of the two runs over units."
-    )
+    told = [meaning for name, meaning in _COLUMNS.items() if name not in left_out]
+    yield f"{'; '.join(['values are over the samples that both have', *told])}."
+
+
+_COLUMNS = {
+    "could see": "could see: the true difference that these samples show with 80 % power by "
+    "itself, before any correction",
+    "won": "won, lost: units of n that are better, or worse, than in the reference",
+    "r": "r: correlation of the two runs over units",
+}
+"""What columns are whose names do not say it."""

@@ -69,7 +69,7 @@ def comparison_html(comparison: Comparison) -> str:
         for task in comparison.tasks
     ]
     own = [replace(comparison, tasks=tuple(tasks))]
-    table = compare_table(own)
+    table = compare_table(own, _LEFT_OUT)
     chosen = _chosen(table, [name for name in table.header if name not in _LEFT_OUT])
     shown = replace(chosen, notes=(*summaries(own), *table.notes))
     return _html(_Piece(title=compare_title(own), table=shown))

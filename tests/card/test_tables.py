@@ -227,6 +227,28 @@ def test_marks_of_all_numbers_of_a_model_stand_at_its_head():
     assert grid(rows)[2:] == [["a", "0.5000"], ["b¶", "0.5000"]]
 
 
+def test_marks_of_a_part_of_the_data_stand_at_numbers_even_where_all_have_one():
+    numbers = {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}}
+    own = record("a", numbers)
+    partial = replace(own, results=tuple(result(t, n, failed=1) for t, n in numbers.items()))
+    table = table_of(pivot("a"), [partial])
+    assert grid(table)[0] == ["Benchmark", "A"]
+    assert [row[1] for row in grid(table)[2:]] == ["50.0§", "25.0§"]
+
+
+def test_intervals_and_n_of_measured_numbers_stand_below_as_the_numbers_are_written():
+    records = [
+        sure(record("a", {"gqa": {"accuracy": 0.5}})),
+        record("b", {"gqa": {"accuracy": 0.4}}, factors={"size": "3B"}),
+    ]
+    table = table_of(pivot("a", "b"), records)
+    assert [re.split(r" *\| *", line)[1:-1] for line in str(table.intervals).splitlines()][2:] == [
+        ["gqa", "accuracy", "a", "49.0 to 51.0", "10"]
+    ]
+    assert table_of(pivot("a", "b") | {"intervals": False}, records).intervals == ""
+    assert table_of(pivot("b"), records[1:]).intervals == ""
+
+
 def test_a_mark_of_some_numbers_stands_at_them():
     own = record("a", {"gqa": {"accuracy": 0.5}, "pope": {"accuracy": 0.25}})
     partial = replace(own, results=(own.results[0], result("pope", {"accuracy": 0.2}, failed=1)))
@@ -354,7 +376,9 @@ def test_nothing_of_a_record_becomes_markup():
     assert len(grid(table)) == 3
     assert [len(row) for row in grid(table)] == [2, 2, 2]
     for text in (str(table.text), page_of(records, "grid"), page_of(records, "ablation")):
-        bare = re.sub(r"<!-- -->|`evalkit verify`|\*\*(model|published in|record)\*\*", "", text)
+        bare = re.sub(
+            r"<!-- -->|`evalkit verify`|`[0-9a-f]+`|\*\*(model|published in|record)\*\*", "", text
+        )
         assert not re.search(r"<|@|`|\*\*|\]\(", bare)
 
 

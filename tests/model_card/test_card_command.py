@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -37,7 +39,10 @@ def test_the_demos_card(evalkit, root, tmp_path):
     assert "12578" not in done.out
     again = eval_results_to_model_index("demo", made.data.eval_results)
     assert again == made.data.to_dict()["model-index"]
-    assert "| gqa       | accuracy      |  0.7500⁂ |   0.6500 to 0.8289 | 132 |" in made.text
+    row = (
+        "| [GQA](https://arxiv.org/abs/1902.09506) (gqa) | accuracy | 0.7500⁂ | 0.6500 to 0.8289 |"
+    )
+    assert f"{row} 132 samples |" in re.sub(" +", " ", made.text)
     assert "- ⁂ of the demo's own made-up data, not of the benchmark's." in made.text
     assert "§" not in made.text
     assert "rounded half to even" in made.text
@@ -360,3 +365,50 @@ def test_a_pipe_is_no_card(evalkit, tmp_path, write, complete):
     done = card(evalkit, tmp_path, "model/run")
     assert done.code == 2
     assert "README.md is no regular file" in done.err
+
+
+def test_a_card_of_several_models_says_so_and_of_whom_the_front_matter_is(
+    evalkit, tmp_path, write, complete
+):
+    write(complete)
+    write(replace(complete, model=replace(complete.model, name="other")), "other")
+    done = evalkit("card", "model/run", "other/run", cwd=tmp_path)
+    assert "\n# Comparison of two models\n" in done.out
+    assert "holds the numbers of demo alone" in done.out
+    assert ModelCard(done.out).data.model_name == "demo"
+    done = evalkit("card", "model/run", "other/run", "--no-front-matter", cwd=tmp_path)
+    assert "\n# Comparison of two models\n" in f"\n{done.out}"
+    assert "front matter (" not in done.out
+    done = evalkit("card", "model/run", cwd=tmp_path)
+    assert "\n# demo\n" in done.out
+    assert "front matter (" not in done.out
+    meta = tmp_path / "meta.toml"
+    meta.write_text('name = "My models"\n', encoding="utf-8")
+    done = evalkit("card", "model/run", "other/run", "--meta", meta, cwd=tmp_path)
+    assert "\n# My models\n" in done.out
+
+
+def test_a_published_record_is_found_by_its_short_name(evalkit, root, tmp_path, write, complete):
+    write(complete)
+    name = "llava-gemma/llava-gemma-2b-clip-pretrained"
+    shutil.copytree(root / "results" / "published" / name, tmp_path / "results/published" / name)
+    done = evalkit("card", "model/run", "--reference", name, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "published: llava-gemma-2b" in done.out
+    done = evalkit("card", "model/run", "--reference", f"{name}x", cwd=tmp_path)
+    assert done.code != 0
+    assert f"Did you mean results/published/{name}?" in done.err
+
+
+@pytest.mark.parametrize("template", ["grid", "ablation"])
+def test_layouts_show_intervals_and_units_of_measured_numbers(
+    evalkit, tmp_path, write, complete, template
+):
+    write(complete)
+    done = evalkit("card", "model/run", "--template", template, cwd=tmp_path)
+    text = re.sub(" +", " ", done.out)
+    assert "| GQA | accuracy | demo | 0.6500 to 0.8289 | 132 samples |" in text
+    assert "| MMVP | pair_accuracy | demo | 0.1836 to 0.5497 | 30 groups |" in text
+    assert "[MME perception][mme] (of 2000)" in text
+    assert "\n[mme]: https://arxiv.org/abs/2306.13394\n" in text
+    assert "Intervals are of 95 %" in text

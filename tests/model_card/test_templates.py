@@ -40,7 +40,7 @@ def hostile(demo):
 
 def written(record, template, **given):
     sheet = Sheet(
-        entries=(Entry(record=record, label="x"),), template=template, name="t.j2", partial=True,
+        entries=(Entry(record=record, label="x"),), template=template, called="t.j2", partial=True,
         **given,
     )  # fmt: skip
     return body(sheet, undistinguished)

@@ -13,7 +13,10 @@ from made_comparisons import compared_task, comparison, difference, side
 from made_records import judge_report
 
 import evalkit
+from evalkit.compare.comparing import Choice, compare
+from evalkit.compare.sides import load
 from evalkit.records import Coverage
+from evalkit.report.compare_table import compare_table
 from evalkit.report.table import printable
 
 HOSTILE = (
@@ -164,6 +167,22 @@ def test_a_comparison_shows_its_headlines_in_words_and_numbers():
     assert "n against m: better in 1 of 1 headline metric." in shown.text
     assert "30 of 500 samples flip" in shown.text
     assert "not compared: gqa: it is in one of the two alone" in shown.text
+
+
+def test_notes_of_a_comparison_are_of_columns_that_are_there():
+    shown = read(compared())
+    assert not {"could see", "won", "lost", "r"} & shown.cells[0].keys()
+    for word in ("could see", "won, lost", "correlation"):
+        assert word not in shown.text
+    assert "values are over the samples that both have." in shown.text
+    assert "could see" in " ".join(compare_table([compared()]).notes)
+
+
+def test_what_compare_gives_shows_its_comparison(folder):
+    run = load(folder)
+    found = compare(run, run, Choice(draws=99))
+    assert found._repr_html_() == found.comparison._repr_html_()
+    assert read(found).cells[0]["verdict"] == "identical"
 
 
 def test_an_unhealthy_judge_is_seen_in_a_comparison():

@@ -12,6 +12,8 @@ from evalkit.store import RunFolder, load_run
 from evalkit.verify import verify
 
 ROOT = Path(__file__).parents[2]
+GQA = "[GQA](https://arxiv.org/abs/1902.09506) (gqa)"
+"""How the row of a task begins."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def test_other_ends_of_lines_are_the_same(evalkit, copy):
 
 
 def test_the_authors_text_may_change(evalkit, copy):
-    file = changed(copy, "# demo\n", "# demo\n\nBy me: 99.9 %.\n")
+    file = changed(copy, "# Comparison of two models\n", "# Ours\n\nBy me: 99.9 %.\n")
     assert evalkit("verify", file).code == 0
 
 
@@ -71,7 +73,7 @@ def test_a_changed_digit(evalkit, copy):
     file = changed(copy, "**0.7500**", "**0.7600**")
     done = evalkit("verify", file)
     assert done.code == 15
-    where = f"README.md:{line_of(copy, '0.7600')}: in the row 'gqa', expected "
+    where = f"README.md:{line_of(copy, '0.7600')}: in the row '{GQA}', expected "
     assert where in done.out
     assert "found '**0.7600**⁂ (0.6500 to 0.8289)'" in done.out
 
@@ -84,13 +86,13 @@ def test_a_changed_bold(evalkit, copy):
 def test_a_swapped_row(evalkit, copy):
     file = copy / "card" / "README.md"
     lines = file.read_text(encoding="utf-8").split("\n")
-    at = next(i for i, line in enumerate(lines) if line.startswith("| gqa "))
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"| {GQA} "))
     lines[at], lines[at + 1] = lines[at + 1], lines[at]
     file.write_text("\n".join(lines), encoding="utf-8")
     done = evalkit("verify", file)
     assert done.code == 15
-    assert f"README.md:{at + 1}: expected nothing, found '| mme " in done.out
-    assert "expected '| mme " in done.out
+    assert f"README.md:{at + 1}: expected nothing, found '| [MME]" in done.out
+    assert "expected '| [MME]" in done.out
 
 
 def test_a_removed_footnote(evalkit, copy):
@@ -102,7 +104,7 @@ def test_a_removed_footnote(evalkit, copy):
 
 
 def test_a_number_that_was_added(evalkit, copy):
-    row = "| gqa       | accuracy"
+    row = f"| {GQA} "
     done = evalkit("verify", changed(copy, row, f"| mine | accuracy | 0.99 |\n{row}"))
     assert done.code == 15
     assert "expected nothing, found '| mine | accuracy | 0.99 |'" in done.out

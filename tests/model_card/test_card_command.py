@@ -222,7 +222,7 @@ def test_what_a_copy_of_a_record_tells_is_said(evalkit, tmp_path, write, complet
     done = card(evalkit, tmp_path, "model/run", "--copy-records")
     assert done.code == 0, done.err
     assert "leave out" not in done.err
-    place = tmp_path / "joe" / "my data"
+    place = "/srv/joe/my data"
     config = replace(complete.config, data=str(place), ray_address="ray://10.0.0.1:1")
     write(replace(complete, config=config))
     done = card(evalkit, tmp_path, "model/run", "--copy-records", out="other")

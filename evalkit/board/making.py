@@ -74,8 +74,7 @@ def make(
     same = same_models(choice.published, rows)
     known, tasks = _tasks(ordered), _chosen(ordered, choice.tasks)
     checked_training(choice.trained_on, rows, known)
-    found: list[Column] = []
-    damaged: list[LeftOut] = []
+    found, damaged = list[Column](), list[LeftOut]()
     for task in tasks:
         held, tallies, unfit = _candidates(ordered, task, rows)
         damaged += unfit
@@ -86,8 +85,7 @@ def make(
         found.sort(key=lambda column: bool(column.groups[0].title))
     aggregates = _aggregates(found, choice.aggregate)
     order = {one.contender: place for place, one in enumerate(aggregates)}
-    shown = _in_order(rows, found)
-    shown.sort(key=lambda row: order.get(row.label, len(order)))
+    shown = sorted(_in_order(rows, found), key=lambda row: order.get(row.label, len(order)))
     return Standings(
         title=choice.title,
         reference=reference,

@@ -36,6 +36,9 @@ DRAWS = 10_000
 SOME_DISCORDANT = 40
 """With more clusters in which two models differ, exchanges say no more than the score test."""
 
+FEW_DF = 20
+"""With fewer degrees of freedom exchanges are asked in any case: whole strata differ."""
+
 _JITTER = 1e-9  # of the largest variance: models that answer alike have none between them
 
 
@@ -119,8 +122,10 @@ def _size(moves: Moves, i: int, j: int, draws: int, seed: int) -> float:
 
     Of few discordant clusters exchanges alone tell. Of some more it is the surer of exchanges and
     the score test, whose t is never above the root of the number of clusters: 15 losses of 15 have
-    p = 0.002 by it and are 2 of 32,768 exchanges.
+    p = 0.002 by it and are 2 of 32,768 exchanges. The same holds of many that fill whole strata,
+    which leave few degrees of freedom.
     """
+    import numpy as np
     from scipy.special import ndtri, stdtr
 
     far = abs(float(moves.values[i] - moves.values[j]))
@@ -128,12 +133,11 @@ def _size(moves: Moves, i: int, j: int, draws: int, seed: int) -> float:
         return 0.0
     if not _is_known(moves, i, j):
         return float("nan")
-    case, size = _case(moves, i, j), 0.0
-    if len(case.halves) <= SOME_DISCORDANT:
+    case, size, error, df = _case(moves, i, j), 0.0, np.inf, 0.0
+    if len(case.halves) >= FEW_DISCORDANT:
+        error, df = _error(moves, i, j, case)
+    if len(case.halves) <= SOME_DISCORDANT or df < FEW_DF:
         size = max(0.0, float(-ndtri(_exchanged_p(case, draws, seed) / 2)))
-    if len(case.halves) < FEW_DISCORDANT:
-        return size
-    error, df = _error(moves, i, j, case)
     return max(size, float(-ndtri(stdtr(max(df, 1.0), -far / error))))
 
 

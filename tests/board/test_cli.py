@@ -116,7 +116,7 @@ PAGES = ("leaderboard.md", "leaderboard.html", "leaderboard.csv", "leaderboard.j
 @pytest.mark.parametrize("blocked", PAGES)
 def test_pages_that_cannot_all_be_written_leave_what_was_there(call, model, results, blocked):
     model("a")
-    reports = results.parent / "reports"
+    reports = results.parent / "boards"
     (reports / blocked).mkdir(parents=True)
     kept = [name for name in PAGES if name != blocked]
     for name in kept:
@@ -129,7 +129,7 @@ def test_pages_that_cannot_all_be_written_leave_what_was_there(call, model, resu
 
 def test_a_page_of_ones_own_is_kept_with_its_ends_of_lines(call, model, results):
     model("a")
-    path = results.parent / "reports" / "leaderboard.md"
+    path = results.parent / "boards" / "leaderboard.md"
     path.parent.mkdir()
     mine = b"# Mine\r\n\r\n```html\r\n<!-- evalkit:begin leaderboard {} -->\r\n```\r\n"
     path.write_bytes(mine)
@@ -144,7 +144,7 @@ def test_a_page_of_ones_own_is_kept_with_its_ends_of_lines(call, model, results)
 @pytest.mark.parametrize("mark", ["begin leaderboard {}", "end leaderboard", "begin leaderboard"])
 def test_a_page_with_damaged_marks_is_refused(call, model, results, mark):
     model("a")
-    path = results.parent / "reports" / "leaderboard.md"
+    path = results.parent / "boards" / "leaderboard.md"
     path.parent.mkdir()
     path.write_text(f"# Mine\n\n<!-- evalkit:{mark} -->\n")
     done = call(results)
@@ -161,7 +161,7 @@ def test_a_pipe_in_the_place_of_a_record_or_a_page_is_named(call, model, results
     done = call(results)
     assert done.returncode == 0
     assert "left out: results/piped/run/run.json: is no regular file" in done.stderr
-    page = results.parent / "reports" / "leaderboard.md"
+    page = results.parent / "boards" / "leaderboard.md"
     page.unlink()
     os.mkfifo(page)
     done = call(results)

@@ -238,7 +238,7 @@ def test_a_regression_is_said_everywhere_and_keeps_its_exit_code(
 
 def test_a_task_list_is_run_and_what_failed_is_the_gate_s_to_judge(single, good, runner, serving):
     serving()
-    said = good.parents[2] / good.name / "said"
+    said = single.folder / good.name / "said"
     data = said.with_name("data")
     options = f"--data {data}\n  --limit 1000"
     inputs = given(single, good, tasks="sight\n", model=f"replay:{said}", run_options=options)
@@ -255,7 +255,7 @@ def test_a_task_list_is_run_and_what_failed_is_the_gate_s_to_judge(single, good,
 def test_a_run_with_a_gate_of_its_own_is_gated(single, good, runner, serving):
     """`run --gate --sequential` ends with a verdict, which is no reason to give none."""
     server = serving()
-    data = good.parents[2] / good.name / "data"
+    data = single.folder / good.name / "data"
     options = f"--data {data} --gate gate.toml --baseline {good} --sequential"
     inputs = given(single, good, tasks="sight", run_options=options)
     assert runner.run(inputs | {"model": "dummy:constant,text=yes"}) == 10, runner.log
@@ -265,7 +265,7 @@ def test_a_run_with_a_gate_of_its_own_is_gated(single, good, runner, serving):
     assert "**Regression: sight accuracy" in comment["body"]
     assert "No verdict" not in runner.log
     (runner.folder / "gate.toml").write_text(DROP.replace("0.05", "0.001"))
-    said = good.parents[2] / good.name / "said"
+    said = single.folder / good.name / "said"
     assert runner.run(inputs | {"model": f"replay:{said}"}) == 11, runner.log
     assert runner.known["steps.run.outputs.code"] == "11"
     assert runner.known["steps.gate.outputs.verdict"] == "inconclusive"

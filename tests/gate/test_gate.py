@@ -135,7 +135,7 @@ def test_12_is_said_before_a_sequential_run_asks(single, good, gate, evalkit, tm
     (tmp_path / "gate.toml").write_text(DROP)
     done = evalkit(
         *("run", "sight", "--model", "dummy:constant,text=yes", "--limit", 100, "--sequential"),
-        *("--data", good.parents[2] / good.name / "data", "--out", tmp_path / "results"),
+        *("--data", single.folder / good.name / "data", "--out", tmp_path / "results"),
         *("--task-path", single.folder / "sight.py", "--baseline", good),
         *("--gate", tmp_path / "gate.toml"),
     )

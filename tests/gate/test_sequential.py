@@ -168,7 +168,7 @@ def test_a_task_that_is_too_small_to_be_looked_at_is_named(crowded, evalkit, tmp
     base = crowded.run("small", crowded.gold, "--limit", 200, "--limit-by", "cluster")
     (tmp_path / "gate.toml").write_text('[[rule]]\ntask = "sight"\nmax_drop = 0.6\n')
     words = ("--gate", tmp_path / "gate.toml", "--baseline", base, "--sequential")
-    said = base.parents[2] / base.name / "said"
+    said = crowded.folder / base.name / "said"
     done = evalkit(
         *("run", "sight", "--model", f"replay:{said}", "--data", data_of(base), *words),
         *("--task-path", crowded.folder / "sight.py", "--out", tmp_path, "--name", "new"),

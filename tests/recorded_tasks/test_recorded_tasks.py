@@ -179,7 +179,7 @@ def test_a_page_of_ones_own_task_verifies_and_its_changed_file_is_named(sent, ev
     file = shutil.move(folder / "sent" / "shades.py", folder / "mine" / "shades.py")
     words = ("--task-path", "mine/shades.py")
     assert evalkit("leaderboard", "sent", *words, cwd=folder).code == 0
-    page = folder / "reports" / "leaderboard.md"
+    page = folder / "boards" / "leaderboard.md"
     mark.unlink()
     assert evalkit("verify", page, cwd=folder).code == 0
     assert mark.exists()

@@ -302,7 +302,7 @@ def board(evalkit, tmp_path_factory):
 
 
 def told_of(board):
-    (block,) = blocks_in((board / "reports" / "leaderboard.md").read_text(encoding="utf-8"), "x")
+    (block,) = blocks_in((board / "boards" / "leaderboard.md").read_text(encoding="utf-8"), "x")
     return block
 
 
@@ -354,7 +354,7 @@ def test_records_of_a_leaderboard_are_checked(board, tmp_path, monkeypatch, reco
 
 def test_a_leaderboard_as_it_was_made(board, monkeypatch):
     monkeypatch.chdir(board)
-    assert verify(board / "reports" / "leaderboard.md") == ()
+    assert verify(board / "boards" / "leaderboard.md") == ()
 
 
 # What is its author's own

@@ -34,7 +34,7 @@ from evalkit.prepare import Prepared, prepare
 from evalkit.progress import Observer
 from evalkit.recorded_tasks import RecordedTasks
 from evalkit.records import Prediction
-from evalkit.report.table import is_void, judge_line, number
+from evalkit.report.table import judge_line, number
 from evalkit.run_record import RunConfig, RunRecord, TaskChoice, TaskResult
 from evalkit.runner.lock import held
 from evalkit.store import RunFolder, load_run
@@ -305,7 +305,7 @@ def _say_replaced(before: TaskResult, task: Task, order: JudgeOrder, watch: Obse
     numbers = [
         number(value.value, value.maximum)
         for name in before.headline
-        if (value := before.metrics.get(name)) is not None and not is_void(report)
+        if (value := before.metrics.get(name)) is not None and not report.is_void
     ]
     said = f" ({', '.join(numbers)})" if numbers else ""
     watch.note(f"{task.name}: replaces the verdicts of {report.judge}{said}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from evalkit.report.table import is_void
 from evalkit.run_record import TaskResult
 
 FAILED_SHARE = 0.05
@@ -11,7 +10,7 @@ FAILED_SHARE = 0.05
 
 def withheld(result: TaskResult) -> str:
     """Why a result's numbers are not shown; empty where they are."""
-    if result.judge is not None and is_void(result.judge):
+    if result.judge is not None and result.judge.is_void:
         return "no verdicts"
     share = failed_share(result)
     return f"{share:.0%} failed" if share > FAILED_SHARE else ""

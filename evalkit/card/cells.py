@@ -13,7 +13,7 @@ from evalkit.compare.sides import Scored
 from evalkit.errors import UsageError
 from evalkit.records import MetricValue
 from evalkit.report.marks import Mark, beside_marks, is_limited, own_marks
-from evalkit.report.table import is_void, number
+from evalkit.report.table import number
 from evalkit.run_record import RunRecord, TaskResult
 
 _FEWEST = 2  # numbers of which one can be the best
@@ -213,7 +213,7 @@ def _cell(layout: Layout, table: TableLayout, place: Line, choice: Choice) -> Ce
         return Cell(text=table.missing)
     ((record, result),) = held
     marks = frozenset(own_marks(record, result))
-    if result.judge is not None and is_void(result.judge):  # a number of no verdict is none
+    if result.judge is not None and result.judge.is_void:  # a number of no verdict is none
         return Cell(text=table.missing, marks=marks)
     return Cell(
         text=_text(record, result, place, choice.published),

@@ -10,7 +10,6 @@ from evalkit.board.ranks import Better
 from evalkit.compare.sides import Scored
 from evalkit.errors import IncompleteError, UnhealthyJudgeError
 from evalkit.report.marks import Mark, own_marks
-from evalkit.report.table import is_void
 from evalkit.run_record import WHOSE, RunRecord, TaskResult
 
 Metrics = Literal["headline", "all"]
@@ -58,7 +57,7 @@ def labels(records: Sequence[RunRecord]) -> tuple[str, ...]:
 
 def shown_metrics(result: TaskResult, metrics: Metrics) -> tuple[str, ...]:
     """The metrics of a result that a card shows: none where a judge gave not one verdict."""
-    if result.judge is not None and is_void(result.judge):
+    if result.judge is not None and result.judge.is_void:
         return ()
     names = result.headline if metrics == "headline" else tuple(result.metrics)
     return tuple(name for name in names if name in result.metrics)

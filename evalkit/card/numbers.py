@@ -20,7 +20,7 @@ from evalkit.report.marks import (
     own_marks,
     suffix,
 )
-from evalkit.report.table import Table, interval, is_void, number
+from evalkit.report.table import Table, interval, number
 from evalkit.run_record import RunRecord, TaskResult
 
 ROUNDING = (
@@ -103,7 +103,7 @@ class _Row:
 
 
 def _value(result: TaskResult, metric: str) -> MetricValue | None:
-    is_none = result.judge is not None and is_void(result.judge)
+    is_none = result.judge is not None and result.judge.is_void
     return None if is_none else result.metrics.get(metric)
 
 

@@ -125,9 +125,9 @@ MARK = "*"
 def _judged_cells(report: JudgeReport, name: str, value: MetricValue) -> Sequence[str]:
     """A judged number's cells: marked where verdicts are missing, withheld where all are."""
     shown, ends, *rest = _cells(value)
-    if name in _BOUNDS or not (_mark(report) or is_void(report)):
+    if name in _BOUNDS or not (_mark(report) or report.is_void):
         return (shown, ends, *rest)
-    return ("-", "-", *rest) if is_void(report) else (shown + MARK, ends, *rest)
+    return ("-", "-", *rest) if report.is_void else (shown + MARK, ends, *rest)
 
 
 def _cells(value: MetricValue) -> Sequence[str]:
@@ -253,11 +253,11 @@ def _rest(report: JudgeReport, metrics: Mapping[str, MetricValue] | None) -> Ite
     """
     if report.fails and report.example is not None:
         yield f'one that could not be read: "{shortened(report.example, _EXAMPLE)}"'
-    if metrics is None or not (_mark(report) or is_void(report)):
+    if metrics is None or not (_mark(report) or report.is_void):
         return
     yield (
         "there is not one verdict, so only bounds are shown"
-        if is_void(report)
+        if report.is_void
         else f"numbers marked {MARK} rest on the others, or count what is missing as failed"
     )
     if metrics.keys() >= _BOUNDS:
@@ -269,11 +269,6 @@ def _rest(report: JudgeReport, metrics: Mapping[str, MetricValue] | None) -> Ite
 
 
 _EXAMPLE = 60  # characters of a reply that could not be read
-
-
-def is_void(report: JudgeReport) -> bool:
-    """Whether verdicts were wanted, and there is not one."""
-    return report.is_void
 
 
 USUAL_FAILURES = 0.01
@@ -333,7 +328,7 @@ def breakdown_tables(result: TaskResult) -> Iterable[tuple[str, Table]]:
 
 def _slice_cell(result: TaskResult, value: float | None, name: str) -> str:
     report = result.judge
-    if value is None or (report is not None and is_void(report) and name not in _BOUNDS):
+    if value is None or (report is not None and report.is_void and name not in _BOUNDS):
         return "-"
     known = result.metrics.get(name)
     return number(value, None if known is None else known.maximum)

@@ -56,6 +56,10 @@ class Finding:
     text: str
 
 
+Known = dict[str, tuple[CardOrder, Derived]]
+"""What cards ask for and what that gives, by the block's name: scored samples are counted once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a block is derived again.
@@ -64,11 +68,15 @@ class Place:
         file: The file that has it.
         root: The folder that its paths start from.
         task_paths: Files or folders with further tasks, as the user names them.
+        known: What the file's cards give, by the block's name; what derives one puts it there.
+        name: The block's name.
     """
 
     file: Path
     root: Path
-    task_paths: Sequence[str] = ()
+    task_paths: Sequence[str]
+    known: Known
+    name: str
 
 
 Renderer = Callable[[Mapping[str, Any], Place], str]
@@ -91,8 +99,9 @@ def verify(path: Path, task_paths: Sequence[str] = ()) -> tuple[Finding, ...]:
     """
     text = read_text(path, str(path))
     blocks = _blocks(text, path)
-    found = [one for block in blocks for one in _of_block(block, path, task_paths)]
-    found += _of_front_matter(text, blocks, path)
+    known: Known = {}
+    found = [one for block in blocks for one in _of_block(block, path, task_paths, known)]
+    found += _of_front_matter(text, blocks, path, known)
     return tuple(sorted(found, key=lambda one: one.line))
 
 
@@ -134,7 +143,9 @@ def _of_author(block: Block, path: Path) -> tuple[str, ...]:
 # Bodies
 
 
-def _of_block(block: Block, path: Path, task_paths: Sequence[str]) -> Iterator[Finding]:
+def _of_block(
+    block: Block, path: Path, task_paths: Sequence[str], known: Known
+) -> Iterator[Finding]:
     def finding(text: str) -> Finding:
         return Finding(place=str(path), line=block.line, text=text)
 
@@ -146,7 +157,8 @@ def _of_block(block: Block, path: Path, task_paths: Sequence[str]) -> Iterator[F
     yield from missing
     if missing:
         return
-    place = Place(file=path, root=_root(block.told, path), task_paths=task_paths)
+    root = _root(block.told, path)
+    place = Place(file=path, root=root, task_paths=task_paths, known=known, name=block.name)
     try:
         body = RENDERERS[verb](block.told, place)
     except MissingExtraError:
@@ -222,7 +234,9 @@ def _sentence(expected: str | None, found: str | None) -> str:
 
 
 def _card(told: Mapping[str, Any], place: Place) -> str:
-    return derive(order_of(told, "The block"), place.root).body
+    order = order_of(told, "The block")
+    place.known[place.name] = order, derive(order, place.root)
+    return place.known[place.name][1].body
 
 
 def _leaderboard(told: Mapping[str, Any], place: Place) -> str:
@@ -242,7 +256,9 @@ RENDERERS: Mapping[str, Renderer] = {"card": _card, "leaderboard": _leaderboard}
 # Front matter
 
 
-def _of_front_matter(text: str, blocks: Sequence[Block], path: Path) -> Iterator[Finding]:
+def _of_front_matter(
+    text: str, blocks: Sequence[Block], path: Path, known: Known
+) -> Iterator[Finding]:
     cards = [block for block in blocks if block.told.get("verb") == "card"]
     if not cards:
         return
@@ -257,22 +273,23 @@ def _of_front_matter(text: str, blocks: Sequence[Block], path: Path) -> Iterator
     except UsageError as error:
         yield Finding(place=str(path), line=1, text=str(error))
         return
-    if owners:
-        yield from _of_owner(owners[0], name, results, head, path)
-    else:
+    if not owners:
         yield from _orphans(head, results, path)
-    yield from _of_values(cards, path)
+    elif owners[0].name in known:  # what else is the matter was said before
+        yield from _of_owner(known[owners[0].name], name, results, head, path)
+    yield from _of_values(cards, path, known)
 
 
 def _of_owner(
-    owner: Block, name: str | None, results: Sequence[Any], head: Head | None, path: Path
+    owner: tuple[CardOrder, Derived],
+    name: str | None,
+    results: Sequence[Any],
+    head: Head | None,
+    path: Path,
 ) -> Iterator[Finding]:
     """What the front matter has of a block that it is derived from."""
-    known = _derived(owner, path)
-    if known is None or known[0].options.front is None:
-        return  # said before
-    order, derived = known
-    wanted = known[0].options.front.name
+    order, derived = owner
+    wanted = None if order.options.front is None else order.options.front.name
     if name is not None and name != wanted:
         line = 1 if head is None else line_of(head, [INDEX, 0, "name"])
         told = f"{INDEX}: name: expected {_shown(wanted)}, found {_shown(name)}"
@@ -280,26 +297,17 @@ def _of_owner(
     yield from _of_index(order, derived.results or [], results, head, path)
 
 
-def _derived(block: Block, path: Path) -> tuple[CardOrder, Derived] | None:
-    """What a card's block asks for, and what that gives; None where it cannot be had."""
-    try:
-        order = order_of(block.told, "The block")
-        return order, derive(order, _root(block.told, path))
-    except EvalkitError:
-        return None
-
-
 def _option(block: Block, name: str) -> Any:
     options = block.told.get("options")
     return options.get(name) if isinstance(options, dict) else None
 
 
-def _of_values(cards: Sequence[Block], path: Path) -> Iterator[Finding]:
+def _of_values(cards: Sequence[Block], path: Path, known: Known) -> Iterator[Finding]:
     """Values beside a card that are others than its blocks ask for."""
     asking = [block for block in cards if _option(block, "benchmarks")]
     for block in asking:
-        if (known := _derived(block, path)) is not None:
-            yield from _of_eval_results(known[1], path)
+        if block.name in known:
+            yield from _of_eval_results(known[block.name][1], path)
     file = path.parent / eval_results.FILE
     if not asking and file.exists():
         text = "no block of the card asks for these values; take the file away"
